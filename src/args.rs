@@ -1,0 +1,280 @@
+//! The command line as types. What stands here is what `--help` prints.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Declares market-data assets in YAML, works out what is stale and why, and recomputes only that.
+#[derive(Debug, Parser)]
+#[command(name = "assetctl", version, max_term_width = 110, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 ok · 1 internal error · 2 wrong usage · 3 mistake in the configuration · 4 stale (plan --exit-code) · \
+5 materialization failed · 6 a check failed · 130 cancelled";
+
+#[derive(Debug, Args)]
+pub struct Global {
+    /// The project file, or the folder it is in [default: assets.yaml here or in a folder above]
+    #[arg(long, short = 'p', global = true, value_name = "PATH")]
+    pub project: Option<PathBuf>,
+    /// How results are printed
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
+    /// When to colour
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: Color,
+    /// Say more: -v what is done, -vv how
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Say nothing but results and errors
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// Take this instant for now, to decide which sessions are final
+    #[arg(long, global = true, value_name = "INSTANT", hide_short_help = true)]
+    pub now: Option<DateTime<Utc>>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    #[default]
+    Human,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a working project into a folder
+    Init(Init),
+    /// Check the whole configuration and report every mistake
+    Validate,
+    /// List assets
+    Ls(Ls),
+    /// Show what depends on what
+    Graph(Graph),
+    /// Print the JSON Schema of assets.yaml, for editors
+    Schema,
+    /// Show what is stale, and why; write nothing
+    Plan(Plan),
+    /// Bring assets, and what they need, up to date
+    Materialize(Materialize),
+    /// Materialize a range of dates; go on where an earlier one stopped
+    Backfill(Backfill),
+    /// Tell why a partition is stale, or what it was built from
+    Explain(Explain),
+    /// Show how far each asset is
+    Status(Status),
+    /// List runs, or show one
+    Runs(Runs),
+    /// Query the assets in DuckDB's SQL: a query, a file, or a shell
+    Sql(Sql),
+    /// Remove files that no kept snapshot needs
+    Gc(Gc),
+    /// Print a completion script for a shell
+    Completions { shell: clap_complete::Shell },
+}
+
+#[derive(Debug, Args)]
+pub struct Init {
+    /// The folder; made if there is none
+    #[arg(default_value = ".")]
+    pub folder: PathBuf,
+}
+
+#[derive(Debug, Args, Clone)]
+pub struct Selecting {
+    /// Assets, as `scores`, `+scores`, `2+scores+`, `tag:daily,kind:indicators`, `state:stale`: spaces unite, commas intersect
+    #[arg(long, short, value_name = "SELECTION", num_args = 1..)]
+    pub select: Vec<String>,
+    /// Assets to leave out, in the same language
+    #[arg(long, value_name = "SELECTION", num_args = 1..)]
+    pub exclude: Vec<String>,
+}
+
+#[derive(Debug, Args, Clone)]
+pub struct Dates {
+    /// First session [default: the assets' start]
+    #[arg(long, value_name = "DATE")]
+    pub from: Option<NaiveDate>,
+    /// Last session [default: the newest]
+    #[arg(long, value_name = "DATE")]
+    pub to: Option<NaiveDate>,
+}
+
+#[derive(Debug, Args)]
+pub struct Ls {
+    #[command(flatten)]
+    pub selecting: Selecting,
+    /// Show columns
+    #[arg(long)]
+    pub columns: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Graph {
+    #[command(flatten)]
+    pub selecting: Selecting,
+    /// The form of the drawing; `--format json` is a shape of its own
+    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    pub form: GraphForm,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub enum GraphForm {
+    #[default]
+    Text,
+    Dot,
+    Mermaid,
+}
+
+#[derive(Debug, Args)]
+pub struct Plan {
+    #[command(flatten)]
+    pub selecting: Selecting,
+    #[command(flatten)]
+    pub dates: Dates,
+    /// Leave out what the selected assets need
+    #[arg(long)]
+    pub only: bool,
+    /// Plan every partition of the selected assets, stale or not
+    #[arg(long)]
+    pub force: bool,
+    /// Exit with 4 if anything is stale
+    #[arg(long)]
+    pub exit_code: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Materialize {
+    #[command(flatten)]
+    pub selecting: Selecting,
+    #[command(flatten)]
+    pub dates: Dates,
+    /// Leave out what the selected assets need
+    #[arg(long)]
+    pub only: bool,
+    /// Recompute every partition of the selected assets, stale or not
+    #[arg(long)]
+    pub force: bool,
+    /// Show the plan and stop
+    #[arg(long)]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub running: Running,
+}
+
+#[derive(Debug, Args)]
+pub struct Backfill {
+    #[command(flatten)]
+    pub selecting: Selecting,
+    /// First session
+    #[arg(long, value_name = "DATE")]
+    pub from: NaiveDate,
+    /// Last session
+    #[arg(long, value_name = "DATE")]
+    pub to: NaiveDate,
+    /// Leave out what the selected assets need
+    #[arg(long)]
+    pub only: bool,
+    /// Recompute every partition of the selected assets, stale or not
+    #[arg(long)]
+    pub force: bool,
+    #[command(flatten)]
+    pub running: Running,
+}
+
+#[derive(Debug, Args, Clone)]
+pub struct Running {
+    /// Assets that are computed at once [default: the number of cores]
+    #[arg(long, short, value_name = "N")]
+    pub jobs: Option<std::num::NonZeroUsize>,
+    /// Sessions that are committed at once, at most [default: as fits in memory, up to 252]
+    #[arg(long, value_name = "SESSIONS")]
+    pub batch: Option<std::num::NonZeroUsize>,
+    /// Wait for another run on the same assets, rather than refuse
+    #[arg(long)]
+    pub wait: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// A partition, `scores@2024-03-15`, or an asset
+    pub partition: String,
+    /// Show this instrument's row too
+    #[arg(long, value_name = "NAME")]
+    pub instrument: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Status {
+    #[command(flatten)]
+    pub selecting: Selecting,
+}
+
+#[derive(Debug, Args)]
+pub struct Runs {
+    /// The run to show
+    pub run: Option<u64>,
+    /// How many to list
+    #[arg(long, short = 'n', default_value_t = 20, value_name = "N")]
+    pub limit: u32,
+}
+
+#[derive(Debug, Args)]
+pub struct Sql {
+    /// The query; without it, and without --file, a shell
+    pub query: Option<String>,
+    /// Read the query from a file (`-` for standard input)
+    #[arg(long, short, value_name = "FILE", conflicts_with = "query")]
+    pub file: Option<PathBuf>,
+    /// Read the assets as they were after a run (a number) or at an instant (`2024-03-15`, `2024-03-15T15:30:00Z`)
+    #[arg(long, value_name = "RUN|INSTANT")]
+    pub as_of: Option<String>,
+    /// How the result is printed [default: table]
+    #[arg(long, short, value_enum, value_name = "FORM")]
+    pub output: Option<SqlOutput>,
+    /// Write the result to this file rather than to standard output (needed for parquet)
+    #[arg(long, value_name = "FILE")]
+    pub to: Option<PathBuf>,
+    /// Let the query create tables: they are kept in `scratch.duckdb`, beside the assets
+    #[arg(long, conflicts_with = "as_of")]
+    pub write: bool,
+    /// Rows that a table shows (0 for all)
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    pub rows: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SqlOutput {
+    Table,
+    Csv,
+    Json,
+    Parquet,
+}
+
+#[derive(Debug, Args)]
+pub struct Gc {
+    /// Keep what the newest runs saw
+    #[arg(long, default_value_t = 10, value_name = "RUNS")]
+    pub keep_runs: u32,
+    /// Keep whatever was current in the last so many days
+    #[arg(long, default_value_t = 7, value_name = "DAYS")]
+    pub keep_days: u32,
+    /// Only say what would go
+    #[arg(long)]
+    pub dry_run: bool,
+}

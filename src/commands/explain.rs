@@ -1,0 +1,270 @@
+//! `assetctl explain`: the whole chain of causes of one partition.
+
+use std::collections::HashSet;
+
+use assetctl_graph::Axis;
+use assetctl_plan::{EdgeMap, Plan, STATIC_SESSION, date_of, ix_of};
+use assetctl_store::{RunId, Snapshot, Store};
+use chrono::NaiveDate;
+use serde::Serialize;
+
+use crate::args::{Dates, Explain, Selecting};
+use crate::context::{Context, Loaded, Wish};
+use crate::error::CliError;
+use crate::report;
+
+/// `--format json`.
+#[derive(Serialize)]
+struct Explanation {
+    asset: String,
+    /// `null` for an asset without sessions.
+    session: Option<NaiveDate>,
+    /// `clean`, `stale`, `possibly stale`, `blocked` or `not part of the asset`.
+    state: &'static str,
+    why: String,
+    built: Option<Built>,
+    reads: Vec<Read>,
+    /// What this is a consequence of.
+    causes: Vec<Explanation>,
+}
+
+/// What the ledger knows of the partition.
+#[derive(Serialize)]
+struct Built {
+    run: u64,
+    /// Why that run built it, as its plan said.
+    why: Option<String>,
+    rows: u32,
+    /// The commit at which the content last moved.
+    revision: u64,
+    spec: String,
+}
+
+/// What the partition reads of one input.
+#[derive(Serialize)]
+struct Read {
+    asset: String,
+    columns: Option<Vec<String>>,
+    first: Option<NaiveDate>,
+    last: Option<NaiveDate>,
+    sessions: u32,
+    newest_revision: u64,
+}
+
+/// Deep enough for any project, and an end to every walk.
+const MOST_DEPTH: usize = 32;
+
+pub fn run(context: &Context, args: &Explain) -> Result<(), CliError> {
+    let loaded = context.load()?;
+    loaded.show_warnings(context.quiet);
+    let (name, date) = partition(&args.partition)?;
+    let selecting = Selecting { select: vec![name.to_owned()], exclude: Vec::new() };
+    let selected = loaded.select(&selecting, None)?;
+    let &[ix] = selected.iter().collect::<Vec<_>>().as_slice() else {
+        return Err(CliError::usage(format!("`{name}` is more than one asset"), Some("name one: `assetctl explain scores@2024-03-15`")));
+    };
+    let store = loaded.existing_store()?;
+    let snapshot = store.as_ref().map(Store::snapshot).transpose()?;
+    let wish = Wish { selecting: &selecting, dates: Dates { from: None, to: None }, only: false, force: false };
+    let planned = loaded.plan(store.as_ref(), snapshot.as_ref(), &wish, context.clock.now())?;
+    let explainer = Explainer { loaded: &loaded, plan: &planned.plan, store: store.as_ref(), snapshot: snapshot.as_ref() };
+    let session = explainer.session(*ix, date)?;
+    let explanation = explainer.explain(*ix, session, &mut HashSet::new(), 0)?;
+    report::result(context.format, &explanation, |explanation| human(explanation, 0))?;
+    match (&args.instrument, &snapshot) {
+        (Some(instrument), Some(snapshot)) => explainer.row(snapshot, *ix, session, instrument),
+        _ => Ok(()),
+    }
+}
+
+fn partition(text: &str) -> Result<(&str, Option<NaiveDate>), CliError> {
+    match text.split_once('@') {
+        None => Ok((text, None)),
+        Some((name, date)) => match date.parse() {
+            Ok(date) => Ok((name, Some(date))),
+            Err(_) => Err(CliError::usage(format!("`{date}` is not a date"), Some("a partition is written `scores@2024-03-15`"))),
+        },
+    }
+}
+
+struct Explainer<'a> {
+    loaded: &'a Loaded,
+    plan: &'a Plan,
+    store: Option<&'a Store>,
+    snapshot: Option<&'a Snapshot>,
+}
+
+impl Explainer<'_> {
+    /// The session asked for, or the first stale one, or the newest.
+    fn session(&self, ix: usize, date: Option<NaiveDate>) -> Result<NaiveDate, CliError> {
+        let node = self.loaded.graph.node(ix);
+        if node.axis == Axis::Static {
+            return Ok(STATIC_SESSION);
+        }
+        if let Some(date) = date {
+            node.calendar.ix(date).map_err(|error| CliError::usage(error.to_string(), None))?;
+            return Ok(date);
+        }
+        let plan = self.plan.asset(&node.name);
+        let stale = plan.and_then(|plan| plan.stale.first()).map(|range| range.first);
+        stale.or_else(|| plan.and_then(|plan| plan.last)).ok_or_else(|| CliError::usage(format!("`{}` has no partition yet", node.name), None))
+    }
+
+    fn explain(
+        &self,
+        ix: usize,
+        session: NaiveDate,
+        seen: &mut HashSet<(usize, NaiveDate)>,
+        depth: usize,
+    ) -> Result<Explanation, CliError> {
+        let node = self.loaded.graph.node(ix);
+        seen.insert((ix, session));
+        let plan = self.plan.asset(&node.name);
+        let stale = plan.and_then(|plan| plan.range_of(session));
+        let record = match self.snapshot {
+            Some(snapshot) => snapshot.partition(&node.name, session)?,
+            None => None,
+        };
+        let mut built = None;
+        let mut past_cause = None;
+        if let Some(record) = &record {
+            let reason = self.recorded_reason(record.run, &node.name, session)?;
+            past_cause = reason.as_ref().and_then(|(_, cause)| cause.clone());
+            built = Some(Built {
+                run: record.run,
+                why: reason.map(|(why, _)| why),
+                rows: record.rows,
+                revision: record.rev,
+                spec: record.spec.short(8),
+            });
+        }
+        let blocked = plan.and_then(|plan| plan.blocked.iter().find(|range| (range.first..=range.last).contains(&session)));
+        let (state, why, cause) = match (stale, blocked, &record) {
+            (Some(range), _, _) => {
+                let state = if range.certain { "stale" } else { "possibly stale" };
+                (state, range.reason.to_string(), cause(&serde_json::to_value(&range.reason).unwrap_or_default()))
+            }
+            (None, Some(range), _) => ("blocked", range.reason.to_string(), None),
+            (None, None, Some(_)) => ("clean", "nothing that it reads has changed since it was built".to_owned(), past_cause),
+            (None, None, None) => {
+                let extent = plan.map(report::plan::extent).unwrap_or_default();
+                ("not part of the asset", format!("the asset has {extent}"), None)
+            }
+        };
+        let mut causes = Vec::new();
+        if let Some((asset, date)) = cause
+            && let Some(next) = self.loaded.graph.find(&asset)
+            && depth < MOST_DEPTH
+            && !seen.contains(&(next, date))
+        {
+            causes.push(self.explain(next, date, seen, depth + 1)?);
+        }
+        Ok(Explanation {
+            asset: node.name.clone(),
+            session: (node.axis == Axis::Session).then_some(session),
+            state,
+            why,
+            built,
+            reads: self.reads(ix, session)?,
+            causes,
+        })
+    }
+
+    /// Why a run built a partition, and what its plan named as the cause.
+    fn recorded_reason(&self, run: u64, asset: &str, session: NaiveDate) -> Result<Option<(String, Option<(String, NaiveDate)>)>, CliError> {
+        let Some(store) = self.store else { return Ok(None) };
+        let Some(detail) = store.run(RunId(run))? else { return Ok(None) };
+        let assets = detail.plan["assets"].as_array().cloned().unwrap_or_default();
+        let of_asset = assets.iter().find(|plan| plan["asset"] == asset);
+        let ranges = of_asset.and_then(|plan| plan["stale"].as_array()).cloned().unwrap_or_default();
+        let date = |value: &serde_json::Value| value.as_str().and_then(|text| text.parse::<NaiveDate>().ok());
+        let range = ranges.iter().find(|range| match (date(&range["first"]), date(&range["last"])) {
+            (Some(first), Some(last)) => (first..=last).contains(&session),
+            _ => false,
+        });
+        Ok(range.and_then(|range| {
+            let reason: assetctl_plan::StaleReason = serde_json::from_value(range["reason"].clone()).ok()?;
+            Some((reason.to_string(), cause(&range["reason"])))
+        }))
+    }
+
+    fn reads(&self, ix: usize, session: NaiveDate) -> Result<Vec<Read>, CliError> {
+        let graph = &self.loaded.graph;
+        let node = graph.node(ix);
+        let mut reads = Vec::new();
+        for edge in &node.edges {
+            let input = graph.node(edge.input);
+            let window = ix_of(node, session).and_then(|at| EdgeMap::new(node, input, edge).window(at));
+            let dates = window.map(|window| (date_of(input, window.first), date_of(input, window.last)));
+            let mut newest_revision = 0;
+            if let (Some(snapshot), Some((first, last))) = (self.snapshot, dates) {
+                let segments = assetctl_plan::Ledger::segments(snapshot, &input.name, first, last)?;
+                newest_revision = segments
+                    .iter()
+                    .flat_map(|segment| &segment.partitions)
+                    .filter(|record| (first..=last).contains(&record.session))
+                    .map(|record| record.rev)
+                    .max()
+                    .unwrap_or(0);
+            }
+            let dates = dates.filter(|_| input.axis == Axis::Session);
+            reads.push(Read {
+                asset: input.name.clone(),
+                columns: match &edge.columns {
+                    assetctl_graph::EdgeColumns::All => None,
+                    assetctl_graph::EdgeColumns::Named(names) => Some(names.clone()),
+                },
+                first: dates.map(|(first, _)| first),
+                last: dates.map(|(_, last)| last),
+                sessions: window.map_or(0, |window| window.len() as u32),
+                newest_revision,
+            });
+        }
+        Ok(reads)
+    }
+
+    /// One instrument's row.
+    fn row(&self, snapshot: &Snapshot, ix: usize, session: NaiveDate, instrument: &str) -> Result<(), CliError> {
+        let name = &self.loaded.graph.node(ix).name;
+        let connection = assetctl_store::connect_snapshot(snapshot)?;
+        let quoted = |text: &str| text.replace('\'', "''");
+        let query = format!("select * from \"{name}\" where session = DATE '{session}' and instrument = '{}'", quoted(instrument));
+        let rows = super::sql::rows(&connection, &query)?;
+        report::text(&format!("\n{}", super::sql::human(&rows, 0)))
+    }
+}
+
+/// The partition that a reason names: the newest date of the input.
+fn cause(reason: &serde_json::Value) -> Option<(String, NaiveDate)> {
+    let asset = reason["asset"].as_str()?;
+    let last = reason["dates"]["last"].as_str()?.parse().ok()?;
+    Some((asset.to_owned(), last))
+}
+
+fn human(explanation: &Explanation, depth: usize) -> String {
+    let lead = "  ".repeat(depth);
+    let name = match explanation.session {
+        Some(session) => format!("{}@{session}", explanation.asset),
+        None => explanation.asset.clone(),
+    };
+    let mut text = format!("{lead}{name} is {}: {}\n", explanation.state, explanation.why);
+    if let Some(built) = &explanation.built {
+        let why = built.why.as_deref().map(|why| format!(", because: {why}")).unwrap_or_default();
+        text.push_str(&format!("{lead}  built by run {}{why}\n", built.run));
+        text.push_str(&format!("{lead}  {} rows, content of revision {}, spec {}\n", built.rows, built.revision, built.spec));
+    }
+    for read in &explanation.reads {
+        let columns = read.columns.as_ref().map(|columns| format!(" ({})", columns.join(", "))).unwrap_or_default();
+        let dates = match (read.first, read.last) {
+            (Some(first), Some(last)) if first == last => format!(" {first}"),
+            (Some(first), Some(last)) => format!(" {first}…{last}, {} sessions", read.sessions),
+            _ => String::new(),
+        };
+        text.push_str(&format!("{lead}  reads {}{columns}{dates}; newest change: revision {}\n", read.asset, read.newest_revision));
+    }
+    for cause in &explanation.causes {
+        text.push_str(&format!("{lead}  └ because of\n"));
+        text.push_str(&human(cause, depth + 2));
+    }
+    text
+}

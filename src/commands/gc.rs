@@ -1,0 +1,48 @@
+//! `assetctl gc`.
+
+use assetctl_store::{GcPolicy, GcReport};
+use serde::Serialize;
+
+use crate::args::Gc;
+use crate::context::Context;
+use crate::error::CliError;
+use crate::report::{self, table::count};
+
+/// `--format json`.
+#[derive(Serialize)]
+struct Collected {
+    dry_run: bool,
+    /// Superseded segments, files, files of dead runs, replaced warehouses that went; bytes in all.
+    segments: u32,
+    files: u32,
+    orphans: u32,
+    warehouses: u32,
+    bytes: u64,
+    /// Superseded segments that a kept snapshot needs.
+    kept: u32,
+    /// Assets left alone because a run was writing them.
+    busy: Vec<String>,
+}
+
+pub fn run(context: &Context, args: &Gc) -> Result<(), CliError> {
+    let loaded = context.load()?;
+    let Some(store) = loaded.existing_store()? else {
+        return report::line("nothing was ever materialized here");
+    };
+    let policy = GcPolicy {
+        keep_runs: args.keep_runs,
+        keep_since: Some(context.clock.wall() - chrono::Duration::days(i64::from(args.keep_days))),
+        dry_run: args.dry_run,
+    };
+    let GcReport { segments, files, orphans, warehouses, bytes, kept, busy } = store.gc(policy)?;
+    let collected = Collected { dry_run: args.dry_run, segments, files, orphans, warehouses, bytes, kept, busy };
+    report::result(context.format, &collected, |found| {
+        let verb = if found.dry_run { "would remove" } else { "removed" };
+        let total = found.files + found.orphans + found.warehouses;
+        let mut text = format!("{verb} {} ({:.1} MB); {} kept for earlier snapshots\n", count(total, "file"), found.bytes as f64 / 1e6, count(found.kept, "segment"));
+        for asset in &found.busy {
+            text.push_str(&format!("left `{asset}` alone: a run is writing it\n"));
+        }
+        text
+    })
+}

@@ -1,0 +1,135 @@
+//! `assetctl materialize` and `assetctl backfill`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use assetctl_execute::{Cancel, Options, RunReport, Work};
+use serde::Serialize;
+
+use crate::args::{Backfill, Dates, Format, Materialize, Running};
+use crate::clock::Clock;
+use crate::context::{Context, Loaded, Planned, Wish};
+use crate::error::CliError;
+use crate::report::{self, progress::Progress};
+
+/// How long a cancelled run may still take to stop by itself.
+const STOP_WITHIN: Duration = Duration::from_millis(900);
+
+/// `--format json`: what was announced, and what became of it (`null` for `--dry-run` and when nothing was stale).
+#[derive(Serialize)]
+struct Outcome {
+    plan: assetctl_plan::Plan,
+    run: Option<RunReport>,
+}
+
+pub fn materialize(context: &Context, args: &Materialize) -> Result<(), CliError> {
+    let wish = Wish { selecting: &args.selecting, dates: args.dates.clone(), only: args.only, force: args.force };
+    start(context, &wish, &args.running, args.dry_run)
+}
+
+pub fn backfill(context: &Context, args: &Backfill) -> Result<(), CliError> {
+    let dates = Dates { from: Some(args.from), to: Some(args.to) };
+    let wish = Wish { selecting: &args.selecting, dates, only: args.only, force: args.force };
+    start(context, &wish, &args.running, false)
+}
+
+fn start(context: &Context, wish: &Wish<'_>, running: &Running, dry_run: bool) -> Result<(), CliError> {
+    let loaded = context.load()?;
+    loaded.show_warnings(context.quiet);
+    let store = if dry_run { loaded.existing_store()? } else { Some(loaded.store()?) };
+    let snapshot = store.as_ref().map(assetctl_store::Store::snapshot).transpose()?;
+    let planned = loaded.plan(store.as_ref(), snapshot.as_ref(), wish, context.clock.now())?;
+    drop(snapshot);
+    let Some(store) = store.filter(|_| !dry_run) else {
+        let outcome = Outcome { plan: planned.plan, run: None };
+        return report::result(context.format, &outcome, |outcome| report::plan::human(&outcome.plan));
+    };
+    if planned.plan.is_empty() {
+        return nothing_to_do(context, &store, planned);
+    }
+    if context.format == Format::Human && !context.quiet {
+        anstream::eprint!("{}", report::plan::human(&planned.plan));
+    }
+    run(context, loaded, store, planned, running)
+}
+
+/// Everything is up to date; what was only touched is noted, and the warehouse is published if a killed run had not come to it.
+fn nothing_to_do(context: &Context, store: &assetctl_store::Store, planned: Planned) -> Result<(), CliError> {
+    assetctl_execute::note_clean(store, &planned.plan, &planned.sources).map_err(CliError::Run)?;
+    if !store.is_published()? {
+        store.publish(None)?;
+    }
+    let outcome = Outcome { plan: planned.plan, run: None };
+    report::result(context.format, &outcome, |outcome| report::plan::human(&outcome.plan))
+}
+
+fn run(
+    context: &Context,
+    loaded: Loaded,
+    store: assetctl_store::Store,
+    planned: Planned,
+    running: &Running,
+) -> Result<(), CliError> {
+    let options = Options {
+        command: std::env::args().skip(1).collect::<Vec<_>>().join(" "),
+        jobs: running.jobs.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from),
+        batch: running.batch.map(usize::from),
+        wait: running.wait,
+        clock: || Clock::new(None).wall(),
+    };
+    let Planned { plan, sources, observations } = planned;
+    let work = Work {
+        project: Arc::new(loaded.project),
+        graph: Arc::new(loaded.graph),
+        store: Arc::new(store),
+        plan: plan.clone(),
+        sources,
+        observations,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(CliError::other("starting the runtime"))?;
+    let mut progress = Progress::new(&plan, context.quiet || context.format == Format::Json);
+    let cancel = Cancel::default();
+    let report = runtime.block_on(async {
+        let (events, mut listening) = tokio::sync::mpsc::unbounded_channel();
+        let run = assetctl_execute::materialize(work, options, cancel.clone(), events);
+        tokio::pin!(run);
+        loop {
+            tokio::select! {
+                Some(event) = listening.recv() => progress.on(&event),
+                report = &mut run => {
+                    while let Ok(event) = listening.try_recv() {
+                        progress.on(&event);
+                    }
+                    break report;
+                }
+                signal = tokio::signal::ctrl_c(), if !cancel.is_set() => {
+                    if signal.is_ok() {
+                        cancel.set();
+                    }
+                }
+            }
+        }
+    });
+    progress.finish();
+    runtime.shutdown_timeout(if cancel.is_set() { Duration::ZERO } else { STOP_WITHIN });
+    let report = report.map_err(CliError::Run)?;
+    let result = if report.cancelled {
+        Err(CliError::Cancelled)
+    } else if report.only_checks_failed() {
+        Err(CliError::CheckFailed)
+    } else if report.failed() {
+        Err(CliError::RunFailed)
+    } else {
+        Ok(())
+    };
+    let summary = report::run::summary(&report);
+    let outcome = Outcome { plan, run: Some(report) };
+    report::result(context.format, &outcome, |outcome| outcome.run.as_ref().map(report::run::human).unwrap_or_default())?;
+    if !context.quiet {
+        anstream::eprintln!("{summary}");
+    }
+    result
+}

@@ -1,0 +1,40 @@
+//! One file per command, each thin: load, ask, show.
+
+mod completions;
+mod explain;
+mod gc;
+mod graph;
+mod init;
+mod ls;
+mod materialize;
+mod plan;
+mod runs;
+mod schema;
+mod shell;
+mod sql;
+mod status;
+mod validate;
+
+use crate::args::{Cli, Command};
+use crate::context::Context;
+use crate::error::CliError;
+
+pub fn run(cli: Cli) -> Result<(), CliError> {
+    let context = Context::new(&cli.global);
+    match cli.command {
+        Command::Init(args) => init::run(&context, &args),
+        Command::Validate => validate::run(&context),
+        Command::Ls(args) => ls::run(&context, &args),
+        Command::Graph(args) => graph::run(&context, &args),
+        Command::Schema => schema::run(),
+        Command::Plan(args) => plan::run(&context, &args),
+        Command::Materialize(args) => materialize::materialize(&context, &args),
+        Command::Backfill(args) => materialize::backfill(&context, &args),
+        Command::Explain(args) => explain::run(&context, &args),
+        Command::Status(args) => status::run(&context, &args),
+        Command::Runs(args) => runs::run(&context, &args),
+        Command::Sql(args) => sql::run(&context, &args),
+        Command::Gc(args) => gc::run(&context, &args),
+        Command::Completions { shell } => completions::run(shell),
+    }
+}

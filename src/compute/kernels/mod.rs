@@ -1,0 +1,31 @@
+//! The functions of the expression language, on plain slices.
+//!
+//! A window kernel computes `rows` of its result from `x` and writes nothing else, so blocks of rows may be given to
+//! different threads. The value at row r is made of rows r-n+1..=r alone, oldest first; no sum is carried from row to
+//! row, because it would drift in the last bits with where the batch began.
+
+mod count;
+mod cross;
+mod moments;
+mod order;
+mod pair;
+mod pointwise;
+mod regression;
+mod shift;
+mod sorted;
+mod window;
+
+#[cfg(test)]
+mod golden_tests;
+#[cfg(test)]
+mod law_tests;
+
+pub(crate) use count::{count, count_true};
+pub(crate) use cross::cross;
+pub(crate) use moments::{mean, std, sum, var};
+pub(crate) use order::{max, median, min, quantile, rank};
+pub(crate) use pair::{corr, cov};
+pub(crate) use pointwise::{Operand, binary, select, unary};
+pub(crate) use regression::slope;
+pub(crate) use shift::{lagged, roc};
+pub(crate) use window::{Grid, Span};

@@ -1,0 +1,166 @@
+//! The calendars of a project: built in, or from its own files.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use assetctl_calendar::Calendar;
+use chrono::{DateTime, Utc};
+
+use crate::diagnostic::{Diagnostic, Loc, SourceMap};
+use crate::names;
+use crate::node::Node;
+use crate::parse;
+use crate::project::Project;
+use crate::spec::CalendarSpec;
+
+/// A calendar in use that ends sooner than this is warned of.
+const WARN_DAYS: i64 = 60;
+
+/// Built-in calendars and those declared under `calendars:`, which come first.
+#[derive(Debug, Clone, Default)]
+pub struct Calendars {
+    declared: BTreeMap<String, Arc<Calendar>>,
+}
+
+impl Calendars {
+    /// The calendar of that name.
+    pub fn get(&self, name: &str) -> Option<Arc<Calendar>> {
+        self.declared.get(name).cloned().or_else(|| Calendar::builtin(name))
+    }
+
+    /// All names, the declared ones first.
+    pub fn names(&self) -> Vec<&str> {
+        let builtin = Calendar::builtin_names().iter().copied().filter(|name| !self.declared.contains_key(*name));
+        self.declared.keys().map(String::as_str).chain(builtin).collect()
+    }
+
+    /// Those declared under `calendars:`.
+    pub fn declared(&self) -> impl Iterator<Item = (&str, &Arc<Calendar>)> {
+        self.declared.iter().map(|(name, calendar)| (name.as_str(), calendar))
+    }
+
+    pub(crate) fn declare(&mut self, name: &str, calendar: Calendar) {
+        self.declared.insert(name.to_owned(), Arc::new(calendar));
+    }
+}
+
+/// Where a calendar was declared: its name, its block, and the folder that its path is relative to.
+pub(crate) struct Declaration<'a> {
+    pub name: &'a str,
+    pub name_loc: Loc,
+    pub node: &'a Node,
+    pub base: &'a Path,
+}
+
+/// Reads one calendar's file. What is wrong in it is shown in that file.
+pub(crate) fn read(
+    declaration: &Declaration<'_>,
+    spec: &CalendarSpec,
+    sources: &mut SourceMap,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<Calendar> {
+    let Declaration { name, name_loc, node, base } = declaration;
+    let at = |key: &str| node.get(key).map_or_else(|| name_loc.clone(), |value| value.loc.clone());
+    let extends = spec.extends.as_deref();
+    if Calendar::builtin_names().contains(name) && extends != Some(name) {
+        problems.push(
+            Diagnostic::error(format!("`{name}` is a built-in calendar"))
+                .at(name_loc.clone(), "this name is taken")
+                .help(format!("choose another name, or say `extends: {name}` to add your sessions to it")),
+        );
+        return None;
+    }
+    let builtin = match extends.map(|extended| (extended, Calendar::builtin(extended))) {
+        Some((extended, None)) => {
+            let help = names::suggest(extended, Calendar::builtin_names(), "there are");
+            problems.push(
+                Diagnostic::error(format!("there is no built-in calendar `{extended}`"))
+                    .at(at("extends"), "cannot be extended")
+                    .help(help.unwrap_or_default()),
+            );
+            return None;
+        }
+        Some((_, builtin)) => builtin,
+        None => None,
+    };
+    let path = crate::load::join(base, &spec.file);
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            problems.push(
+                Diagnostic::error(format!("cannot read calendar file `{}`: {}", path.display(), crate::load::reason(&error)))
+                    .at(at("file"), "named here")
+                    .help("paths are relative to the file that names them"),
+            );
+            return None;
+        }
+    };
+    let own = match Calendar::from_csv(name, &bytes) {
+        Ok(own) => own,
+        Err(error) => {
+            let (text, _) = parse::decode(&bytes);
+            let (start, end) = position(&text, error.line, error.column);
+            let file = sources.add(path, text);
+            problems.push(
+                Diagnostic::error(format!("calendar `{name}`: {}", error.problem))
+                    .at(Loc { file, range: start..end }, "here")
+                    .and(at("file"), "the file is named here"),
+            );
+            return None;
+        }
+    };
+    match builtin.map(|builtin| builtin.extended(name, &own)) {
+        None => Some(own),
+        Some(Ok(extended)) => Some(extended),
+        Some(Err(error)) => {
+            problems.push(Diagnostic::error(error.to_string()).at(at("file"), "the sessions in this file"));
+            None
+        }
+    }
+}
+
+/// The rest of the field at a line and column of characters, both from 1.
+fn position(text: &str, line: usize, column: usize) -> (usize, usize) {
+    let line_start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let line_text = text[line_start..].lines().next().unwrap_or_default();
+    let inside = line_text.char_indices().nth(column.saturating_sub(1)).map_or(line_text.len(), |(at, _)| at);
+    let field = line_text[inside..].find(',').unwrap_or(line_text.len() - inside);
+    (line_start + inside, line_start + inside + field)
+}
+
+/// Calendars in use that end within 60 days of `now`, each with how to extend it.
+pub fn calendar_warnings(project: &Project, now: DateTime<Utc>) -> Vec<Diagnostic> {
+    let mut used: Vec<(&Arc<Calendar>, Loc)> = Vec::new();
+    for asset in &project.assets {
+        if used.iter().all(|(calendar, _)| calendar.name() != asset.calendar.name()) {
+            let own = asset.places.node.get("calendar").map(|node| node.loc.clone());
+            let named = own.or_else(|| project.calendar_loc.clone()).unwrap_or_else(|| asset.name_loc());
+            used.push((&asset.calendar, named));
+        }
+    }
+    let builtin = |calendar: &Calendar| !project.calendars.declared.contains_key(calendar.name());
+    used.into_iter().filter_map(|(calendar, loc)| ending(calendar, builtin(calendar), loc, now)).collect()
+}
+
+fn ending(calendar: &Calendar, builtin: bool, loc: Loc, now: DateTime<Utc>) -> Option<Diagnostic> {
+    let (name, last) = (calendar.name(), calendar.last());
+    let left = (last.date() - now.date_naive()).num_days();
+    if left >= WARN_DAYS {
+        return None;
+    }
+    let message = match left {
+        ..0 => format!("calendar `{name}` ended on {last}; later sessions are not known"),
+        _ => format!("calendar `{name}` ends on {last}, in {left} days; later sessions are not known"),
+    };
+    let help = if builtin {
+        format!(
+            "write the coming sessions into a CSV file (`session,open_utc,break_start_utc,break_end_utc,close_utc,is_half_day`) \
+             and declare it: `calendars: {{ {}: {{ file: sessions.csv, extends: {name} }} }}`",
+            if name.contains('/') { format!("\"{name}\"") } else { name.to_owned() },
+        )
+    } else {
+        format!("add the coming sessions to the file of `{name}` under `calendars:`")
+    };
+    Some(Diagnostic::warning(message).at(loc, "used here").help(help))
+}

@@ -1,0 +1,226 @@
+//! `${name}` and `${env.NAME}`: replaced in every text before it means anything.
+//!
+//! A value that is nothing but one `${name}` takes what the name stands for as it is: a number stays a number, a list a
+//! list. Elsewhere the text is put in. `$${` stands for `${`. This is the one place that reads the environment.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use crate::diagnostic::{Diagnostic, SourceMap};
+use crate::names;
+use crate::node::{Content, Entry, Key, Node, Origin, Scalar, Style, Template, place_in};
+
+/// Asks the environment for a variable.
+pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// The process's environment. A variable that is not Unicode counts as not set.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub(crate) fn process_environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// What names stand for.
+#[derive(Clone)]
+pub(crate) struct Scope<'a> {
+    pub sources: &'a SourceMap,
+    pub environment: Environment<'a>,
+    /// Variables: of an asset's item before those of the project.
+    pub values: BTreeMap<String, Node>,
+}
+
+/// What one `${…}` stands for.
+enum Found {
+    Node(Node),
+    Environment(String),
+}
+
+enum Part<'a> {
+    Text(Range<usize>),
+    /// `$${`
+    Escape(Range<usize>),
+    Reference {
+        range: Range<usize>,
+        name: &'a str,
+    },
+}
+
+/// Splits a text at its `${…}`.
+///
+/// # Errors
+/// The range of a `${` that is not closed.
+fn parts(text: &str) -> Result<Vec<Part<'_>>, Range<usize>> {
+    let (mut parts, mut at, mut done) = (Vec::new(), 0, 0);
+    while let Some(found) = text[at..].find("${").map(|found| at + found) {
+        let escaped = text[done..found].ends_with('$');
+        let before = if escaped { found - 1 } else { found };
+        if before > done {
+            parts.push(Part::Text(done..before));
+        }
+        let end = if escaped {
+            parts.push(Part::Escape(before..found + 2));
+            found + 2
+        } else {
+            let end = text[found..].find('}').map(|end| found + end + 1).ok_or(found..found + 2)?;
+            parts.push(Part::Reference { range: found..end, name: &text[found + 2..end - 1] });
+            end
+        };
+        (at, done) = (end, end);
+    }
+    if done < text.len() {
+        parts.push(Part::Text(done..text.len()));
+    }
+    Ok(parts)
+}
+
+/// Whether a text has a `${…}` in it that is not escaped.
+pub(crate) fn has_reference(text: &str) -> bool {
+    parts(text).is_ok_and(|parts| parts.iter().any(|part| matches!(part, Part::Reference { .. })))
+}
+
+impl Scope<'_> {
+    /// The tree with every `${…}` replaced. What stands for nothing is reported once, and left [`Origin::Unresolved`].
+    pub fn node(&self, node: &Node, problems: &mut Vec<Diagnostic>) -> Node {
+        let content = match &node.content {
+            Content::Scalar(scalar) => match self.scalar(scalar, node, problems) {
+                Ok(scalar) => Content::Scalar(scalar),
+                Err(content) => content,
+            },
+            Content::List(items) => Content::List(items.iter().map(|item| self.node(item, problems)).collect()),
+            Content::Map(entries) => Content::Map(self.entries(entries, problems)),
+        };
+        Node { loc: node.loc.clone(), content }
+    }
+
+    fn entries(&self, entries: &[Entry], problems: &mut Vec<Diagnostic>) -> Vec<Entry> {
+        let mut done: Vec<Entry> = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let key = self.key(&entry.key, problems);
+            let twin = done.iter().find(|known| known.key.text() == key.text());
+            if let Some(twin) = twin.filter(|_| matches!(key.scalar.origin, Origin::Interpolated(_)) && !key.scalar.unresolved()) {
+                problems.push(
+                    Diagnostic::error(format!("key `{}` is there twice", key.scalar.shown()))
+                        .at(key.loc.clone(), "here again")
+                        .and(twin.key.loc.clone(), "first here")
+                        .help("keep one of the two"),
+                );
+            }
+            done.push(Entry { key, value: self.node(&entry.value, problems) });
+        }
+        done
+    }
+
+    /// A key with every `${…}` replaced by text.
+    pub fn key(&self, key: &Key, problems: &mut Vec<Diagnostic>) -> Key {
+        let node = Node { loc: key.loc.clone(), content: Content::Scalar(key.scalar.clone()) };
+        let scalar = match self.scalar(&key.scalar, &node, problems) {
+            Ok(scalar) => scalar,
+            Err(_) => {
+                problems.push(not_text(&key.scalar.text, &node));
+                Scalar { origin: Origin::Unresolved, ..key.scalar.clone() }
+            }
+        };
+        Key { scalar, loc: key.loc.clone() }
+    }
+
+    /// The scalar with its `${…}` replaced, or the list or map that it stands for.
+    fn scalar(&self, scalar: &Scalar, node: &Node, problems: &mut Vec<Diagnostic>) -> Result<Scalar, Content> {
+        if !scalar.text.contains("${") || !matches!(scalar.origin, Origin::Written) {
+            return Ok(scalar.clone());
+        }
+        let unresolved = || Scalar { origin: Origin::Unresolved, ..scalar.clone() };
+        let here = |range: Range<usize>| place_in(self.sources, &node.loc, scalar, range);
+        let parts = match parts(&scalar.text) {
+            Ok(parts) => parts,
+            Err(range) => {
+                problems.push(
+                    Diagnostic::error("`${` without `}`")
+                        .at(here(range), "opened here")
+                        .help("close it, as `${name}`, or write `$${` for the text `${`"),
+                );
+                return Ok(unresolved());
+            }
+        };
+        let alone = matches!(parts.as_slice(), [Part::Reference { .. }]);
+        let (mut text, mut style, mut pieces, mut secret, mut failed) =
+            (String::new(), scalar.style, Vec::new(), false, false);
+        for part in parts {
+            let start = text.len();
+            let (from, verbatim) = match part {
+                Part::Text(range) => {
+                    text.push_str(&scalar.text[range.clone()]);
+                    (range, true)
+                }
+                Part::Escape(range) => {
+                    text.push_str("${");
+                    (range, false)
+                }
+                Part::Reference { range, name } => {
+                    match self.lookup(name) {
+                        Ok(Found::Environment(value)) => {
+                            text.push_str(&value);
+                            secret = true;
+                            if alone {
+                                style = Style::Plain;
+                            }
+                        }
+                        Ok(Found::Node(Node { content: Content::Scalar(value), .. })) => {
+                            failed |= value.unresolved();
+                            secret |= matches!(&value.origin, Origin::Interpolated(template) if template.secret);
+                            text.push_str(&value.text);
+                            if alone {
+                                style = value.style;
+                            }
+                        }
+                        Ok(Found::Node(value)) if alone => return Err(value.content),
+                        Ok(Found::Node(_)) => {
+                            problems.push(not_text(name, &Node { loc: here(range.clone()), ..node.clone() }));
+                            failed = true;
+                        }
+                        Err(problem) => {
+                            problems.push(problem.at(here(range.clone()), "stands for nothing"));
+                            failed = true;
+                        }
+                    }
+                    (range, false)
+                }
+            };
+            pieces.push((start..text.len(), from, verbatim));
+        }
+        if failed {
+            return Ok(unresolved());
+        }
+        let origin = Origin::Interpolated(Template { text: scalar.text.clone(), pieces, secret, style: scalar.style });
+        Ok(Scalar { text, style, origin })
+    }
+
+    fn lookup(&self, reference: &str) -> Result<Found, Diagnostic> {
+        if let Some(variable) = reference.strip_prefix("env.") {
+            let (name, default) = match variable.split_once(":-") {
+                Some((name, default)) => (name, Some(default)),
+                None => (variable, None),
+            };
+            let value = (self.environment)(name).or_else(|| default.map(str::to_owned));
+            return value.map(Found::Environment).ok_or_else(|| {
+                Diagnostic::error(format!("environment variable `{name}` is not set"))
+                    .help(format!("set it, or give a default: `${{env.{name}:-…}}`"))
+            });
+        }
+        if let Some(node) = self.values.get(reference) {
+            return Ok(Found::Node(node.clone()));
+        }
+        let known: Vec<&str> = self.values.keys().map(String::as_str).collect();
+        let mut problem = Diagnostic::error(format!("there is no variable `{reference}`"));
+        problem = match names::suggest(reference, &known, "there are") {
+            Some(help) => problem.help(help),
+            None => problem.help("declare it under `vars:`, or write `${env.NAME}` for the environment"),
+        };
+        Err(problem.help("write `$${` for the text `${`"))
+    }
+}
+
+fn not_text(name: &str, node: &Node) -> Diagnostic {
+    let name = name.trim_start_matches("${").trim_end_matches('}');
+    Diagnostic::error(format!("`{name}` is a list or a map, and cannot be put into a text"))
+        .at(node.loc.clone(), "inside a text")
+        .help(format!("a list or map can only be the whole value: `key: ${{{name}}}`"))
+}

@@ -1,0 +1,39 @@
+//! `assets.yaml` → typed assets, with the place of everything, and every mistake reported at once.
+//!
+//! The text goes through typed passes, each of which reports all it finds:
+//!
+//! 1. [`parse`]: YAML → a tree of [`node`]s that know where they stand
+//! 2. [`load`]: the main file and its `include:`s; what they declare, put together
+//! 3. [`interpolate`]: `${name}` and `${env.NAME}`; [`expand`]: `for_each:` and `defaults:`
+//! 4. [`structure`]: the tree against the JSON Schema of the types in [`spec`] ([`schema`]), then serde, asset by asset ([`assets`])
+//! 5. [`validate`]: rules that one asset, or its neighbours' names, can break
+//!
+//! What needs the graph (cycles, columns, expressions) is the next crate's, which says where by [`Asset::locate`].
+
+mod assets;
+mod calendars;
+mod diagnostic;
+mod duration;
+mod expand;
+mod interpolate;
+mod load;
+mod names;
+mod node;
+mod ordered;
+mod parse;
+mod place;
+mod project;
+mod schema;
+mod spec;
+mod structure;
+mod validate;
+
+pub use calendars::{Calendars, calendar_warnings};
+pub use diagnostic::{ConfigErrors, Diagnostic, DiagnosticSeverity, FileId, Label, Loc, SourceFile, SourceMap};
+pub use duration::{Span, SpanError};
+pub use load::{load, load_with};
+pub use names::{NameError, check_name, did_you_mean};
+pub use ordered::Ordered;
+pub use project::{Asset, Project};
+pub use schema::json_schema;
+pub use spec::*;

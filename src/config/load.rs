@@ -1,0 +1,332 @@
+//! `assets.yaml` and what it includes → a [`Project`].
+
+use std::collections::{BTreeMap, HashSet};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::assets::{self, Declared, Shared};
+use crate::calendars::{self, Calendars, Declaration};
+use crate::diagnostic::{ConfigErrors, Diagnostic, DiagnosticSeverity, Loc, SourceMap};
+use crate::interpolate::{Environment, Scope, process_environment};
+use crate::names;
+use crate::node::{Content, Entry, Node};
+use crate::parse;
+use crate::project::Project;
+use crate::schema::SCHEMAS;
+use crate::spec::{CalendarSpec, ProjectSpec};
+use crate::structure::{Keys, Structure, Subject};
+
+/// Reads a configuration, with `${env.NAME}` from the process's environment.
+///
+/// # Errors
+/// Everything that is wrong in it and can be seen without the graph.
+pub fn load(path: &Path) -> Result<Project, ConfigErrors> {
+    load_with(path, &process_environment)
+}
+
+/// Reads a configuration, with `${env.NAME}` from a function.
+///
+/// # Errors
+/// Everything that is wrong in it and can be seen without the graph.
+pub fn load_with(path: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Result<Project, ConfigErrors> {
+    let mut loader = Loader { environment, sources: SourceMap::default(), problems: Vec::new(), files: Vec::new() };
+    let project = loader.project(path);
+    let Loader { sources, mut problems, .. } = loader;
+    Diagnostic::sort(&mut problems);
+    let has_errors = problems.iter().any(|problem| problem.severity == DiagnosticSeverity::Error);
+    match project {
+        Some(mut project) if !has_errors => {
+            project.warnings = problems;
+            Ok(project)
+        }
+        _ => Err(ConfigErrors { sources, diagnostics: problems }),
+    }
+}
+
+/// A path that stands in a file of folder `base`.
+pub(crate) fn join(base: &Path, path: &str) -> PathBuf {
+    if base == Path::new(".") { PathBuf::from(path) } else { base.join(path) }
+}
+
+/// Why a file cannot be read, without the number of the operating system.
+pub(crate) fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// One YAML file as parsed.
+struct File {
+    base: PathBuf,
+    root: Node,
+}
+
+struct Loader<'a> {
+    environment: Environment<'a>,
+    sources: SourceMap,
+    problems: Vec<Diagnostic>,
+    /// The main file first.
+    files: Vec<File>,
+}
+
+/// A value and where it stands.
+type Located<T> = Option<(T, Loc)>;
+
+impl Loader<'_> {
+    /// The project as far as it can be made out; it counts only if no error was reported.
+    fn project(&mut self, path: &Path) -> Option<Project> {
+        let root = match path.parent() {
+            Some(parent) if parent != Path::new("") => parent.to_path_buf(),
+            _ => PathBuf::from("."),
+        };
+        let main = self.read(path, None)?;
+        let mut seen = HashSet::from([identity(path)]);
+        self.files.push(File { base: root.clone(), root: main });
+        let mut at = 0;
+        while at < self.files.len() {
+            self.include(at, &mut seen);
+            at += 1;
+        }
+        let files = std::mem::take(&mut self.files);
+        let values = self.variables(&files);
+        let mut calendars = Calendars::default();
+        let mut problems = std::mem::take(&mut self.problems);
+        let sources = self.sources.clone();
+        let scope = Scope { sources: &sources, environment: self.environment, values };
+        let (main, main_node) = top(&files[0].root, &scope, &SCHEMAS.project, "the project", &mut problems);
+        let mut calendar_names = Vec::new();
+        for (at, file) in files.iter().enumerate() {
+            let included;
+            let node = if at == 0 {
+                &main_node
+            } else {
+                included = top(&file.root, &scope, &SCHEMAS.included, "an included file", &mut problems).1;
+                &included
+            };
+            let declared = node.get("calendars").and_then(Node::entries).unwrap_or_default();
+            calendar_names.extend(declared.iter().map(|entry| entry.key.text().to_owned()));
+            self.calendars(declared, &file.base, &mut calendars, &mut problems);
+        }
+        let unknown = |key: &str| main_node.get(key).is_some() || main.meant.iter().any(|meant| meant == key);
+        let spec: ProjectSpec = serde_json::from_value(Value::Object(main.values.clone())).unwrap_or_default();
+        let place = |key: &str| main_node.get(key).map(|node| node.loc.clone());
+        let calendar: Located<String> = spec.calendar.clone().zip(place("calendar"));
+        let shared = Shared {
+            defaults: main_node.get("defaults").filter(|node| is_right(node, "defaults")),
+            calendar: calendar.as_ref().map(|(name, loc)| (name.as_str(), loc.clone())),
+            calendar_unknown: calendar.is_none() && unknown("calendar"),
+            start: spec.start.zip(place("start")),
+            start_unknown: spec.start.is_none() && unknown("start"),
+            calendars: &calendars,
+            calendar_names: &calendar_names,
+            sources: &sources,
+        };
+        let declared = files
+            .iter()
+            .flat_map(|file| declared(file, &scope, &mut problems).into_iter().map(|(key, node)| (key, node, &file.base)))
+            .map(|(key, node, base)| Declared { key, node, base: base.clone() })
+            .collect();
+        let assets = assets::build(declared, &shared, &mut problems);
+        let calendar_loc = calendar.map(|(_, loc)| loc);
+        self.problems.append(&mut problems);
+        Some(Project {
+            data_dir: join(&root, spec.data.as_deref().unwrap_or("data")),
+            root,
+            sources: self.sources.clone(),
+            assets,
+            calendars,
+            warnings: Vec::new(),
+            calendar_loc,
+        })
+    }
+
+    /// The tree of a file; what is wrong with it as YAML is reported.
+    fn read(&mut self, path: &Path, named: Option<Loc>) -> Option<Node> {
+        let bytes = match std::fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                let problem = Diagnostic::error(format!("cannot read `{}`: {}", path.display(), reason(&error)));
+                self.problems.push(match named {
+                    Some(loc) => problem.at(loc, "included here").help("paths are relative to the file that names them"),
+                    None => problem.help("`assetctl init` writes a project"),
+                });
+                return None;
+            }
+        };
+        let (text, not_utf8) = parse::decode(&bytes);
+        let file = self.sources.add(path, text.as_str());
+        match not_utf8 {
+            Some(mistake) => {
+                self.problems.push(mistake.diagnostic(file));
+                None
+            }
+            None => parse::parse(file, &text, &mut self.problems),
+        }
+    }
+
+    /// Reads what file number `at` includes. A file that is included twice, or that includes itself, counts once.
+    fn include(&mut self, at: usize, seen: &mut HashSet<PathBuf>) {
+        let Some(include) = self.files[at].root.get("include").cloned() else { return };
+        let base = self.files[at].base.clone();
+        let files = std::mem::take(&mut self.files);
+        let values = self.variables(&files);
+        self.files = files;
+        let sources = self.sources.clone();
+        let scope = Scope { sources: &sources, environment: self.environment, values };
+        let include = scope.node(&include, &mut self.problems);
+        // Anything but a text or a list of texts is reported with the rest of the file.
+        let items = match &include.content {
+            Content::List(items) => items.iter().collect(),
+            _ => vec![&include],
+        };
+        for item in items {
+            let Some(scalar) = item.scalar().filter(|scalar| !scalar.unresolved() && !scalar.is_null()) else { continue };
+            for path in self.matches(&base, &scalar.text, &item.loc) {
+                if !seen.insert(identity(&path)) {
+                    continue;
+                }
+                if let Some(root) = self.read(&path, Some(item.loc.clone())) {
+                    let base = path.parent().map_or_else(|| base.clone(), Path::to_path_buf);
+                    let base = if base == Path::new("") { PathBuf::from(".") } else { base };
+                    self.files.push(File { base, root });
+                }
+            }
+        }
+    }
+
+    /// The files of a path or glob, in alphabetical order.
+    fn matches(&mut self, base: &Path, pattern: &str, loc: &Loc) -> Vec<PathBuf> {
+        if !pattern.contains(['*', '?', '[']) {
+            return vec![join(base, pattern)];
+        }
+        let folder = glob::Pattern::escape(&base.to_string_lossy());
+        let whole = join(Path::new(&folder), pattern);
+        let found = match glob::glob(&whole.to_string_lossy()) {
+            Ok(found) => found,
+            Err(error) => {
+                self.problems.push(
+                    Diagnostic::error(format!("`{pattern}` is not a glob: {}", error.msg))
+                        .at(loc.clone(), "here")
+                        .help("`*` is any name, `**` any folders, `?` one character, `[ab]` one of these"),
+                );
+                return Vec::new();
+            }
+        };
+        let found: Vec<PathBuf> = found.filter_map(Result::ok).filter(|path| path.is_file()).collect();
+        if found.is_empty() {
+            self.problems.push(
+                Diagnostic::warning(format!("`{pattern}` matches no file"))
+                    .at(loc.clone(), "includes nothing")
+                    .help("paths are relative to the file that names them"),
+            );
+        }
+        found
+    }
+
+    /// The variables of all files. One may use those above it.
+    fn variables(&mut self, files: &[File]) -> BTreeMap<String, Node> {
+        let sources = self.sources.clone();
+        let mut scope = Scope { sources: &sources, environment: self.environment, values: BTreeMap::new() };
+        let mut places: BTreeMap<String, Loc> = BTreeMap::new();
+        for file in files {
+            for Entry { key, value } in file.root.get("vars").and_then(Node::entries).unwrap_or_default() {
+                let name = key.text();
+                if names::check_name(name).is_err() || name == "env" {
+                    self.problems.push(
+                        Diagnostic::error(format!("`{name}` cannot be the name of a variable"))
+                            .at(key.loc.clone(), "letters, digits and `_`, and not `env`")
+                            .help("choose another name"),
+                    );
+                    continue;
+                }
+                if let Some(first) = places.get(name) {
+                    self.problems.push(
+                        Diagnostic::error(format!("variable `{name}` is declared twice"))
+                            .at(key.loc.clone(), "here again")
+                            .and(first.clone(), "first here")
+                            .help("variables are the whole project's: keep one, or choose another name"),
+                    );
+                    continue;
+                }
+                let value = scope.node(value, &mut self.problems);
+                places.insert(name.to_owned(), key.loc.clone());
+                scope.values.insert(name.to_owned(), value);
+            }
+        }
+        scope.values
+    }
+
+    /// Reads the calendars that a file declares.
+    fn calendars(&mut self, entries: &[Entry], base: &Path, calendars: &mut Calendars, problems: &mut Vec<Diagnostic>) {
+        for Entry { key, value } in entries {
+            let schema = SCHEMAS.resolve(&SCHEMAS.definitions["CalendarSpec"]);
+            let subject = Subject { name: format!("`{}`", key.text()), loc: key.loc.clone() };
+            // What is wrong with its form has been said when the whole file was looked at.
+            let form = Structure { problems: &mut Vec::new() }.value(value, schema, &subject);
+            let Some(spec) = form.and_then(|form| serde_json::from_value::<CalendarSpec>(form).ok()) else { continue };
+            if calendars.declared().any(|(known, _)| known == key.text()) {
+                problems.push(
+                    Diagnostic::error(format!("calendar `{}` is declared twice", key.text()))
+                        .at(key.loc.clone(), "here again")
+                        .help("keep one, or choose another name"),
+                );
+                continue;
+            }
+            let declaration = Declaration { name: key.text(), name_loc: key.loc.clone(), node: value, base };
+            if let Some(calendar) = calendars::read(&declaration, &spec, &mut self.sources, problems) {
+                calendars.declare(key.text(), calendar);
+            }
+        }
+    }
+}
+
+/// A file by what it is, however its path is written.
+fn identity(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
+}
+
+/// The top level of a file without its assets: as JSON, and as a tree.
+fn top(
+    root: &Node,
+    scope: &Scope<'_>,
+    schema: &Value,
+    name: &str,
+    problems: &mut Vec<Diagnostic>,
+) -> (Keys, Node) {
+    let entries = root.entries().unwrap_or_default().iter().filter(|entry| entry.key.text() != "assets").cloned().collect();
+    let node = scope.node(&Node { loc: root.loc.clone(), content: Content::Map(entries) }, problems);
+    let subject = Subject { name: name.to_owned(), loc: root.head() };
+    let keys = Structure { problems }.keys(node.entries().unwrap_or_default(), schema, &subject);
+    (keys, node)
+}
+
+/// Whether the value of a top-level key of the main file has the right form.
+fn is_right(node: &Node, key: &str) -> bool {
+    let subject = Subject { name: String::new(), loc: node.loc.clone() };
+    let schema = &SCHEMAS.project["properties"][key];
+    Structure { problems: &mut Vec::new() }.value(node, schema, &subject).is_some()
+}
+
+/// The assets of a file, with `for_each` and `${…}` done.
+fn declared(file: &File, scope: &Scope<'_>, problems: &mut Vec<Diagnostic>) -> Vec<(crate::node::Key, Node)> {
+    let Some(entry) = file.root.entry("assets") else { return Vec::new() };
+    match &entry.value.content {
+        Content::Map(blocks) => {
+            blocks.iter().flat_map(|block| crate::expand::expand(block, scope, problems)).collect()
+        }
+        Content::Scalar(scalar) if scalar.is_null() => Vec::new(),
+        Content::Scalar(_) | Content::List(_) => {
+            problems.push(
+                Diagnostic::error("`assets` must be a map of names to assets")
+                    .at(entry.key.loc.clone(), "expected a map")
+                    .help("write each asset as `name:`, with its keys indented below it"),
+            );
+            Vec::new()
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! The typed form of `assets.yaml`.
+//!
+//! These types are the one truth of the configuration: `assetctl schema` prints the JSON Schema made from them, the
+//! structural pass (`structure.rs`) holds the YAML against that same schema, and serde then fills them. A key that is
+//! not here does not exist.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::duration::Span;
+use crate::ordered::Ordered;
+
+/// One value or a list of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    pub fn as_slice(&self) -> &[String] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many,
+        }
+    }
+}
+
+/// The assets that an asset reads: a name, a list of names, or short names for them (`bars: completed_bars`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Inputs {
+    One(String),
+    Many(Vec<String>),
+    Named(Ordered<String>),
+}
+
+impl Inputs {
+    /// (alias, asset) in the order written.
+    pub fn pairs(&self) -> Vec<(String, String)> {
+        match self {
+            Self::One(one) => vec![(one.clone(), one.clone())],
+            Self::Many(many) => many.iter().map(|name| (name.clone(), name.clone())).collect(),
+            Self::Named(named) => named.iter().map(|(alias, asset)| (alias.clone(), asset.clone())).collect(),
+        }
+    }
+}
+
+/// Top level of the file, without its assets.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct ProjectSpec {
+    /// The exchange calendar of every asset that names none: `XSHG`, `XSHE`, `XNYS`, `XHKG`, `XTKS`, `XLON`, `24/7`, or one
+    /// declared under `calendars`.
+    pub calendar: Option<String>,
+    /// First date of every asset that names none.
+    pub start: Option<NaiveDate>,
+    /// Folder of everything materialized, relative to this file.
+    pub data: Option<String>,
+    /// More files with `assets`, `vars` or `calendars`; globs, relative to this file.
+    pub include: Option<OneOrMany>,
+    /// Values for `${name}` anywhere in the project.
+    pub vars: BTreeMap<String, serde_json::Value>,
+    /// Calendars of your own, by name.
+    pub calendars: BTreeMap<String, CalendarSpec>,
+    /// What every asset has unless it says otherwise.
+    pub defaults: Common,
+}
+
+/// A calendar from a CSV file with the columns `session,open_utc,break_start_utc,break_end_utc,close_utc,is_half_day`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CalendarSpec {
+    /// The CSV file, relative to the file that names it.
+    pub file: String,
+    /// A built-in calendar that the file's sessions are added to.
+    #[serde(default)]
+    pub extends: Option<String>,
+}
+
+/// What every asset takes, whatever its kind. Nothing here but `calendar` and `start` changes a result.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Common {
+    /// One line for people.
+    pub description: Option<String>,
+    /// Who to ask.
+    pub owner: Option<String>,
+    /// Labels for `--select tag:…`.
+    pub tags: Vec<String>,
+    /// The asset's own exchange calendar.
+    pub calendar: Option<String>,
+    /// The asset's own first date.
+    pub start: Option<NaiveDate>,
+    /// How long after the session's close its data is final: `30m`, `2h`.
+    pub settlement: Option<Span>,
+    /// What must hold for every partition; a failed check keeps the partition, and what is below it, from being committed.
+    pub checks: Vec<Check>,
+    /// How often a failed batch is tried again.
+    pub retries: Option<u32>,
+    /// How long one batch may take.
+    pub timeout: Option<Span>,
+}
+
+/// One check: exactly one of `not_null`, `unique`, `range`, `expected_rows`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Check {
+    /// No missing value in these columns.
+    pub not_null: Option<OneOrMany>,
+    /// No two rows of a session alike in these columns.
+    pub unique: Option<OneOrMany>,
+    /// Every value of a column within bounds; missing values pass.
+    pub range: Option<RangeCheck>,
+    /// The number of rows of a session.
+    pub expected_rows: Option<ExpectedRows>,
+    /// `error` (the default) keeps the partition from being committed; `warn` only says so.
+    pub severity: Severity,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    #[default]
+    Error,
+    Warn,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RangeCheck {
+    /// The column of numbers.
+    pub column: String,
+    /// Greater than.
+    #[serde(default)]
+    pub above: Option<f64>,
+    /// Greater than or equal to.
+    #[serde(default)]
+    pub min: Option<f64>,
+    /// Less than.
+    #[serde(default)]
+    pub below: Option<f64>,
+    /// Less than or equal to.
+    #[serde(default)]
+    pub max: Option<f64>,
+}
+
+/// Without bounds: for `complete`, the instruments listed on the session (by its listing table, or else all seen so far).
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct ExpectedRows {
+    /// At least so many.
+    pub min: Option<u64>,
+    /// At most so many.
+    pub max: Option<u64>,
+}
+
+/// The type of a column as a file declares it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ColumnType {
+    Number,
+    Text,
+    Bool,
+    Date,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Encoding {
+    /// With or without a byte order mark.
+    #[default]
+    #[serde(rename = "utf-8")]
+    Utf8,
+    Gbk,
+}
+
+/// What becomes of a row whose date is not a session of the calendar.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OffCalendar {
+    #[default]
+    Error,
+    Skip,
+}
+
+/// Files of rows and how to read them.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Files {
+    /// CSV files: a path or glob, or several, relative to this file.
+    pub csv: Option<OneOrMany>,
+    /// Parquet files: a path or glob, or several, relative to this file.
+    pub parquet: Option<OneOrMany>,
+    /// Our name: the file's name. The rest keep their names.
+    pub columns: Ordered<String>,
+    /// Types of columns that are not numbers. `instrument` is text and `session` a date without being told.
+    pub types: BTreeMap<String, ColumnType>,
+    /// How dates are written, as `strftime` says it (default `%Y-%m-%d`).
+    pub date_format: Option<String>,
+    /// How the text is encoded: `utf-8` (default, with or without BOM) or `gbk`.
+    pub encoding: Encoding,
+    /// What separates fields (default `,`; `tab` for a tab).
+    pub delimiter: Option<String>,
+    /// What separates thousands in a number, if anything does.
+    pub thousands: Option<String>,
+    /// What stands for the decimal point (default `.`).
+    pub decimal: Option<String>,
+    /// Texts that mean a missing number, date or bool, besides the empty one.
+    pub missing: Vec<String>,
+}
+
+/// Raw rows per session, as the vendor delivered them.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct SourceSpec {
+    #[serde(flatten)]
+    pub files: Files,
+    /// A row whose date is not a session of the calendar is an error, or is skipped.
+    pub off_calendar: OffCalendar,
+}
+
+/// How a column of a suspended session is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Fill {
+    /// The last session's value.
+    Carry,
+    /// 0.
+    Zero,
+    /// No value.
+    Missing,
+}
+
+/// Gap-free bars: one row for every listed instrument of every session.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CompleteSpec {
+    /// The raw bars.
+    pub input: String,
+    /// A table with the columns `instrument`, `listed` and `delisted` (dates; an open end is empty). Without it an instrument is
+    /// listed from its first bar on.
+    #[serde(default)]
+    pub listing: Option<String>,
+    /// What columns hold on a suspended session, beyond `close: carry` and `volume: zero`; the rest are missing.
+    #[serde(default)]
+    pub fill: BTreeMap<String, Fill>,
+}
+
+/// Columns by expression over one or several inputs; `indicators` and `scores`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ColumnsSpec {
+    /// The assets that the expressions read. Rows are those of the first.
+    pub input: Inputs,
+    /// Name: expression. An expression may use columns above it.
+    pub columns: Ordered<String>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Weights {
+    /// 1/k each.
+    #[default]
+    Equal,
+    /// In proportion to `k + 1 - rank`.
+    Rank,
+}
+
+/// The best instruments of a session by a column.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TopK {
+    /// The column to order by, highest first; ties go to the smaller instrument name.
+    pub by: String,
+    /// How many instruments to hold; fewer when fewer have a score.
+    pub k: u32,
+    /// How the capital is split among them.
+    #[serde(default)]
+    pub weights: Weights,
+}
+
+/// From scores to target positions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SignalsSpec {
+    /// The scores.
+    pub input: String,
+    /// Hold the best `k` instruments: `{ by: score, k: 10 }`.
+    pub top_k: TopK,
+}
+
+/// A SELECT in DuckDB's SQL, run for each session on exactly its window.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SqlSpec {
+    /// A minijinja template: `{{ ref('completed_bars', sessions=20) }}` is the input's last 20 sessions, `{{ session }}` the date.
+    pub query: String,
+    /// The columns that identify a row within its session (default: `instrument`, if there is such a column).
+    #[serde(default)]
+    pub key: Option<OneOrMany>,
+    /// Names and types of the result, so that assets below can be validated before it has run.
+    #[serde(default)]
+    pub columns: Ordered<ColumnType>,
+}
+
+/// Reference data without a session axis.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct TableSpec {
+    #[serde(flatten)]
+    pub files: Files,
+    /// The columns that identify a row.
+    pub key: Option<OneOrMany>,
+}
+
+/// What an asset is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Kind {
+    Source(SourceSpec),
+    Table(TableSpec),
+    Complete(CompleteSpec),
+    Indicators(ColumnsSpec),
+    Scores(ColumnsSpec),
+    Signals(SignalsSpec),
+    Sql(SqlSpec),
+}
+
+impl Kind {
+    /// As written in YAML.
+    pub const NAMES: [&'static str; 7] = ["source", "table", "complete", "indicators", "scores", "signals", "sql"];
+
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Source(_) => "source",
+            Self::Table(_) => "table",
+            Self::Complete(_) => "complete",
+            Self::Indicators(_) => "indicators",
+            Self::Scores(_) => "scores",
+            Self::Signals(_) => "signals",
+            Self::Sql(_) => "sql",
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! Rules that a schema cannot state and that need no graph: what excludes what, names, bounds, inputs that exist.
+
+use std::collections::BTreeMap;
+
+use chrono::format::{Item, StrftimeItems};
+
+use crate::assets::Draft;
+use crate::diagnostic::{Diagnostic, Loc};
+use crate::names::{self, check_file_name, check_name};
+use crate::node::Key;
+use crate::project::Places;
+use crate::spec::{Check, ColumnsSpec, ExpectedRows, Files, Inputs, Kind, OneOrMany, RangeCheck, SqlSpec};
+
+/// Names that mean something else in the warehouse: its own schema, and the key column.
+const RESERVED: [&str; 2] = ["assetctl", "session"];
+
+/// The name of an asset: it becomes a folder, a view, and a word of the selection language.
+pub(crate) fn asset_name(key: &Key, problems: &mut Vec<Diagnostic>) {
+    let name = key.text();
+    let shown = key.scalar.shown();
+    if let Err(mistake) = check_file_name(name) {
+        problems.push(
+            Diagnostic::error(format!("`{shown}` cannot be the name of an asset"))
+                .at(key.loc.clone(), mistake.to_string())
+                .help("the name becomes a folder and a view: `raw_bars`, say"),
+        );
+    } else if RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(name)) {
+        problems.push(
+            Diagnostic::error(format!("`{shown}` cannot be the name of an asset"))
+                .at(key.loc.clone(), "this name is taken by the warehouse")
+                .help("choose another name"),
+        );
+    }
+}
+
+/// Everything about one asset; `known` are the names of all.
+pub(crate) fn asset(draft: &Draft, known: &[&str], problems: &mut Vec<Diagnostic>) {
+    let mut rules = Rules { draft, places: &draft.places, known, problems };
+    for (at, check) in draft.common.checks.iter().enumerate() {
+        rules.check(check, &at.to_string());
+    }
+    match &draft.kind {
+        Kind::Source(spec) => rules.files(&spec.files),
+        Kind::Table(spec) => {
+            rules.files(&spec.files);
+            rules.key(spec.key.as_ref());
+        }
+        Kind::Complete(spec) => {
+            rules.input(&spec.input, rules.places.locate(&["input"]));
+            if let Some(listing) = &spec.listing {
+                rules.input(listing, rules.places.locate(&["listing"]));
+            }
+        }
+        Kind::Indicators(spec) | Kind::Scores(spec) => rules.columns(spec),
+        Kind::Signals(spec) => {
+            rules.input(&spec.input, rules.places.locate(&["input"]));
+            if spec.top_k.k == 0 {
+                rules.error("`k` is 0: no instrument would be held", &["top_k", "k"], "at least 1", "say how many to hold");
+            }
+        }
+        Kind::Sql(spec) => rules.sql(spec),
+    }
+}
+
+struct Rules<'a> {
+    draft: &'a Draft,
+    places: &'a Places,
+    known: &'a [&'a str],
+    problems: &'a mut Vec<Diagnostic>,
+}
+
+impl Rules<'_> {
+    fn error(&mut self, message: impl Into<String>, path: &[&str], label: impl Into<String>, help: impl Into<String>) {
+        let loc = self.places.locate(path);
+        self.problems.push(Diagnostic::error(message).at(loc, label).help(help));
+    }
+
+    fn check(&mut self, check: &Check, at: &str) {
+        let forms = [
+            ("not_null", check.not_null.is_some()),
+            ("unique", check.unique.is_some()),
+            ("range", check.range.is_some()),
+            ("expected_rows", check.expected_rows.is_some()),
+        ];
+        let given: Vec<&str> = forms.iter().filter(|(_, given)| *given).map(|(form, _)| *form).collect();
+        let loc = self.places.locate(&["checks", at]);
+        match given.as_slice() {
+            [_] => {}
+            [] => self.problems.push(
+                Diagnostic::error("a check must say what it checks")
+                    .at(loc, "nothing is checked here")
+                    .help("give it one of `not_null`, `unique`, `range`, `expected_rows`"),
+            ),
+            several => self.problems.push(
+                Diagnostic::error(format!("one check has {}", names::list(several)))
+                    .at(loc, "a check has one form")
+                    .help("make each an item of its own: `- not_null: close`"),
+            ),
+        }
+        for (form, columns) in [("not_null", &check.not_null), ("unique", &check.unique)] {
+            if columns.as_ref().is_some_and(|columns| columns.as_slice().is_empty()) {
+                self.error(format!("`{form}` names no column"), &["checks", at, form], "an empty list", "name a column");
+            }
+        }
+        if let Some(range) = &check.range {
+            self.range(range, &["checks", at, "range"]);
+        }
+        if let Some(ExpectedRows { min: Some(min), max: Some(max) }) = &check.expected_rows
+            && min > max
+        {
+            let path = ["checks", at, "expected_rows", "max"];
+            self.error(format!("no number of rows is at least {min} and at most {max}"), &path, "less than `min`", "swap them");
+        }
+    }
+
+    fn range(&mut self, range: &RangeCheck, path: &[&str]) {
+        let RangeCheck { column, above, min, below, max } = range;
+        let twice = [("above", "min", above.is_some() && min.is_some()), ("below", "max", below.is_some() && max.is_some())];
+        for (strict, weak, _) in twice.into_iter().filter(|(_, _, both)| *both) {
+            let inside: Vec<&str> = path.iter().copied().chain([weak]).collect();
+            self.error(
+                format!("the range of `{column}` has both `{strict}` and `{weak}`"),
+                &inside,
+                "a second bound of the same side",
+                format!("keep one: `{strict}` leaves the bound itself out, `{weak}` lets it in"),
+            );
+        }
+        let (low, high) = (above.or(*min), below.or(*max));
+        match (low, high) {
+            (None, None) => self.error(
+                format!("the range of `{column}` has no bounds"),
+                path,
+                "every value is within this range",
+                "give it `above`, `min`, `below` or `max`",
+            ),
+            (Some(low), Some(high)) => {
+                let strict = above.is_some() || below.is_some();
+                if low > high || (strict && low >= high) {
+                    let end = if below.is_some() { "below" } else { "max" };
+                    let inside: Vec<&str> = path.iter().copied().chain([end]).collect();
+                    let message = format!("no value of `{column}` can be within this range");
+                    self.error(message, &inside, "not above the lower bound", "swap the bounds");
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn files(&mut self, files: &Files) {
+        let name = &self.draft.name;
+        match (&files.csv, &files.parquet) {
+            (None, None) => self.problems.push(
+                Diagnostic::error(format!("asset `{name}` has no files"))
+                    .at(self.places.name_loc.clone(), "neither `csv` nor `parquet`")
+                    .help("say which files it reads: `csv: data/source/bars/*.csv`"),
+            ),
+            (Some(_), Some(_)) => {
+                let problem = Diagnostic::error(format!("asset `{name}` has both `csv` and `parquet`"))
+                    .at(self.places.locate_key(&["parquet"]), "one of the two")
+                    .and(self.places.locate_key(&["csv"]), "and the other")
+                    .help("make two assets of it, or keep one");
+                self.problems.push(problem);
+            }
+            _ => {}
+        }
+        for (form, paths) in [("csv", &files.csv), ("parquet", &files.parquet)] {
+            if paths.as_ref().is_some_and(|paths| paths.as_slice().iter().all(String::is_empty)) {
+                self.error(format!("`{form}` names no file"), &[form], "empty", "give it a path or glob");
+            }
+        }
+        if files.parquet.is_some() && files.csv.is_none() {
+            for key in ["date_format", "encoding", "delimiter", "thousands", "decimal", "missing"] {
+                if self.places.node.get(key).is_some() {
+                    let message = format!("`{key}` is for CSV files, and `{name}` reads Parquet");
+                    self.error(message, &[key], "has no meaning here", "take it away");
+                }
+            }
+        }
+        for key in files.columns.keys() {
+            self.column_name(key, &["columns", key]);
+        }
+        self.same_but_case(files.columns.keys(), "columns");
+        for key in files.types.keys() {
+            self.column_name(key, &["types", key]);
+        }
+        self.marks(files);
+        if let Some(format) = &files.date_format
+            && let Some(help) = date_format_mistake(format)
+        {
+            self.error(format!("`{format}` is not a date format"), &["date_format"], "how a date is written", help);
+        }
+    }
+
+    /// The characters that structure a CSV file and its numbers must differ.
+    fn marks(&mut self, files: &Files) {
+        let given = [
+            ("delimiter", files.delimiter.as_deref().map(|text| if text == "tab" { "\t" } else { text }), ","),
+            ("thousands", files.thousands.as_deref(), ""),
+            ("decimal", files.decimal.as_deref(), "."),
+        ];
+        for (key, mark, _) in given {
+            let Some(mark) = mark else { continue };
+            let mut chars = mark.chars();
+            let usable = |c: char| c.is_ascii() && !c.is_ascii_alphanumeric() && !matches!(c, '"' | '\n' | '\r' | '-' | '+');
+            let narrow_space = key == "thousands" && matches!(mark, "\u{a0}" | "\u{202f}" | "\u{2019}");
+            if !narrow_space && !matches!((chars.next(), chars.next()), (Some(c), None) if usable(c)) {
+                let help = if key == "delimiter" { "such as `;`, `|` or `tab`" } else { "such as `,` or `.`" };
+                self.error(format!("`{key}` must be one mark, not `{mark}`"), &[key], "one character", help);
+            }
+        }
+        for (at, (key, mark, default)) in given.iter().enumerate() {
+            for (other, other_mark, other_default) in &given[..at] {
+                let (a, b) = (mark.unwrap_or(default), other_mark.unwrap_or(other_default));
+                // Thousands as `1,234` may be quoted in a file that is separated by commas.
+                let quoted = (*other, *key) == ("delimiter", "thousands") || (*other, *key) == ("delimiter", "decimal");
+                if a == b && !a.is_empty() && !quoted && (mark.is_some() || other_mark.is_some()) {
+                    let path = if mark.is_some() { key } else { other };
+                    let message = format!("`{other}` and `{key}` are both `{a}`");
+                    self.error(message, &[path], "cannot be told apart", "say which mark each has, as `thousands: '.'` with `decimal: ','`");
+                }
+            }
+        }
+    }
+
+    fn column_name(&mut self, name: &str, path: &[&str]) {
+        if let Err(mistake) = check_name(name) {
+            let loc = self.places.locate_key(path);
+            self.problems.push(
+                Diagnostic::error(format!("`{name}` cannot be the name of a column"))
+                    .at(loc, mistake.to_string())
+                    .help("expressions and SQL use the name as it is: `ret_20`, say"),
+            );
+        }
+    }
+
+    /// SQL does not tell `Close` from `close`.
+    fn same_but_case<'n>(&mut self, columns: impl Iterator<Item = &'n String>, under: &str) {
+        let mut first: BTreeMap<String, &String> = BTreeMap::new();
+        for name in columns {
+            let Some(known) = first.insert(name.to_lowercase(), name) else { continue };
+            let problem = Diagnostic::error(format!("columns `{known}` and `{name}` differ only by case"))
+                .at(self.places.locate_key(&[under, name]), "here again")
+                .and(self.places.locate_key(&[under, known]), "first here")
+                .help("rename one of them: SQL does not tell them apart");
+            self.problems.push(problem);
+        }
+    }
+
+    fn columns(&mut self, spec: &ColumnsSpec) {
+        let pairs = spec.input.pairs();
+        if pairs.is_empty() {
+            let message = format!("asset `{}` has no input", self.draft.name);
+            self.error(message, &["input"], "empty", "name the asset whose columns the expressions use");
+        }
+        for (at, (alias, name)) in pairs.iter().enumerate() {
+            let path = match &spec.input {
+                Inputs::One(_) => vec!["input".to_owned()],
+                Inputs::Many(_) => vec!["input".to_owned(), at.to_string()],
+                Inputs::Named(_) => vec!["input".to_owned(), alias.clone()],
+            };
+            let path: Vec<&str> = path.iter().map(String::as_str).collect();
+            self.input(name, self.places.locate(&path));
+            if pairs[..at].iter().any(|(known, _)| known == alias) {
+                self.error(format!("input `{alias}` is there twice"), &path, "here again", "keep one");
+            }
+            if check_name(alias).is_err() && matches!(spec.input, Inputs::Named(_)) {
+                let loc = self.places.locate_key(&path);
+                self.problems.push(
+                    Diagnostic::error(format!("`{alias}` cannot be the short name of an input"))
+                        .at(loc, "letters, digits and `_`")
+                        .help("expressions use it as `bars.close`"),
+                );
+            }
+        }
+        if spec.columns.is_empty() {
+            let message = format!("asset `{}` has no columns", self.draft.name);
+            self.error(message, &["columns"], "empty", "write columns as `ret_20: close / ref(close, 20) - 1`");
+        }
+        for (name, expression) in spec.columns.iter() {
+            self.column_name(name, &["columns", name]);
+            if ["session", "instrument"].iter().any(|key| key.eq_ignore_ascii_case(name)) {
+                let loc = self.places.locate_key(&["columns", name]);
+                self.problems.push(
+                    Diagnostic::error(format!("`{name}` is a key, and cannot be computed"))
+                        .at(loc, "every asset has this column")
+                        .help("choose another name"),
+                );
+            }
+            if expression.trim().is_empty() {
+                let message = format!("column `{name}` has no expression");
+                self.error(message, &["columns", name], "empty", "write `close / ref(close, 20) - 1`, say");
+            }
+        }
+        self.same_but_case(spec.columns.keys(), "columns");
+    }
+
+    fn sql(&mut self, spec: &SqlSpec) {
+        if spec.query.trim().is_empty() {
+            let message = format!("asset `{}` has no query", self.draft.name);
+            self.error(message, &["query"], "empty", "write `select … from {{ ref('completed_bars') }}`, say");
+        }
+        self.key(spec.key.as_ref());
+        for name in spec.columns.keys() {
+            self.column_name(name, &["columns", name]);
+        }
+        self.same_but_case(spec.columns.keys(), "columns");
+        for column in spec.key.iter().flat_map(OneOrMany::as_slice).filter(|column| *column != "session") {
+            if !spec.columns.is_empty() && spec.columns.get(column).is_none() {
+                let columns: Vec<&str> = spec.columns.keys().map(String::as_str).collect();
+                let help = names::suggest(column, &columns, "there are").unwrap_or_default();
+                self.error(format!("key `{column}` is not one of the columns"), &["key"], "not under `columns`", help);
+            }
+        }
+    }
+
+    fn key(&mut self, key: Option<&OneOrMany>) {
+        let Some(key) = key.map(OneOrMany::as_slice) else { return };
+        if key.is_empty() {
+            self.error("`key` names no column", &["key"], "an empty list", "name the columns that tell rows apart");
+        }
+        for (at, column) in key.iter().enumerate() {
+            self.column_name(column, &["key", &at.to_string()]);
+            if key[..at].contains(column) {
+                self.error(format!("key `{column}` is there twice"), &["key", &at.to_string()], "here again", "keep one");
+            }
+        }
+    }
+
+    fn input(&mut self, name: &str, loc: Loc) {
+        if name == self.draft.name {
+            self.problems.push(
+                Diagnostic::error(format!("asset `{name}` reads itself"))
+                    .at(loc, "this is the asset's own name")
+                    .help("name another asset; earlier sessions of a column are `ref(close, 1)`"),
+            );
+        } else if !self.known.contains(&name) {
+            let others: Vec<&str> = self.known.iter().copied().filter(|known| *known != self.draft.name).collect();
+            let help = names::suggest(name, &others, "there are");
+            self.problems.push(
+                Diagnostic::error(format!("there is no asset `{name}`"))
+                    .at(loc, format!("read by `{}`", self.draft.name))
+                    .help(help.unwrap_or_else(|| "declare it under `assets:`".to_owned())),
+            );
+        }
+    }
+}
+
+/// What to do about a `strftime` format that gives no date; `None` when it gives one.
+fn date_format_mistake(format: &str) -> Option<String> {
+    let items: Vec<Item<'_>> = StrftimeItems::new(format).collect();
+    if items.iter().any(|item| matches!(item, Item::Error)) {
+        return Some("`%Y-%m-%d` is 2024-03-15, `%Y%m%d` is 20240315, `%d/%m/%Y` is 15/03/2024".to_owned());
+    }
+    let sample = chrono::NaiveDate::from_ymd_opt(2024, 3, 15)?;
+    let mut written = String::new();
+    let whole = std::fmt::Write::write_fmt(&mut written, format_args!("{}", sample.format_with_items(items.iter())));
+    match whole.ok().and_then(|()| chrono::NaiveDate::parse_from_str(&written, format).ok()) {
+        Some(date) if date == sample => None,
+        _ => Some("it must have year, month and day: `%Y-%m-%d`".to_owned()),
+    }
+}

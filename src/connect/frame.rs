@@ -1,0 +1,70 @@
+//! Rows as a polars frame.
+
+use assetctl_config::ColumnType;
+use polars::prelude::{
+    BooleanChunked, Column, DataFrame, Float64Chunked, Int32Chunked, IntoColumn, NewChunkedArray, PolarsResult,
+    StringChunked,
+};
+
+use crate::cell::Cells;
+use crate::layout::Layout;
+use crate::rows::Rows;
+use crate::unique::Entry;
+
+/// The rows that `entries` name, in their order, with the layout's columns in theirs.
+pub(crate) fn frame(entries: &[Entry], parts: &[&Rows], layout: &Layout) -> PolarsResult<DataFrame> {
+    let mut columns = Vec::with_capacity(layout.columns.len());
+    if layout.keys > 0 {
+        let days = Int32Chunked::from_iter_values("session".into(), entries.iter().map(|entry| entry.session));
+        columns.push(days.into_date().into_column());
+    }
+    if layout.has_instrument() {
+        let names = entries.iter().map(|entry| parts[entry.part as usize].instrument(entry.row as usize));
+        columns.push(StringChunked::from_iter_values("instrument".into(), names).into_column());
+    }
+    for (at, column) in layout.values().iter().enumerate() {
+        columns.push(gather(&column.name, column.kind, at, entries, parts));
+    }
+    DataFrame::new(entries.len(), columns)
+}
+
+fn gather(name: &str, kind: ColumnType, at: usize, entries: &[Entry], parts: &[&Rows]) -> Column {
+    let name = name.into();
+    let cells = |entry: &Entry| (&parts[entry.part as usize].columns[at], entry.row as usize);
+    // A column is of its kind in every part: both come from the layout.
+    match kind {
+        ColumnType::Number => Float64Chunked::from_iter_options(
+            name,
+            entries.iter().map(|entry| match cells(entry) {
+                (Cells::Number(cells), row) => Some(cells[row]).filter(|value| !value.is_nan()),
+                _ => None,
+            }),
+        )
+        .into_column(),
+        ColumnType::Text => StringChunked::from_iter_options(
+            name,
+            entries.iter().map(|entry| match cells(entry) {
+                (Cells::Text(cells), row) => cells[row].as_deref(),
+                _ => None,
+            }),
+        )
+        .into_column(),
+        ColumnType::Bool => BooleanChunked::from_iter_options(
+            name,
+            entries.iter().map(|entry| match cells(entry) {
+                (Cells::Bool(cells), row) => cells[row],
+                _ => None,
+            }),
+        )
+        .into_column(),
+        ColumnType::Date => Int32Chunked::from_iter_options(
+            name,
+            entries.iter().map(|entry| match cells(entry) {
+                (Cells::Date(cells), row) => cells[row],
+                _ => None,
+            }),
+        )
+        .into_date()
+        .into_column(),
+    }
+}

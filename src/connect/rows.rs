@@ -1,0 +1,107 @@
+//! The rows of one file, column by column.
+
+use std::collections::HashMap;
+
+use crate::cell::{Cells, Context, Value};
+use crate::error::Fault;
+use crate::gate::Gate;
+use crate::layout::Layout;
+
+/// The instruments of rows: a code per row, and the name of each code.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Lanes {
+    pub codes: Vec<u32>,
+    /// In the order of first appearance.
+    pub names: Vec<String>,
+}
+
+/// Typed rows in the order of their file.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Rows {
+    /// Where each row stands: a line of a text file or a row of a Parquet file, from 1.
+    pub places: Vec<u32>,
+    /// Days since 1970-01-01; empty for a table.
+    pub sessions: Vec<i32>,
+    /// `None` where the layout has no column `instrument`, and for a table.
+    pub lanes: Option<Lanes>,
+    /// In the order of the layout's `values()`.
+    pub columns: Vec<Cells>,
+}
+
+impl Rows {
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// The instrument of a row; empty where there are none.
+    pub fn instrument(&self, row: usize) -> &str {
+        match &self.lanes {
+            Some(lanes) => &lanes.names[lanes.codes[row] as usize],
+            None => "",
+        }
+    }
+}
+
+/// Makes rows from fields.
+pub(crate) struct RowBuilder<'a> {
+    layout: &'a Layout,
+    context: Context<'a>,
+    gate: Option<Gate<'a>>,
+    codes: HashMap<String, u32>,
+    rows: Rows,
+}
+
+impl<'a> RowBuilder<'a> {
+    pub fn new(layout: &'a Layout, gate: Option<Gate<'a>>) -> Self {
+        let rows = Rows {
+            lanes: layout.has_instrument().then(Lanes::default),
+            columns: layout.values().iter().map(|column| Cells::new(column.kind)).collect(),
+            ..Rows::default()
+        };
+        Self { layout, context: Context::new(layout), gate, codes: HashMap::new(), rows }
+    }
+
+    /// Takes a row whose fields `field` gives by position in the layout's columns; tells `refuse` of those that are not as
+    /// they should be. A row before the source's start, or off its calendar where those are skipped, is left out unread.
+    pub fn row<'v>(&mut self, place: u32, field: impl Fn(usize) -> Value<'v>, mut refuse: impl FnMut(usize, Fault)) {
+        let layout = self.layout;
+        if let Some(gate) = &mut self.gate {
+            match self.context.session(field(0)).and_then(|day| gate.admits(day).map(|admitted| (day, admitted))) {
+                Ok((_, false)) => return,
+                Ok((day, true)) => self.rows.sessions.push(day),
+                Err(fault) => {
+                    refuse(0, fault);
+                    self.rows.sessions.push(0);
+                }
+            }
+        }
+        self.rows.places.push(place);
+        if let Some(lanes) = &mut self.rows.lanes {
+            let name = match field(1) {
+                Value::Text(text) => text.trim_ascii(),
+                _ => "",
+            };
+            if name.is_empty() {
+                refuse(1, Fault::new("the instrument is missing").help("every row of a source names its instrument"));
+            }
+            let again = lanes.codes.last().copied().filter(|&code| lanes.names[code as usize] == name);
+            let code = again.or_else(|| self.codes.get(name).copied()).unwrap_or_else(|| {
+                let code = lanes.names.len() as u32;
+                lanes.names.push(name.to_owned());
+                self.codes.insert(name.to_owned(), code);
+                code
+            });
+            lanes.codes.push(code);
+        }
+        for (at, (cells, column)) in self.rows.columns.iter_mut().zip(layout.values()).enumerate() {
+            let at = at + layout.keys;
+            if let Err(fault) = cells.push(field(at), column, &mut self.context) {
+                refuse(at, fault);
+            }
+        }
+    }
+
+    pub fn finish(self) -> Rows {
+        self.rows
+    }
+}

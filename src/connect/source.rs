@@ -1,0 +1,40 @@
+//! What a source is, and the columns it has.
+
+use std::path::Path;
+
+use assetctl_calendar::Calendar;
+use assetctl_config::{ColumnType, Files, OffCalendar};
+use chrono::NaiveDate;
+
+use crate::error::ConnectError;
+use crate::files::find;
+use crate::load::Loader;
+
+/// Files of rows, and how to read them.
+#[derive(Debug, Clone, Copy)]
+pub struct FileSource<'a> {
+    /// The folder that patterns are relative to.
+    pub base: &'a Path,
+    pub files: &'a Files,
+    /// The calendar that sessions are held against; `None` for a `table`, which has no sessions.
+    pub calendar: Option<&'a Calendar>,
+    /// What becomes of a row whose date is no session.
+    pub off_calendar: OffCalendar,
+    /// Rows before this date are left out unread.
+    pub start: Option<NaiveDate>,
+    /// The columns that identify a row of a `table`; none: rows may repeat. A source's rows are identified by session and
+    /// instrument, whatever stands here.
+    pub key: &'a [String],
+}
+
+/// The columns of a source by our names: `session`, `instrument` if the files have it, then the others in the order of
+/// the first file. Reads the first file's header and nothing more. A column of a CSV file is a number unless `types:`
+/// says otherwise; a Parquet file knows its types.
+///
+/// # Errors
+/// No file, an unreadable or ambiguous header, a mapped or typed column that is not there.
+pub fn schema(source: &FileSource) -> Result<Vec<(String, ColumnType)>, ConnectError> {
+    let files = find(source)?;
+    let layout = Loader::new(source)?.layout(&files)?;
+    Ok(layout.columns.into_iter().map(|column| (column.name, column.kind)).collect())
+}

@@ -1,0 +1,160 @@
+//! The canonical order of rows from several files, and rows that are there twice.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::cell::Cells;
+use crate::layout::Layout;
+use crate::rows::Rows;
+
+/// A row among those of several files, in canonical order: session, instrument, file, row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Entry {
+    /// Days since 1970-01-01; 0 for a table.
+    pub session: i32,
+    /// Position of the instrument among all names in order; 0 for a table.
+    rank: u32,
+    /// Position among the parts.
+    pub part: u32,
+    pub row: u32,
+}
+
+impl Entry {
+    /// Whether both rows are of one session and instrument.
+    pub fn same_key(&self, other: &Self) -> bool {
+        (self.session, self.rank) == (other.session, other.rank)
+    }
+}
+
+/// The rows of the wanted sessions in canonical order. Rows of a table are all wanted and keep the order of their files.
+pub(crate) fn order(parts: &[&Rows], wanted: impl Fn(i32) -> bool) -> Vec<Entry> {
+    let names: BTreeSet<&str> = parts
+        .iter()
+        .filter_map(|rows| rows.lanes.as_ref())
+        .flat_map(|lanes| &lanes.names)
+        .map(String::as_str)
+        .collect();
+    let ranks: HashMap<&str, u32> = names.into_iter().zip(0..).collect();
+    let mut entries = Vec::new();
+    for (part, rows) in (0..).zip(parts) {
+        let by_code: Vec<u32> =
+            rows.lanes.iter().flat_map(|lanes| &lanes.names).map(|name| ranks[name.as_str()]).collect();
+        for row in 0..rows.len() {
+            let session = rows.sessions.get(row).copied();
+            if session.is_none_or(&wanted) {
+                let rank = rows.lanes.as_ref().map_or(0, |lanes| by_code[lanes.codes[row] as usize]);
+                entries.push(Entry { session: session.unwrap_or(0), rank, part, row: row as u32 });
+            }
+        }
+    }
+    // Most files are sorted already, by session or by instrument: a stable sort finds their runs.
+    entries.sort();
+    entries
+}
+
+/// The pairs of rows that should be one, each with its first: by session and instrument, or for a table by its key.
+pub(crate) fn duplicates(
+    entries: &[Entry],
+    parts: &[&Rows],
+    layout: &Layout,
+    key: &[String],
+    most: usize,
+) -> Vec<(Entry, Entry)> {
+    if layout.keys > 0 {
+        let pairs = entries.windows(2).filter(|pair| pair[0].same_key(&pair[1]));
+        return pairs.map(|pair| (pair[0], pair[1])).take(most).collect();
+    }
+    let columns: Vec<usize> =
+        key.iter().filter_map(|key| layout.columns.iter().position(|column| column.name == *key)).collect();
+    if columns.is_empty() {
+        return Vec::new();
+    }
+    let mut seen: HashMap<Vec<u8>, Entry> = HashMap::with_capacity(entries.len());
+    let mut pairs = Vec::new();
+    for &entry in entries {
+        let mut bytes = Vec::new();
+        for &column in &columns {
+            put(&mut bytes, &parts[entry.part as usize].columns[column], entry.row as usize);
+        }
+        if let Some(&first) = seen.get(&bytes) {
+            pairs.push((first, entry));
+            if pairs.len() == most {
+                break;
+            }
+        } else {
+            seen.insert(bytes, entry);
+        }
+    }
+    pairs
+}
+
+/// The canonical bytes of a value: one bit pattern for each, missing ones included.
+pub(crate) fn put(bytes: &mut Vec<u8>, cells: &Cells, row: usize) {
+    match cells {
+        Cells::Number(cells) => {
+            let bits = if cells[row].is_nan() { u64::MAX } else { cells[row].to_bits() };
+            bytes.extend_from_slice(&bits.to_le_bytes());
+        }
+        Cells::Text(cells) => put_text(bytes, cells[row].as_deref()),
+        Cells::Bool(cells) => bytes.push(cells[row].map_or(2, u8::from)),
+        Cells::Date(cells) => bytes.extend_from_slice(&cells[row].unwrap_or(i32::MIN).to_le_bytes()),
+    }
+}
+
+/// Text with its length before it, so that two texts never run into one.
+pub(crate) fn put_text(bytes: &mut Vec<u8>, text: Option<&str>) {
+    let length = text.map_or(u64::MAX, |text| text.len() as u64);
+    bytes.extend_from_slice(&length.to_le_bytes());
+    bytes.extend_from_slice(text.unwrap_or_default().as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::Lanes;
+
+    fn rows(keys: &[(i32, &str)]) -> Rows {
+        let mut lanes = Lanes::default();
+        for (_, name) in keys {
+            let code = lanes.names.iter().position(|known| known == name).unwrap_or_else(|| {
+                lanes.names.push((*name).to_owned());
+                lanes.names.len() - 1
+            });
+            lanes.codes.push(code as u32);
+        }
+        Rows {
+            places: (1..=keys.len() as u32).collect(),
+            sessions: keys.iter().map(|(session, _)| *session).collect(),
+            lanes: Some(lanes),
+            columns: vec![],
+        }
+    }
+
+    #[test]
+    fn rows_of_several_files_are_in_order_of_session_and_name() {
+        let (one, two) = (rows(&[(2, "b"), (1, "z")]), rows(&[(2, "a"), (1, "B"), (3, "a")]));
+        let parts = [&one, &two];
+        let got: Vec<_> = order(&parts, |session| session < 3)
+            .iter()
+            .map(|entry| (entry.session, parts[entry.part as usize].instrument(entry.row as usize).to_owned()))
+            .collect();
+        assert_eq!(got, [(1, "B".into()), (1, "z".into()), (2, "a".into()), (2, "b".into())]);
+    }
+
+    #[test]
+    fn one_instrument_has_one_rank_in_all_files() {
+        let (one, two) = (rows(&[(1, "b"), (1, "a")]), rows(&[(1, "a")]));
+        let entries = order(&[&one, &two], |_| true);
+        assert!(entries[0].same_key(&entries[1]) && !entries[1].same_key(&entries[2]));
+    }
+
+    #[test]
+    fn texts_do_not_run_into_each_other() {
+        let bytes = |texts: [Option<&str>; 2]| {
+            let mut bytes = Vec::new();
+            texts.into_iter().for_each(|text| put_text(&mut bytes, text));
+            bytes
+        };
+        assert_ne!(bytes([Some("ab"), Some("c")]), bytes([Some("a"), Some("bc")]));
+        assert_ne!(bytes([None, Some("")]), bytes([Some(""), None]));
+    }
+}

@@ -1,0 +1,230 @@
+//! What commands start from: the project, its graph, its store.
+
+use std::path::{Path, PathBuf};
+
+use assetctl_config::{ConfigErrors, Project};
+use assetctl_execute::{FileSchemas, ObserveError, Sources, observe};
+use assetctl_graph::{Graph, Selection};
+use assetctl_plan::{Observation, Plan, Request};
+use assetctl_store::{Snapshot, Store};
+use chrono::{DateTime, Utc};
+use std::collections::{BTreeSet, HashMap};
+
+use crate::args::{Dates, Format, Global, Selecting};
+use crate::clock::Clock;
+use crate::error::CliError;
+use crate::report;
+
+/// The name of the project file.
+const PROJECT_FILE: &str = "assets.yaml";
+
+/// Everything that is said once on the command line.
+#[derive(Debug)]
+pub struct Context {
+    pub format: Format,
+    pub quiet: bool,
+    pub clock: Clock,
+    project: Option<PathBuf>,
+}
+
+impl Context {
+    pub fn new(global: &Global) -> Self {
+        Self {
+            format: global.format,
+            quiet: global.quiet,
+            clock: Clock::new(global.now),
+            project: global.project.clone(),
+        }
+    }
+
+    /// Reads the project and builds its graph; warnings are shown as they are found.
+    pub fn load(&self) -> Result<Loaded, CliError> {
+        let path = self.project_file()?;
+        let project = assetctl_config::load(&path).map_err(|ConfigErrors { sources, diagnostics }| CliError::Config { sources, diagnostics })?;
+        match Graph::build(&project, &FileSchemas) {
+            Ok(graph) => {
+                let mut warnings = project.warnings.clone();
+                warnings.extend(assetctl_config::calendar_warnings(&project, self.clock.now()));
+                Ok(Loaded { project, graph, warnings })
+            }
+            Err(diagnostics) => Err(CliError::Config { sources: project.sources, diagnostics }),
+        }
+    }
+
+    /// `--project`, or the nearest `assets.yaml` here or above.
+    fn project_file(&self) -> Result<PathBuf, CliError> {
+        if let Some(path) = &self.project {
+            return Ok(if path.is_dir() { path.join(PROJECT_FILE) } else { path.clone() });
+        }
+        let here = std::env::current_dir().map_err(CliError::other("finding the current folder"))?;
+        for (up, folder) in here.ancestors().enumerate() {
+            if folder.join(PROJECT_FILE).is_file() {
+                return Ok((0..up).map(|_| "..").collect::<PathBuf>().join(PROJECT_FILE));
+            }
+        }
+        Err(CliError::usage(
+            format!("there is no `{PROJECT_FILE}` in `{}` or in a folder above it", here.display()),
+            Some("`assetctl init` writes one; `--project PATH` names one elsewhere"),
+        ))
+    }
+}
+
+/// A project that holds together.
+pub struct Loaded {
+    pub project: Project,
+    pub graph: Graph,
+    pub warnings: Vec<assetctl_config::Diagnostic>,
+}
+
+/// A plan and what it was made from.
+pub struct Planned {
+    pub plan: Plan,
+    pub sources: Sources,
+    pub observations: HashMap<usize, Observation>,
+}
+
+/// What to plan, as the command line says it.
+pub struct Wish<'a> {
+    pub selecting: &'a Selecting,
+    pub dates: Dates,
+    pub only: bool,
+    pub force: bool,
+}
+
+impl Loaded {
+    pub fn show_warnings(&self, quiet: bool) {
+        if !quiet {
+            for warning in &self.warnings {
+                anstream::eprintln!("{}", report::diagnostics::diagnostic(&self.project.sources, warning).trim_end());
+            }
+        }
+    }
+
+    pub fn data(&self) -> &Path {
+        &self.project.data_dir
+    }
+
+    /// The store, for writing.
+    pub fn store(&self) -> Result<Store, CliError> {
+        Ok(Store::open(self.data())?)
+    }
+
+    /// The store, if anything was ever materialized.
+    pub fn existing_store(&self) -> Result<Option<Store>, CliError> {
+        Ok(Store::open_existing(self.data())?)
+    }
+
+    /// The selected assets, all if nothing is selected.
+    pub fn select(&self, selecting: &Selecting, plan: Option<&Plan>) -> Result<BTreeSet<usize>, CliError> {
+        let selection = self.selection(&selecting.select)?;
+        let exclude = self.selection(&selecting.exclude)?;
+        let state = |ix: usize| plan.map_or_else(Vec::new, |plan| states(plan, &self.graph.node(ix).name));
+        let resolve = |selection: &Selection| {
+            selection.resolve(&self.graph, &state).map_err(|error| CliError::Usage { message: error.message, help: error.help })
+        };
+        let mut selected = resolve(&selection)?;
+        if !selecting.exclude.is_empty() {
+            let excluded = resolve(&exclude)?;
+            selected.retain(|ix| !excluded.contains(ix));
+        }
+        Ok(selected)
+    }
+
+    fn selection(&self, words: &[String]) -> Result<Selection, CliError> {
+        Selection::parse(&words.join(" ")).map_err(|error| CliError::Usage { message: error.message, help: error.help })
+    }
+
+    /// Looks at the sources' files and makes a plan; writes nothing.
+    pub fn plan(&self, store: Option<&Store>, snapshot: Option<&Snapshot>, wish: &Wish<'_>, now: DateTime<Utc>) -> Result<Planned, CliError> {
+        let needs_state = self.selection(&wish.selecting.select)?.needs_state() || self.selection(&wish.selecting.exclude)?.needs_state();
+        let (selected, seen) = if needs_state {
+            let everything = self.request(wish, (0..self.graph.nodes().len()).collect(), now);
+            let seen = self.observe(store, &everything)?;
+            let all = self.plan_request(snapshot, &seen.1, &everything)?;
+            (self.select(wish.selecting, Some(&all))?, Some(seen))
+        } else {
+            (self.select(wish.selecting, None)?, None)
+        };
+        let request = self.request(wish, selected, now);
+        let (sources, observations) = match seen {
+            Some(seen) => seen,
+            None => self.observe(store, &request)?,
+        };
+        let plan = self.plan_request(snapshot, &observations, &request)?;
+        Ok(Planned { plan, sources, observations })
+    }
+
+    fn request(&self, wish: &Wish<'_>, selected: BTreeSet<usize>, now: DateTime<Utc>) -> Request {
+        let mut selection = wish.selecting.select.join(" ");
+        if !wish.selecting.exclude.is_empty() {
+            selection.push_str(&format!(" --exclude {}", wish.selecting.exclude.join(" ")));
+        }
+        Request { selection, selected, only: wish.only, from: wish.dates.from, to: wish.dates.to, force: wish.force, now }
+    }
+
+    fn observe(&self, store: Option<&Store>, request: &Request) -> Result<(Sources, HashMap<usize, Observation>), CliError> {
+        let needed: BTreeSet<usize> = if request.only {
+            request.selected.clone()
+        } else {
+            request.selected.iter().flat_map(|ix| self.graph.above(*ix, None)).collect()
+        };
+        observe(&self.project, &self.graph, &needed, store).map_err(|error| match error {
+            ObserveError::Source { asset, error } => CliError::Source { asset, error },
+            ObserveError::Store(error) => CliError::Store(error),
+        })
+    }
+
+    fn plan_request(&self, snapshot: Option<&Snapshot>, observations: &HashMap<usize, Observation>, request: &Request) -> Result<Plan, CliError> {
+        let made = match snapshot {
+            Some(snapshot) => assetctl_plan::plan(&self.graph, snapshot, snapshot.rev(), observations, request).map_err(planning),
+            None => assetctl_plan::plan(&self.graph, &NothingYet, 0, observations, request).map_err(planning),
+        };
+        made
+    }
+}
+
+fn planning<E: std::error::Error + Send + Sync + 'static>(error: assetctl_plan::PlanError<E>) -> CliError {
+    match error {
+        assetctl_plan::PlanError::Ledger(error) => CliError::other("reading the ledger")(error),
+        other => CliError::usage(other.to_string(), None),
+    }
+}
+
+/// The words for `state:`.
+pub fn states(plan: &Plan, asset: &str) -> Vec<&'static str> {
+    let Some(asset) = plan.asset(asset) else { return Vec::new() };
+    let mut states = Vec::new();
+    if asset.certain() > 0 {
+        states.push("stale");
+    }
+    if asset.is_empty() && asset.blocked.is_empty() {
+        states.push("clean");
+    }
+    if asset.stale.iter().any(|range| range.reason == assetctl_plan::StaleReason::NeverMaterialized && range.sessions == asset.partitions) {
+        states.push("never");
+    }
+    if !asset.blocked.is_empty() {
+        states.push("blocked");
+    }
+    states
+}
+
+/// The ledger of a project that was never materialized.
+struct NothingYet;
+
+impl assetctl_plan::Ledger for NothingYet {
+    type Error = std::convert::Infallible;
+
+    fn head(&self, _: &str) -> Option<&assetctl_plan::AssetHead> {
+        None
+    }
+
+    fn segments(
+        &self,
+        _: &str,
+        _: chrono::NaiveDate,
+        _: chrono::NaiveDate,
+    ) -> Result<Vec<assetctl_plan::SegmentRecord>, Self::Error> {
+        Ok(Vec::new())
+    }
+}

@@ -1,0 +1,300 @@
+//! One asset of a run: settle what is stale, make it batch by batch, check it, commit it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use assetctl_calendar::SessionRange;
+use assetctl_config::{Asset, Project, Severity};
+use assetctl_connect::Scan;
+use assetctl_graph::{AssetNode, Axis, Graph};
+use assetctl_plan::{AssetPlan, Fingerprints, Hash128, Observation, RecordCache, date_of, ix_of, settle};
+use assetctl_store::{CheckRow, Commit, NewPartition, RunId, Snapshot, Store};
+use chrono::{DateTime, NaiveDate, Utc};
+use polars::prelude::*;
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::batch::{self, Shape};
+use crate::cancel::Cancel;
+use crate::checks::{self, Finding};
+use crate::event::{AssetReport, AssetStatus, RunEvent};
+use crate::kinds::{Batch, MakeError, Made, Materializer, materializer};
+use crate::observe;
+
+/// Lanes that are assumed of an asset nothing is known of.
+const UNKNOWN_LANES: usize = 5_000;
+
+/// Everything that one asset's work needs.
+pub struct Job {
+    pub project: Arc<Project>,
+    pub graph: Arc<Graph>,
+    pub store: Arc<Store>,
+    pub run: RunId,
+    pub plan: AssetPlan,
+    pub scan: Option<Arc<Mutex<Scan>>>,
+    pub observation: Option<Observation>,
+    pub asked_batch: Option<usize>,
+    pub cancel: Cancel,
+    pub events: UnboundedSender<RunEvent>,
+    /// The instant that goes into records.
+    pub clock: fn() -> DateTime<Utc>,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum JobError {
+    #[error(transparent)]
+    Make(#[from] MakeError),
+    #[error(transparent)]
+    Store(#[from] assetctl_store::Error),
+    #[error("a batch took longer than its `timeout:`")]
+    Late,
+    #[error("{0}")]
+    Check(String),
+}
+
+impl Job {
+    /// Does the work, in this thread. What went wrong is in the report.
+    pub fn run(self) -> AssetReport {
+        let started = Instant::now();
+        let mut report = AssetReport::new(&self.plan.asset, AssetStatus::Ok);
+        match self.work(&mut report) {
+            Ok(()) if report.ran.is_empty() => report.status = AssetStatus::Unchanged,
+            Ok(()) => {}
+            Err(JobError::Make(MakeError::Cancelled)) => report.status = AssetStatus::Cancelled,
+            Err(error) => {
+                report.status = AssetStatus::Failed;
+                report.check_failed = matches!(error, JobError::Check(_));
+                report.error = Some(error.to_string());
+            }
+        }
+        report.ran.sort_unstable();
+        report.seconds = started.elapsed().as_secs_f64();
+        report
+    }
+
+    fn node(&self) -> &AssetNode {
+        self.graph.node(self.plan.node)
+    }
+
+    fn asset(&self) -> &Asset {
+        &self.project.assets[self.node().asset]
+    }
+
+    fn work(&self, report: &mut AssetReport) -> Result<(), JobError> {
+        let materializer = materializer(self.node());
+        let mut announced = false;
+        loop {
+            let snapshot = self.store.snapshot()?;
+            let settled = settle(&self.graph, &snapshot, self.observation.as_ref(), &self.plan)?;
+            let done: BTreeSet<NaiveDate> = report.ran.iter().copied().collect();
+            let sessions: Vec<NaiveDate> = settled.sessions.into_iter().filter(|session| !done.contains(session)).collect();
+            if !announced {
+                self.tell(RunEvent::AssetStarted { asset: self.plan.asset.clone(), sessions: sessions.len() as u32 });
+                announced = true;
+            }
+            if sessions.is_empty() {
+                return self.finish(&snapshot, settled.whole);
+            }
+            let shape = self.shape(&snapshot, materializer.as_ref());
+            let batches = batch::split(&sessions, shape, |date| ix_of(self.node(), date).map_or(0, |ix| ix.0));
+            for (at, sessions) in batches.iter().enumerate() {
+                let next = batches.get(at + 1).and_then(|batch| batch.first().copied());
+                self.batch(materializer.as_ref(), sessions, next, report)?;
+            }
+        }
+    }
+
+    /// Makes, checks and commits one batch.
+    fn batch(
+        &self,
+        materializer: &dyn Materializer,
+        sessions: &[NaiveDate],
+        next: Option<NaiveDate>,
+        report: &mut AssetReport,
+    ) -> Result<(), JobError> {
+        let common = &self.asset().common;
+        let cancel = self.cancel.within(common.timeout.as_ref().map(|span| span.to_std()));
+        let snapshot = self.store.snapshot()?;
+        let batch = Batch {
+            graph: &self.graph,
+            node: self.node(),
+            asset: self.asset(),
+            sessions,
+            next,
+            snapshot: &snapshot,
+            scan: self.scan.as_deref(),
+            cancel: &cancel,
+        };
+        let mut tries_left = common.retries.unwrap_or(0);
+        let mut made = loop {
+            batch.check_cancel()?;
+            match materializer.make(&batch) {
+                Ok(made) => break made,
+                Err(MakeError::Cancelled) if cancel.is_late() => return Err(JobError::Late),
+                Err(MakeError::Cancelled) => return Err(MakeError::Cancelled.into()),
+                Err(error) if tries_left == 0 => return Err(error.into()),
+                Err(error) => {
+                    tries_left -= 1;
+                    tracing::warn!(asset = self.plan.asset, %error, tries_left, "a batch failed and is tried again");
+                }
+            }
+        };
+        let failed = self.check(&batch, &mut made)?;
+        batch.check_cancel()?;
+        if !made.sessions.is_empty() {
+            self.commit(&snapshot, made, report)?;
+        }
+        match failed {
+            Some(message) => Err(JobError::Check(message)),
+            None => Ok(()),
+        }
+    }
+
+    /// Runs the checks; what fails one is taken out of `made`, with everything after it. Gives what to say of it.
+    fn check(&self, batch: &Batch<'_>, made: &mut Made) -> Result<Option<String>, JobError> {
+        let findings = checks::run(batch, made)?;
+        for finding in &findings {
+            self.store.record_check(self.run, &self.check_row(finding))?;
+            if finding.severity == Severity::Warn {
+                self.tell(RunEvent::CheckWarned {
+                    asset: self.plan.asset.clone(),
+                    session: finding.session,
+                    check: finding.check.to_owned(),
+                    message: finding.message.clone(),
+                });
+            }
+        }
+        let errors: Vec<&Finding> = findings.iter().filter(|finding| finding.severity == Severity::Error).collect();
+        let Some(first) = errors.iter().min_by_key(|finding| finding.session) else { return Ok(None) };
+        let sessions: BTreeSet<NaiveDate> = errors.iter().map(|finding| finding.session).collect();
+        let more = match sessions.len() - 1 {
+            0 => String::new(),
+            1 => "; 1 more session fails too".to_owned(),
+            more => format!("; {more} more sessions fail too"),
+        };
+        let message = format!("check `{}` fails: {}{more}", first.check, first.message);
+        self.keep_before(batch, made, first.session)?;
+        Ok(Some(message))
+    }
+
+    /// Cuts what was made before a session.
+    fn keep_before(&self, batch: &Batch<'_>, made: &mut Made, session: NaiveDate) -> Result<(), JobError> {
+        made.sessions.retain(|made| *made < session);
+        if self.node().axis == Axis::Session && made.frame.height() > 0 {
+            let dates = made.frame.column("session").and_then(|column| column.date().cloned()).map_err(MakeError::from)?;
+            let mask: BooleanChunked =
+                dates.as_date_iter().map(|date| Some(date.is_some_and(|date| date < session))).collect_ca("mask".into());
+            made.frame = made.frame.filter(&mask).map_err(MakeError::from)?;
+        }
+        if self.node().recursive && !made.sessions.is_empty() && batch.snapshot.partition(&self.plan.asset, session)?.is_some() {
+            made.dirty = vec![session];
+        }
+        Ok(())
+    }
+
+    fn check_row(&self, finding: &Finding) -> CheckRow {
+        CheckRow {
+            asset: self.plan.asset.clone(),
+            session: finding.session,
+            check: finding.check.to_owned(),
+            severity: match finding.severity {
+                Severity::Error => "error".to_owned(),
+                Severity::Warn => "warn".to_owned(),
+            },
+            message: finding.message.clone(),
+        }
+    }
+
+    fn commit(&self, snapshot: &Snapshot, made: Made, report: &mut AssetReport) -> Result<(), JobError> {
+        let partitions = self.partitions(snapshot, &made.sessions)?;
+        let receipt = self.store.commit(Commit {
+            dirty: made.dirty,
+            frame: made.frame,
+            key: made.key,
+            partitions,
+            ..self.empty_commit(snapshot)
+        })?;
+        report.changed += receipt.changed.len() as u32;
+        report.rows += receipt.rows;
+        report.bytes += receipt.bytes;
+        self.tell(RunEvent::BatchCommitted {
+            asset: self.plan.asset.clone(),
+            sessions: made.sessions.len() as u32,
+            rows: receipt.rows,
+            bytes: receipt.bytes,
+        });
+        report.ran.extend(made.sessions);
+        Ok(())
+    }
+
+    fn empty_commit(&self, snapshot: &Snapshot) -> Commit<'_> {
+        Commit {
+            run: self.run,
+            asset: &self.plan.asset,
+            spec: self.plan.spec,
+            spec_text: &self.node().spec_text,
+            key: Vec::new(),
+            frame: DataFrame::empty(),
+            partitions: Vec::new(),
+            dirty: Vec::new(),
+            drop: Vec::new(),
+            read_rev: snapshot.rev(),
+            verified: None,
+            is_static: self.node().axis == Axis::Static,
+            sources: None,
+            at: (self.clock)(),
+        }
+    }
+
+    /// What each partition was built from.
+    fn partitions(&self, snapshot: &Snapshot, sessions: &[NaiveDate]) -> Result<Vec<NewPartition>, JobError> {
+        let node = self.node();
+        if let Some(scan) = &self.scan {
+            let digests: BTreeMap<NaiveDate, Hash128> = observe::digests(&scan.lock().unwrap_or_else(PoisonError::into_inner));
+            let inputs = |session: &NaiveDate| digests.get(session).copied().unwrap_or(Hash128::ZERO);
+            return Ok(sessions.iter().map(|session| NewPartition { session: *session, inputs: inputs(session) }).collect());
+        }
+        let positions: Vec<_> = sessions.iter().filter_map(|session| ix_of(node, *session)).collect();
+        let (Some(first), Some(last)) = (positions.iter().min(), positions.iter().max()) else { return Ok(Vec::new()) };
+        let cache = RecordCache::new(&self.graph, snapshot);
+        let fingerprints = Fingerprints::new(&cache, self.plan.node, SessionRange { first: *first, last: *last })?;
+        Ok(positions.iter().map(|ix| NewPartition { session: date_of(node, *ix), inputs: fingerprints.of(*ix) }).collect())
+    }
+
+    /// Notes what need not be looked at again: partitions that are no longer part of the asset, files as they were read, and,
+    /// if nothing of the asset is stale any more, that it is clean.
+    fn finish(&self, snapshot: &Snapshot, whole: bool) -> Result<(), JobError> {
+        if !self.plan.obsolete.is_empty() {
+            self.store.commit(Commit { drop: self.plan.obsolete.clone(), ..self.empty_commit(snapshot) })?;
+        }
+        if whole {
+            if let Some(scan) = &self.scan {
+                let scan = scan.lock().unwrap_or_else(PoisonError::into_inner);
+                self.store.replace_sources(&self.plan.asset, &observe::manifest(&scan))?;
+            }
+            self.store.mark_verified(&self.plan.asset, snapshot.rev())?;
+        }
+        Ok(())
+    }
+
+    fn shape(&self, snapshot: &Snapshot, materializer: &dyn Materializer) -> Shape {
+        let node = self.node();
+        let lanes = |ix: usize| -> Option<usize> {
+            let name = &self.graph.node(ix).name;
+            let last = assetctl_plan::Ledger::head(snapshot, name)?.last?;
+            snapshot.partition(name, last).ok().flatten().map(|record| record.rows as usize)
+        };
+        let most = node.edges.iter().map(|edge| edge.input).filter_map(lanes).max();
+        Shape {
+            back: node.edges.iter().map(|edge| edge.back).max().unwrap_or(0),
+            lanes: most.or_else(|| lanes(self.plan.node)).unwrap_or(UNKNOWN_LANES),
+            panels: materializer.panels(),
+            asked: self.asked_batch,
+        }
+    }
+
+    fn tell(&self, event: RunEvent) {
+        // Nobody may be listening any more: that is not this asset's business.
+        let _ = self.events.send(event);
+    }
+}

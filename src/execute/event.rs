@@ -1,0 +1,83 @@
+//! What happens in a run, as values. The command line draws a progress bar from them; nothing in this crate prints.
+
+use chrono::NaiveDate;
+use serde::Serialize;
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum RunEvent {
+    /// Work on an asset begins: the sessions that are stale now that its inputs are up to date.
+    AssetStarted { asset: String, sessions: u32 },
+    /// A batch was committed.
+    BatchCommitted { asset: String, sessions: u32, rows: u64, bytes: u64 },
+    /// A check with severity `warn` failed.
+    CheckWarned { asset: String, session: NaiveDate, check: String, message: String },
+    AssetFinished(AssetReport),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AssetStatus {
+    /// Partitions were recomputed.
+    Ok,
+    /// Its inputs came out as they were: nothing needed to be computed.
+    Unchanged,
+    Failed,
+    /// An input failed.
+    Blocked,
+    Cancelled,
+}
+
+/// What became of one asset.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AssetReport {
+    pub asset: String,
+    pub status: AssetStatus,
+    /// Sessions that were recomputed and committed, in order; for an asset without sessions, 1970-01-01.
+    pub ran: Vec<NaiveDate>,
+    /// How many of them have other content than before.
+    pub changed: u32,
+    pub rows: u64,
+    pub bytes: u64,
+    pub seconds: f64,
+    pub error: Option<String>,
+    /// Whether what failed was a check.
+    pub check_failed: bool,
+}
+
+impl AssetReport {
+    pub fn new(asset: &str, status: AssetStatus) -> Self {
+        Self {
+            asset: asset.to_owned(),
+            status,
+            ran: Vec::new(),
+            changed: 0,
+            rows: 0,
+            bytes: 0,
+            seconds: 0.0,
+            error: None,
+            check_failed: false,
+        }
+    }
+}
+
+/// What became of a run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunReport {
+    pub run: u64,
+    pub cancelled: bool,
+    /// Inputs first.
+    pub assets: Vec<AssetReport>,
+}
+
+impl RunReport {
+    pub fn failed(&self) -> bool {
+        self.assets.iter().any(|asset| asset.status == AssetStatus::Failed)
+    }
+
+    /// Whether every failure was a check's.
+    pub fn only_checks_failed(&self) -> bool {
+        self.failed() && self.assets.iter().all(|asset| asset.status != AssetStatus::Failed || asset.check_failed)
+    }
+}

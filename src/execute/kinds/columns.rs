@@ -1,0 +1,114 @@
+//! `indicators` and `scores`: a program over panels.
+
+use std::sync::Arc;
+
+use assetctl_calendar::{SessionIx, SessionRange};
+use assetctl_compute::{Inputs, evaluate, to_frame};
+use assetctl_expr::Program;
+use assetctl_graph::Axis;
+use assetctl_plan::{date_of, ix_of};
+use chrono::NaiveDate;
+use polars::prelude::*;
+
+use super::{Batch, MakeError, Made, Materializer, instrument_key};
+
+pub struct Columns {
+    pub program: Arc<Program>,
+}
+
+impl Materializer for Columns {
+    fn make(&self, batch: &Batch<'_>) -> Result<Made, MakeError> {
+        let node = batch.node;
+        let (Some(first), Some(last)) = (batch.sessions.first(), batch.sessions.last()) else {
+            return Ok(Made { frame: DataFrame::empty(), sessions: Vec::new(), dirty: Vec::new(), key: Vec::new() });
+        };
+        let rows = self.rows(batch, *first, *last);
+        let frames: Vec<DataFrame> =
+            (0..node.edges.len()).map(|edge| self.input(batch, edge, &rows)).collect::<Result<_, _>>()?;
+        let frames: Vec<&DataFrame> = frames.iter().collect();
+        let written = rows.partition_point(|row| row < first)..rows.len();
+        let inputs = Inputs::from_frames(&self.program, &frames, &rows, written)?;
+        let panels = evaluate(&self.program, &inputs, &|| batch.cancel.is_set())?;
+        batch.check_cancel()?;
+        let frame = to_frame(&inputs, &self.program, &panels)?;
+        let frame = keep_sessions(frame, batch.sessions, &rows)?;
+        let key = instrument_key(&frame);
+        Ok(Made { frame, sessions: batch.sessions.to_vec(), dirty: Vec::new(), key })
+    }
+
+    fn panels(&self) -> usize {
+        self.program.outputs.len() + 8
+    }
+}
+
+impl Columns {
+    /// The sessions that are read, as rows of the panels: from the longest window before the first session, but no earlier than
+    /// the history of the inputs, so that a window that history cuts short is cut at the same row however the work is split.
+    fn rows(&self, batch: &Batch<'_>, first: NaiveDate, last: NaiveDate) -> Vec<NaiveDate> {
+        let node = batch.node;
+        let (Some(first), Some(last)) = (ix_of(node, first), ix_of(node, last)) else { return Vec::new() };
+        let back = node.edges.iter().map(|edge| edge.back).max().unwrap_or(0);
+        let history = node
+            .edges
+            .iter()
+            .map(|edge| batch.input(edge).start_date())
+            .min()
+            .and_then(|start| node.calendar.at_or_after(start).ok())
+            .unwrap_or(node.start)
+            .min(node.start);
+        let from = SessionIx(first.0.saturating_sub(back).max(history.0));
+        SessionRange { first: from, last }.iter().map(|ix| date_of(node, ix)).collect()
+    }
+
+    /// An input's rows, each under the session of this asset that reads it as its own.
+    fn input(&self, batch: &Batch<'_>, at: usize, rows: &[NaiveDate]) -> Result<DataFrame, MakeError> {
+        let node = batch.node;
+        let edge = &node.edges[at];
+        let input = batch.input(edge);
+        let map = batch.map(edge);
+        if input.axis == Axis::Session && input.calendar.name() == node.calendar.name() {
+            return match (rows.first(), rows.last()) {
+                (Some(from), Some(to)) => batch.read(edge, (*from).max(input.start_date()), *to),
+                _ => Ok(DataFrame::empty()),
+            };
+        }
+        // On another calendar every session sees the last one that had closed by then.
+        let mut frames: Vec<DataFrame> = Vec::new();
+        for row in rows {
+            let Some(read) = ix_of(node, *row).and_then(|ix| map.last_read(ix)) else { continue };
+            let date = date_of(input, read);
+            if date < input.start_date() {
+                continue;
+            }
+            let mut seen = batch.read(edge, date, date)?;
+            let days = Column::full_null("session".into(), seen.height(), &DataType::Date);
+            let days = if seen.height() == 0 { days } else { date_column(*row, seen.height()) };
+            seen.with_column(days)?;
+            frames.push(seen);
+        }
+        let mut frames = frames.into_iter().filter(|frame| frame.height() > 0);
+        let Some(mut all) = frames.next() else { return batch.read(edge, input.start_date(), input.start_date()).map(|f| f.slice(0, 0)) };
+        for frame in frames {
+            all.vstack_mut(&frame)?;
+        }
+        Ok(all)
+    }
+}
+
+fn date_column(date: NaiveDate, height: usize) -> Column {
+    DateChunked::from_naive_date("session".into(), std::iter::repeat_n(date, height)).into_column()
+}
+
+/// Drops the rows of sessions that lie between those asked for.
+fn keep_sessions(frame: DataFrame, sessions: &[NaiveDate], rows: &[NaiveDate]) -> Result<DataFrame, MakeError> {
+    let (Some(first), Some(last)) = (sessions.first(), sessions.last()) else { return Ok(frame) };
+    let between = rows.iter().filter(|row| (first..=last).contains(row)).count();
+    if between == sessions.len() {
+        return Ok(frame);
+    }
+    let wanted: std::collections::HashSet<NaiveDate> = sessions.iter().copied().collect();
+    let dates = frame.column("session")?.date()?.clone();
+    let mask: BooleanChunked =
+        dates.as_date_iter().map(|date| Some(date.is_some_and(|date| wanted.contains(&date)))).collect_ca("mask".into());
+    Ok(frame.filter(&mask)?)
+}

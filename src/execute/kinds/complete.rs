@@ -1,0 +1,219 @@
+//! `complete`: gap-free bars, session after session, each from its raw bars and what the session before carries over.
+//!
+//! A correction of one bar changes what later sessions carry only where its instrument is suspended. So after the stale
+//! sessions the walk goes on while a changed value is carried into the next session, and stops where it is not: sessions
+//! are recomputed only if a value that they carry has changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use assetctl_calendar::SessionIx;
+use assetctl_compute::{Fill, FillRules, Listing, affected_by_carry, complete_frame};
+use assetctl_graph::AssetNode;
+use assetctl_plan::{STATIC_SESSION, date_of, ix_of};
+use chrono::NaiveDate;
+use polars::prelude::*;
+
+use super::{Batch, MakeError, Made, Materializer, instrument_key};
+
+/// Sessions beyond the stale ones that a batch follows a carried value into; what is left is marked and done by the next batch or run.
+const MOST_FOLLOWED: usize = 252;
+
+pub struct Complete {
+    rules: FillRules,
+    /// Columns that are carried, and so decide whether a later session is affected.
+    carried: Vec<String>,
+    listing: bool,
+}
+
+impl Complete {
+    pub fn new(fill: &BTreeMap<String, assetctl_config::Fill>, listing: bool) -> Self {
+        let rules: BTreeMap<String, Fill> = fill
+            .iter()
+            .map(|(column, fill)| {
+                let fill = match fill {
+                    assetctl_config::Fill::Carry => Fill::Carry,
+                    assetctl_config::Fill::Zero => Fill::Zero,
+                    assetctl_config::Fill::Missing => Fill::Missing,
+                };
+                (column.clone(), fill)
+            })
+            .collect();
+        let close = (!rules.contains_key("close")).then(|| "close".to_owned());
+        let carried = rules.iter().filter(|(_, fill)| **fill == Fill::Carry).map(|(column, _)| column.clone()).chain(close).collect();
+        Self { rules: FillRules::new(rules), carried, listing }
+    }
+}
+
+impl Materializer for Complete {
+    fn make(&self, batch: &Batch<'_>) -> Result<Made, MakeError> {
+        let node = batch.node;
+        let bars = &node.edges[0];
+        let listing = match node.edges.get(1) {
+            Some(edge) if self.listing => {
+                let table = batch.read(edge, STATIC_SESSION, STATIC_SESSION)?;
+                Some(Listing::from_frame(&batch.input(edge).name, &table)?)
+            }
+            _ => None,
+        };
+        let mut made: Vec<DataFrame> = Vec::new();
+        let mut sessions: Vec<NaiveDate> = Vec::new();
+        let mut dirty = Vec::new();
+        let complete = |from: NaiveDate, to: NaiveDate, previous: Option<&DataFrame>| -> Result<DataFrame, MakeError> {
+            let days = days(node, from, to);
+            let raw = match batch.window(bars, from, to) {
+                Some((from, to)) => batch.read(bars, from, to)?,
+                None => DataFrame::empty(),
+            };
+            Ok(complete_frame(previous, &raw, &days, listing.as_ref(), &self.rules)?)
+        };
+        let runs = runs(node, batch.sessions);
+        for (at, (from, to)) in runs.iter().enumerate() {
+            batch.check_cancel()?;
+            let next_run = runs.get(at + 1).map(|(from, _)| *from).or(batch.next);
+            if sessions.last().is_some_and(|done| done >= to) {
+                continue;
+            }
+            // The walk after the run before may have come into this one.
+            let from = match sessions.last().and_then(|done| after(node, *done)) {
+                Some(next) if next > *from => next,
+                _ => *from,
+            };
+            let previous = match before(node, from) {
+                Some(day) if sessions.last() == Some(&day) => made.last().map(|frame| of_day(frame, day)).transpose()?,
+                Some(day) => Some(batch.snapshot.read(&node.name, day, day, None)?),
+                None => None,
+            };
+            let frame = complete(from, *to, previous.as_ref())?;
+            sessions.extend(days(node, from, *to));
+            made.push(frame);
+
+            // Follow what is carried beyond the run.
+            let mut followed = 0;
+            let mut day = *to;
+            while let Some(next) = after(node, day) {
+                if next_run.is_some_and(|run| next >= run) || batch.snapshot.partition(&node.name, next)?.is_none() {
+                    break;
+                }
+                let Some(frame) = made.last() else { break };
+                let new = of_day(frame, day)?;
+                let changed = match batch.snapshot.partition(&node.name, day)? {
+                    Some(_) => match batch.snapshot.read(&node.name, day, day, None) {
+                        Ok(old) => self.changed(&old, &new)?,
+                        Err(assetctl_store::Error::Damaged { .. }) => instruments(&new)?,
+                        Err(other) => return Err(other.into()),
+                    },
+                    // There was nothing to carry from: whatever the next session was built on, it was not this.
+                    None => instruments(&new)?,
+                };
+                let of_next = match batch.snapshot.read(&node.name, next, next, None) {
+                    Ok(frame) => frame,
+                    Err(assetctl_store::Error::Damaged { .. }) => break,
+                    Err(other) => return Err(other.into()),
+                };
+                if of_next.height() > 0 && !affected_by_carry(&changed, &of_next, self.listing)? {
+                    break;
+                }
+                if of_next.height() == 0 && changed.is_empty() {
+                    break;
+                }
+                if followed == MOST_FOLLOWED {
+                    dirty.push(next);
+                    break;
+                }
+                batch.check_cancel()?;
+                made.push(complete(next, next, Some(&new))?);
+                sessions.push(next);
+                followed += 1;
+                day = next;
+            }
+        }
+        let mut frames = made.into_iter();
+        let mut frame = frames.next().unwrap_or_default();
+        for more in frames {
+            if frame.width() == 0 || frame.height() == 0 {
+                frame = more;
+            } else if more.height() > 0 {
+                frame.vstack_mut(&more.select(frame.get_column_names_owned())?)?;
+            }
+        }
+        let key = instrument_key(&frame);
+        Ok(Made { frame, sessions, dirty, key })
+    }
+}
+
+impl Complete {
+    /// Instruments whose carried values differ, or that only one of two sessions has.
+    fn changed(&self, old: &DataFrame, new: &DataFrame) -> Result<BTreeSet<String>, MakeError> {
+        let old = self.values(old)?;
+        let new = self.values(new)?;
+        let differs = |(name, values): &(&String, &Vec<AnyValue<'static>>)| new.get(*name) != Some(*values);
+        let mut changed: BTreeSet<String> = old.iter().filter(differs).map(|(name, _)| name.clone()).collect();
+        changed.extend(new.keys().filter(|name| !old.contains_key(*name)).cloned());
+        Ok(changed)
+    }
+
+    fn values(&self, frame: &DataFrame) -> Result<BTreeMap<String, Vec<AnyValue<'static>>>, MakeError> {
+        if frame.height() == 0 {
+            return Ok(BTreeMap::new());
+        }
+        let columns: Vec<&Column> = self.carried.iter().filter_map(|name| frame.column(name).ok()).collect();
+        let instruments = frame.column("instrument")?.str()?;
+        let mut values = BTreeMap::new();
+        for (row, instrument) in instruments.iter().enumerate() {
+            let of_row = columns.iter().map(|column| Ok(column.get(row)?.into_static())).collect::<PolarsResult<Vec<_>>>()?;
+            values.insert(instrument.unwrap_or_default().to_owned(), of_row);
+        }
+        Ok(values)
+    }
+}
+
+fn instruments(frame: &DataFrame) -> Result<BTreeSet<String>, MakeError> {
+    if frame.height() == 0 {
+        return Ok(BTreeSet::new());
+    }
+    Ok(frame.column("instrument")?.str()?.iter().flatten().map(str::to_owned).collect())
+}
+
+/// The rows of one session of a sorted frame.
+fn of_day(frame: &DataFrame, day: NaiveDate) -> Result<DataFrame, MakeError> {
+    if frame.height() == 0 {
+        return Ok(frame.clone());
+    }
+    let dates: Vec<Option<NaiveDate>> = frame.column("session")?.date()?.as_date_iter().collect();
+    let first = dates.partition_point(|date| *date < Some(day));
+    let end = dates.partition_point(|date| *date <= Some(day));
+    Ok(frame.slice(first as i64, end - first))
+}
+
+fn days(node: &AssetNode, from: NaiveDate, to: NaiveDate) -> Vec<NaiveDate> {
+    match (ix_of(node, from), ix_of(node, to)) {
+        (Some(first), Some(last)) => {
+            assetctl_calendar::SessionRange { first, last }.iter().map(|ix| date_of(node, ix)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The session before, unless the asset begins here.
+fn before(node: &AssetNode, day: NaiveDate) -> Option<NaiveDate> {
+    let ix = ix_of(node, day)?;
+    (ix > node.start).then(|| date_of(node, SessionIx(ix.0 - 1)))
+}
+
+/// The session after, if the calendar has one.
+fn after(node: &AssetNode, day: NaiveDate) -> Option<NaiveDate> {
+    let next = SessionIx(ix_of(node, day)?.0 + 1);
+    ((next.0 as usize) < node.calendar.len()).then(|| date_of(node, next))
+}
+
+/// Ascending sessions as runs that follow one another in the calendar: (first, last) of each.
+pub fn runs(node: &AssetNode, sessions: &[NaiveDate]) -> Vec<(NaiveDate, NaiveDate)> {
+    let mut runs: Vec<(NaiveDate, NaiveDate)> = Vec::new();
+    for session in sessions {
+        match runs.last_mut() {
+            Some((_, last)) if after(node, *last) == Some(*session) => *last = *session,
+            _ => runs.push((*session, *session)),
+        }
+    }
+    runs
+}

@@ -1,0 +1,142 @@
+//! What makes partitions: one small trait, one file per kind of asset.
+
+mod columns;
+mod complete;
+mod files;
+mod signals;
+mod sql;
+
+use std::sync::Mutex;
+
+use assetctl_config::Asset;
+use assetctl_connect::{ConnectError, Scan};
+use assetctl_graph::{AssetNode, Axis, Body, Edge, EdgeColumns, Graph};
+use assetctl_plan::{EdgeMap, STATIC_SESSION, date_of, ix_of};
+use assetctl_store::Snapshot;
+use chrono::NaiveDate;
+use polars::prelude::DataFrame;
+
+use crate::cancel::Cancel;
+
+/// Some sessions of one asset, and where what they read is found.
+pub struct Batch<'a> {
+    pub graph: &'a Graph,
+    pub node: &'a AssetNode,
+    pub asset: &'a Asset,
+    /// Ascending.
+    pub sessions: &'a [NaiveDate],
+    /// The first session of the batch after this one, which will be made anyway.
+    pub next: Option<NaiveDate>,
+    pub snapshot: &'a Snapshot,
+    pub scan: Option<&'a Mutex<Scan>>,
+    pub cancel: &'a Cancel,
+}
+
+/// What was made.
+#[derive(Debug)]
+pub struct Made {
+    pub frame: DataFrame,
+    /// The sessions that `frame` holds all rows of: those of the batch, and others that had to follow.
+    pub sessions: Vec<NaiveDate>,
+    /// Sessions that would have to follow too, and were left for later.
+    pub dirty: Vec<NaiveDate>,
+    /// Columns that identify a row within its session.
+    pub key: Vec<String>,
+}
+
+/// Makes the partitions of one kind of asset.
+pub trait Materializer: Send + Sync {
+    /// Rows of the batch's sessions, from nothing but their windows.
+    fn make(&self, batch: &Batch<'_>) -> Result<Made, MakeError>;
+
+    /// How many values per row of input are alive at once, about; bounds the size of batches.
+    fn panels(&self) -> usize {
+        8
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum MakeError {
+    #[error("cancelled")]
+    Cancelled,
+    #[error("{0}")]
+    Source(Box<ConnectError>),
+    #[error(transparent)]
+    Complete(#[from] assetctl_compute::CompleteError),
+    #[error(transparent)]
+    Listing(#[from] assetctl_compute::ListingError),
+    #[error(transparent)]
+    Evaluate(assetctl_compute::EvaluateError),
+    #[error(transparent)]
+    Frame(#[from] assetctl_compute::FrameError),
+    #[error(transparent)]
+    TopK(#[from] assetctl_compute::TopKError),
+    #[error("the query of `{asset}` fails{}: {message}", .session.map(|s| format!(" on {s}")).unwrap_or_default())]
+    Sql { asset: String, session: Option<NaiveDate>, message: String },
+    #[error(transparent)]
+    Store(#[from] assetctl_store::Error),
+    #[error("rows cannot be handled: {0}")]
+    Polars(#[from] polars::error::PolarsError),
+    #[error("a temporary file cannot be written: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+impl From<assetctl_compute::EvaluateError> for MakeError {
+    fn from(error: assetctl_compute::EvaluateError) -> Self {
+        match error {
+            assetctl_compute::EvaluateError::Cancelled => Self::Cancelled,
+            other => Self::Evaluate(other),
+        }
+    }
+}
+
+/// The materializer of an asset.
+pub fn materializer(node: &AssetNode) -> Box<dyn Materializer> {
+    match &node.body {
+        Body::Source | Body::Table => Box::new(files::Files),
+        Body::Complete { fill, listing } => Box::new(complete::Complete::new(fill, *listing)),
+        Body::Columns(program) => Box::new(columns::Columns { program: program.clone() }),
+        Body::Signals(spec) => Box::new(signals::TopK::new(&spec.top_k)),
+        Body::Sql { sql, refs, key } => {
+            Box::new(sql::Sql { sql: sql.clone(), refs: refs.clone(), key: key.clone() })
+        }
+    }
+}
+
+impl<'a> Batch<'a> {
+    pub fn input(&self, edge: &Edge) -> &'a AssetNode {
+        self.graph.node(edge.input)
+    }
+
+    pub fn map(&self, edge: &Edge) -> EdgeMap<'a> {
+        EdgeMap::new(self.node, self.graph.node(edge.input), edge)
+    }
+
+    /// The rows of an input between two dates, with the columns that the edge reads; all of an input without sessions.
+    pub fn read(&self, edge: &Edge, from: NaiveDate, to: NaiveDate) -> Result<DataFrame, MakeError> {
+        let input = self.input(edge);
+        let columns = match &edge.columns {
+            EdgeColumns::All => None,
+            EdgeColumns::Named(names) => Some(names.as_slice()),
+        };
+        let (from, to) = if input.axis == Axis::Static { (STATIC_SESSION, STATIC_SESSION) } else { (from, to) };
+        Ok(self.snapshot.read(&input.name, from, to, columns)?)
+    }
+
+    /// The first and last dates of an input that the sessions from `from` to `to` read; `None` when there are none.
+    pub fn window(&self, edge: &Edge, from: NaiveDate, to: NaiveDate) -> Option<(NaiveDate, NaiveDate)> {
+        let range = assetctl_calendar::SessionRange { first: ix_of(self.node, from)?, last: ix_of(self.node, to)? };
+        let read = self.map(edge).windows(range)?;
+        let input = self.input(edge);
+        Some((date_of(input, read.first), date_of(input, read.last)))
+    }
+
+    pub fn check_cancel(&self) -> Result<(), MakeError> {
+        if self.cancel.is_set() { Err(MakeError::Cancelled) } else { Ok(()) }
+    }
+}
+
+/// `instrument`, where there is such a column.
+pub fn instrument_key(frame: &DataFrame) -> Vec<String> {
+    if frame.column("instrument").is_ok() { vec!["instrument".to_owned()] } else { Vec::new() }
+}

@@ -1,0 +1,267 @@
+//! `sql`: a SELECT in DuckDB, once per session, on exactly its windows.
+//!
+//! Exactness: the inputs lie in tables ordered by session and key, each query runs on one thread, and a `ref()` is a view of
+//! the session's window of such a table; so a result depends on its window alone, down to the last bit.
+
+use std::fmt::Write;
+
+use assetctl_config::ColumnType;
+use assetctl_graph::{Axis, SqlRef};
+use assetctl_plan::{STATIC_SESSION, date_of, ix_of};
+use chrono::NaiveDate;
+use duckdb::Connection;
+use polars::prelude::*;
+
+use super::{Batch, MakeError, Made, Materializer, instrument_key};
+
+pub struct Sql {
+    pub sql: String,
+    pub refs: Vec<SqlRef>,
+    pub key: Option<Vec<String>>,
+}
+
+impl Materializer for Sql {
+    fn make(&self, batch: &Batch<'_>) -> Result<Made, MakeError> {
+        let query = Query { sql: &self.sql, refs: &self.refs, batch, connection: connect(batch)? };
+        let sessions = batch.sessions.to_vec();
+        let (Some(first), Some(last)) = (sessions.first(), sessions.last()) else {
+            return Ok(Made { frame: DataFrame::empty(), sessions, dirty: Vec::new(), key: Vec::new() });
+        };
+        query.lay_out_inputs(*first, *last)?;
+        query.set_windows(*first)?;
+        let columns = query.prepare(*first)?;
+        for session in &sessions {
+            batch.check_cancel()?;
+            query.set_windows(*session)?;
+            query.run(*session, &columns)?;
+        }
+        let key = match &self.key {
+            Some(key) => key.clone(),
+            None if columns.iter().any(|column| column.name == "instrument") => vec!["instrument".to_owned()],
+            None => Vec::new(),
+        };
+        query.check_key(&key, &columns)?;
+        let frame = query.take()?;
+        debug_assert!(self.key.is_some() || key == instrument_key(&frame));
+        Ok(Made { frame, sessions, dirty: Vec::new(), key })
+    }
+
+    fn panels(&self) -> usize {
+        24
+    }
+}
+
+struct Query<'a> {
+    sql: &'a str,
+    refs: &'a [SqlRef],
+    batch: &'a Batch<'a>,
+    connection: Connection,
+}
+
+/// A column of the result, and the SQL that gives it one of our types.
+struct Column {
+    name: String,
+    ty: ColumnType,
+}
+
+impl Column {
+    fn cast(&self) -> String {
+        let ty = match self.ty {
+            ColumnType::Number => "DOUBLE",
+            ColumnType::Text => "VARCHAR",
+            ColumnType::Bool => "BOOLEAN",
+            ColumnType::Date => "DATE",
+        };
+        format!("CAST({0} AS {ty}) AS {0}", quote(&self.name))
+    }
+}
+
+fn connect(batch: &Batch<'_>) -> Result<Connection, MakeError> {
+    let failed = |error: duckdb::Error| MakeError::Sql { asset: batch.node.name.clone(), session: None, message: error.to_string() };
+    let connection = Connection::open_in_memory().map_err(failed)?;
+    connection.execute_batch("SET threads = 1").map_err(failed)?;
+    Ok(connection)
+}
+
+impl Query<'_> {
+    fn failed(&self, session: Option<NaiveDate>) -> impl FnOnce(duckdb::Error) -> MakeError {
+        let asset = self.batch.node.name.clone();
+        move |error| MakeError::Sql { asset, session, message: error.to_string() }
+    }
+
+    fn refuse(&self, session: Option<NaiveDate>, message: String) -> MakeError {
+        MakeError::Sql { asset: self.batch.node.name.clone(), session, message }
+    }
+
+    fn execute(&self, sql: &str, session: Option<NaiveDate>) -> Result<(), MakeError> {
+        self.connection.execute_batch(sql).map_err(self.failed(session))
+    }
+
+    /// What the batch reads of each input, as a table in canonical order.
+    fn lay_out_inputs(&self, first: NaiveDate, last: NaiveDate) -> Result<(), MakeError> {
+        let batch = self.batch;
+        for (at, edge) in batch.node.edges.iter().enumerate() {
+            let input = batch.input(edge);
+            let files = batch.snapshot.files(&input.name)?;
+            let files: Vec<String> = files.iter().map(|file| format!("'{}'", file.display().to_string().replace('\'', "''"))).collect();
+            let mut sql = format!("CREATE TABLE input_{at} AS SELECT * FROM read_parquet([{}], union_by_name = true)", files.join(", "));
+            if input.axis == Axis::Session {
+                match batch.window(edge, first, last) {
+                    Some((from, to)) => {
+                        let _ = write!(sql, " WHERE session BETWEEN DATE '{from}' AND DATE '{to}'");
+                    }
+                    None => sql.push_str(" WHERE false"),
+                }
+            }
+            let keys: Vec<&str> = match &input.schema {
+                Some(schema) => ["session", "instrument"]
+                    .into_iter()
+                    .filter(|key| match *key {
+                        "session" => input.axis == Axis::Session,
+                        key => schema.iter().any(|(name, _)| name == key),
+                    })
+                    .collect(),
+                None => Vec::new(),
+            };
+            // Rows that the keys do not tell apart are ordered by everything.
+            let order = if keys.contains(&"instrument") { keys.join(", ") } else { "ALL".to_owned() };
+            let _ = write!(sql, " ORDER BY {order}");
+            self.execute(&sql, None)?;
+        }
+        Ok(())
+    }
+
+    /// Lays the views of all `ref()`s over the windows of one session.
+    fn set_windows(&self, session: NaiveDate) -> Result<(), MakeError> {
+        let batch = self.batch;
+        let mut sql = format!("SET VARIABLE session = DATE '{session}';\n");
+        for reference in self.refs {
+            let edge = &batch.node.edges[reference.edge];
+            let input = batch.input(edge);
+            let mut view = format!("CREATE OR REPLACE TEMP VIEW {} AS SELECT * FROM input_{}", reference.name, reference.edge);
+            if input.axis == Axis::Session {
+                let last = ix_of(batch.node, session).and_then(|ix| batch.map(edge).last_read(ix));
+                match last {
+                    Some(last) => {
+                        let first = last.0.saturating_sub(reference.sessions - 1).max(input.start.0);
+                        let first = assetctl_calendar::SessionIx(first.min(last.0));
+                        let (from, to) = (date_of(input, first), date_of(input, last));
+                        let _ = write!(view, " WHERE session BETWEEN DATE '{from}' AND DATE '{to}'");
+                    }
+                    None => view.push_str(" WHERE false"),
+                }
+            }
+            let _ = writeln!(sql, "{view};");
+        }
+        self.execute(&sql, Some(session))
+    }
+
+    /// Finds out the columns of the result and makes the table `results`.
+    fn prepare(&self, session: NaiveDate) -> Result<Vec<Column>, MakeError> {
+        self.execute(&format!("CREATE TABLE shape AS SELECT * FROM (\n{}\n) LIMIT 0", self.sql), Some(session))?;
+        let failed = self.failed(Some(session));
+        let found: Vec<(String, String)> = self
+            .connection
+            .prepare("SELECT column_name, column_type FROM (DESCRIBE shape)")
+            .and_then(|mut statement| statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())
+            .map_err(failed)?;
+        let mut columns = Vec::with_capacity(found.len());
+        for (name, ty) in found {
+            columns.push(Column { ty: self.column_type(&name, &ty)?, name });
+        }
+        self.check_declared(&columns)?;
+        let casts: Vec<String> = self.casts(&columns, STATIC_SESSION);
+        self.execute(&format!("CREATE TABLE results AS SELECT {} FROM shape", casts.join(", ")), Some(session))?;
+        Ok(columns)
+    }
+
+    /// The select list of the stored rows: `session` first, if the asset has sessions.
+    fn casts(&self, columns: &[Column], session: NaiveDate) -> Vec<String> {
+        let makes_session = self.batch.node.axis == Axis::Session && columns.iter().all(|column| column.name != "session");
+        makes_session.then(|| format!("DATE '{session}' AS session")).into_iter().chain(columns.iter().map(Column::cast)).collect()
+    }
+
+    fn column_type(&self, name: &str, ty: &str) -> Result<ColumnType, MakeError> {
+        let base = ty.split('(').next().unwrap_or(ty);
+        Ok(match base {
+            "DOUBLE" | "FLOAT" | "DECIMAL" | "TINYINT" | "SMALLINT" | "INTEGER" | "BIGINT" | "HUGEINT" | "UTINYINT"
+            | "USMALLINT" | "UINTEGER" | "UBIGINT" | "UHUGEINT" => ColumnType::Number,
+            "VARCHAR" | "ENUM" => ColumnType::Text,
+            "BOOLEAN" => ColumnType::Bool,
+            "DATE" => ColumnType::Date,
+            _ if name == "session" && base.starts_with("TIMESTAMP") => ColumnType::Date,
+            _ => {
+                return Err(self.refuse(None, format!("column `{name}` is of type {ty}; cast it to DOUBLE, VARCHAR, BOOLEAN or DATE")));
+            }
+        })
+    }
+
+    fn check_declared(&self, columns: &[Column]) -> Result<(), MakeError> {
+        let Some(schema) = &self.batch.node.schema else { return Ok(()) };
+        for (name, ty) in schema {
+            match columns.iter().find(|column| column.name == *name) {
+                Some(column) if column.ty == *ty => {}
+                Some(_) => return Err(self.refuse(None, format!("column `{name}` is of another type than `columns:` says"))),
+                None => return Err(self.refuse(None, format!("the result lacks column `{name}`, which `columns:` declares"))),
+            }
+        }
+        match columns.iter().find(|column| column.name != "session" && schema.iter().all(|(name, _)| *name != column.name)) {
+            Some(column) => Err(self.refuse(None, format!("the result has a column `{}` that `columns:` does not declare", column.name))),
+            None => Ok(()),
+        }
+    }
+
+    fn run(&self, session: NaiveDate, columns: &[Column]) -> Result<(), MakeError> {
+        let before = self.count("SELECT count(*) FROM results", session)?;
+        let casts = self.casts(columns, session).join(", ");
+        self.execute(&format!("INSERT INTO results SELECT {casts} FROM (\n{}\n)", self.sql), Some(session))?;
+        if self.batch.node.axis == Axis::Session && columns.iter().any(|column| column.name == "session") {
+            let others = format!("SELECT count(*) FROM results WHERE rowid >= {before} AND session IS DISTINCT FROM DATE '{session}'");
+            let others = self.count(&others, session)?;
+            if others > 0 {
+                let hint = "add `where session = {{ session }}`, or leave the column out";
+                return Err(self.refuse(Some(session), format!("it returns {others} rows of other sessions; {hint}")));
+            }
+        }
+        Ok(())
+    }
+
+    fn count(&self, sql: &str, session: NaiveDate) -> Result<i64, MakeError> {
+        self.connection.query_row(sql, [], |row| row.get(0)).map_err(self.failed(Some(session)))
+    }
+
+    /// A key column must be there, and tell rows apart.
+    fn check_key(&self, key: &[String], columns: &[Column]) -> Result<(), MakeError> {
+        if let Some(absent) = key.iter().find(|name| columns.iter().all(|column| column.name != **name)) {
+            return Err(self.refuse(None, format!("the result lacks its key column `{absent}`")));
+        }
+        if key.is_empty() {
+            return Ok(());
+        }
+        let session = (self.batch.node.axis == Axis::Session).then_some("session");
+        let names: Vec<String> = session.into_iter().chain(key.iter().map(String::as_str)).map(quote).collect();
+        let names = names.join(", ");
+        let twice = format!("SELECT concat_ws(', ', {names}) FROM results GROUP BY {names} HAVING count(*) > 1 ORDER BY 1 LIMIT 1");
+        let found: Vec<String> = self
+            .connection
+            .prepare(&twice)
+            .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
+            .map_err(self.failed(None))?;
+        match found.first() {
+            Some(row) => Err(self.refuse(None, format!("it returns two rows with the key ({row}); say `key:` if rows are identified otherwise"))),
+            None => Ok(()),
+        }
+    }
+
+    fn take(&self) -> Result<DataFrame, MakeError> {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("results.parquet");
+        let path = file.display().to_string().replace('\'', "''");
+        self.execute(&format!("COPY results TO '{path}' (FORMAT parquet)"), None)?;
+        Ok(ParquetReader::new(std::fs::File::open(&file)?).finish()?)
+    }
+}
+
+fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}

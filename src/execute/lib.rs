@@ -1,0 +1,19 @@
+//! Plans are executed here: batches, checks, commits, events. Nothing here prints.
+//!
+//! [`observe`]: what sources' files hold now · [`dispatch`]: assets in order of their inputs, several at once · [`asset`]: one asset,
+//! batch by batch · [`kinds`]: one small trait, one file per kind of asset · [`checks`] · [`event`]: what happened, for whoever
+//! shows it · [`cancel`]
+
+mod asset;
+mod batch;
+mod cancel;
+mod checks;
+mod dispatch;
+mod event;
+mod kinds;
+mod observe;
+
+pub use cancel::Cancel;
+pub use dispatch::{Options, RunError, Work, materialize, note_clean};
+pub use event::{AssetReport, AssetStatus, RunEvent, RunReport};
+pub use observe::{FileSchemas, ObserveError, Sources, observe};

@@ -1,0 +1,132 @@
+//! What the sources' files hold now: the first, effectful step of every plan.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex};
+
+use assetctl_config::{Asset, Diagnostic, Kind, OffCalendar, Project};
+use assetctl_connect::{ConnectError, FileSource, FileState, KnownFile, Scan};
+use assetctl_graph::{Graph, SchemaSource};
+use assetctl_plan::{Hash128, Observation, STATIC_SESSION};
+use assetctl_store::{SourceFileRow, Store};
+
+/// The scans of the sources and tables of a plan, by position in the graph.
+pub type Sources = HashMap<usize, Arc<Mutex<Scan>>>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ObserveError {
+    #[error("the files of `{asset}` cannot be read")]
+    Source { asset: String, error: ConnectError },
+    #[error(transparent)]
+    Store(#[from] assetctl_store::Error),
+}
+
+/// How an asset's files are read; `None` for an asset that is not read from files.
+pub fn file_source(asset: &Asset) -> Option<FileSource<'_>> {
+    match &asset.kind {
+        Kind::Source(spec) => Some(FileSource {
+            base: &asset.base,
+            files: &spec.files,
+            calendar: Some(&asset.calendar),
+            off_calendar: spec.off_calendar,
+            start: Some(asset.start),
+            key: &[],
+        }),
+        Kind::Table(spec) => Some(FileSource {
+            base: &asset.base,
+            files: &spec.files,
+            calendar: None,
+            off_calendar: OffCalendar::Error,
+            start: None,
+            key: spec.key.as_ref().map_or(&[], |key| key.as_slice()),
+        }),
+        _ => None,
+    }
+}
+
+/// Looks at the files of the needed sources. Files that look as the ledger knows them are not opened.
+pub fn observe(
+    project: &Project,
+    graph: &Graph,
+    needed: &BTreeSet<usize>,
+    store: Option<&Store>,
+) -> Result<(Sources, HashMap<usize, Observation>), ObserveError> {
+    let mut sources = Sources::new();
+    let mut observations = HashMap::new();
+    for &ix in needed {
+        let node = graph.node(ix);
+        let Some(source) = file_source(&project.assets[node.asset]) else { continue };
+        let known: Vec<KnownFile> = match store {
+            Some(store) => store.sources(&node.name)?.into_iter().map(known_file).collect(),
+            None => Vec::new(),
+        };
+        let scan = assetctl_connect::scan(&source, &known)
+            .map_err(|error| ObserveError::Source { asset: node.name.clone(), error })?;
+        observations.insert(ix, observation(&scan));
+        sources.insert(ix, Arc::new(Mutex::new(scan)));
+    }
+    Ok((sources, observations))
+}
+
+fn observation(scan: &Scan) -> Observation {
+    let is_new = |state: FileState| matches!(state, FileState::New | FileState::Changed);
+    let mut files: Vec<String> =
+        scan.files.iter().filter(|file| is_new(file.state)).map(|file| file.known.path.clone()).collect();
+    files.extend(scan.removed.iter().map(|file| file.path.clone()));
+    Observation {
+        last: scan.sessions.map(|(_, last)| last),
+        digests: (!files.is_empty()).then(|| digests(scan)),
+        files,
+    }
+}
+
+/// The digest of each session's rows over all files: what a source's partitions are built from.
+pub fn digests(scan: &Scan) -> BTreeMap<chrono::NaiveDate, Hash128> {
+    scan.digests().into_iter().map(|(session, digest)| (session.unwrap_or(STATIC_SESSION), Hash128(digest))).collect()
+}
+
+/// The manifest of a scan, as the ledger keeps it.
+pub fn manifest(scan: &Scan) -> Vec<SourceFileRow> {
+    scan.files
+        .iter()
+        .map(|scanned| SourceFileRow {
+            path: scanned.known.path.clone(),
+            size: scanned.known.size,
+            mtime_ns: scanned.known.mtime_ns,
+            content: Hash128(scanned.known.content),
+            digest: scanned.known.digest.clone(),
+        })
+        .collect()
+}
+
+/// Whether the ledger's manifest says something else than the scan: a file was touched, though nothing in it changed.
+pub fn is_touched(scan: &Scan) -> bool {
+    !scan.removed.is_empty() || scan.files.iter().any(|file| file.state != FileState::Unchanged)
+}
+
+fn known_file(row: SourceFileRow) -> KnownFile {
+    KnownFile { path: row.path, size: row.size, mtime_ns: row.mtime_ns, content: row.content.0, digest: row.digest }
+}
+
+/// The columns of files, by their headers.
+#[derive(Debug)]
+pub struct FileSchemas;
+
+impl SchemaSource for FileSchemas {
+    fn schema(&self, asset: &Asset) -> Result<assetctl_graph::Schema, Vec<Diagnostic>> {
+        let Some(source) = file_source(asset) else { return Ok(Vec::new()) };
+        let at = if source.files.csv.is_some() { "csv" } else { "parquet" };
+        match assetctl_connect::schema(&source) {
+            Ok(schema) => Ok(schema.into_iter().filter(|(name, _)| name != "session").collect()),
+            Err(error) => Err(error
+                .problems
+                .into_iter()
+                .map(|problem| {
+                    let place = problem.place.to_string();
+                    let mut diagnostic = Diagnostic::error(problem.message).at(asset.locate(&[at]), place);
+                    diagnostic.help.extend(problem.help);
+                    diagnostic
+                })
+                .collect()),
+        }
+    }
+}

@@ -1,0 +1,416 @@
+//! Columns → a program: names get their meaning, types are checked, equal parts are shared.
+
+use crate::ast::{Ast, ExprId, ExprKind};
+use crate::builder::{Builder, Value};
+use crate::calls::{Bound, bind};
+use crate::catalogue::{Op, ParamKind};
+use crate::error::{ExprError, Mistake};
+use crate::names::{InputScope, Meaning, Scope, Source};
+use crate::parse::parse;
+use crate::program::{BinaryOp, Node, Program, Type, UnaryOp, WindowFn};
+use crate::suggest::code;
+
+/// Compiles the columns of one asset over its inputs. A column may use earlier columns by their names.
+///
+/// # Errors
+///
+/// Every mistake of every column, in the order of the columns and of their text; of a column that is not well-formed the first alone.
+/// What uses a column with mistakes is not reported for it.
+pub fn compile(columns: &[Source], inputs: &[InputScope]) -> Result<Program, Vec<ExprError>> {
+    let mut builder = Builder::default();
+    let mut scope = Scope::new(columns, inputs);
+    let mut errors = Vec::new();
+    for (index, source) in columns.iter().enumerate() {
+        let mut mistakes = Vec::new();
+        let value = match parse(source.text) {
+            Ok(ast) => {
+                let mut column =
+                    Column { text: source.text, ast: &ast, scope: &scope, builder: &mut builder, mistakes };
+                let value = column.compile();
+                mistakes = column.mistakes;
+                value
+            }
+            Err(mistake) => {
+                mistakes.push(mistake);
+                None
+            }
+        };
+        if let Some(value) = value {
+            builder.output(source.name, value);
+        }
+        scope.define(value);
+        mistakes.sort_by_key(|mistake| mistake.span.start);
+        errors.extend(mistakes.into_iter().map(|mistake| mistake.in_column(index)));
+    }
+    if errors.is_empty() { Ok(builder.finish()) } else { Err(errors) }
+}
+
+/// One column on its way. A value is `None` where a mistake was reported.
+struct Column<'a> {
+    text: &'a str,
+    ast: &'a Ast,
+    scope: &'a Scope<'a>,
+    builder: &'a mut Builder,
+    mistakes: Vec<Mistake>,
+}
+
+impl Column<'_> {
+    /// Compiles the expressions in the order in which they lie, operands first, which leads to the whole.
+    fn compile(&mut self) -> Option<Value> {
+        let ast = self.ast;
+        let mut calls: Vec<Option<Bound>> = ast.exprs.iter().map(|_| None).collect();
+        let mut literals = Vec::new();
+        for (expr, call) in ast.exprs.iter().zip(&mut calls) {
+            if let ExprKind::Call { function, args } = &expr.kind {
+                *call = bind(ast, self.text, function, args, &mut literals, &mut self.mistakes);
+            }
+        }
+        // What was read as a number written out is no panel, and a mistake in it was reported.
+        let mut is_read = vec![false; ast.exprs.len()];
+        for literal in literals {
+            is_read[ast.get(literal).first..=literal.0].fill(true);
+        }
+        let mut values: Vec<Option<Value>> = vec![None; ast.exprs.len()];
+        for at in (0..ast.exprs.len()).filter(|at| !is_read[*at]) {
+            values[at] = self.expression(&ast.exprs[at].kind, calls[at].as_ref(), &values);
+        }
+        values.pop().flatten()
+    }
+
+    fn expression(&mut self, kind: &ExprKind, call: Option<&Bound>, values: &[Option<Value>]) -> Option<Value> {
+        match kind {
+            ExprKind::Number { value, .. } => Some(self.builder.node(Node::Number(*value), Type::Number)),
+            ExprKind::Bool(value) => Some(self.builder.node(Node::Bool(*value), Type::Bool)),
+            ExprKind::Name { input, column } => match self.scope.resolve(input.as_ref(), column) {
+                Ok(Meaning::Column(value)) => value,
+                Ok(Meaning::Input { input, ty }) => {
+                    Some(self.builder.node(Node::Input { input, column: column.text.clone(), ty }, ty))
+                }
+                Err(mistake) => {
+                    self.mistakes.push(mistake);
+                    None
+                }
+            },
+            ExprKind::Unary { op: UnaryOp::Not, x } => {
+                let x = self.condition(*x, values, "`not`")?;
+                Some(self.builder.node(Node::Unary { op: UnaryOp::Not, x: x.node }, Type::Bool))
+            }
+            ExprKind::Unary { op, x } => {
+                let x = self.number(*x, values, "`-`")?;
+                // A negative number is a number: `-3` is not computed at each session.
+                match self.builder.constant(x.node) {
+                    Some(value) if *op == UnaryOp::Neg => Some(self.builder.node(Node::Number(-value), Type::Number)),
+                    _ => Some(self.builder.node(Node::Unary { op: *op, x: x.node }, Type::Number)),
+                }
+            }
+            ExprKind::Binary { op, x, y } => self.binary(*op, *x, *y, values),
+            ExprKind::Call { .. } => self.call(call?, values),
+        }
+    }
+
+    fn binary(&mut self, op: BinaryOp, x: ExprId, y: ExprId, values: &[Option<Value>]) -> Option<Value> {
+        let who = code(symbol(op));
+        let ((x, y), ty) = match op {
+            BinaryOp::And | BinaryOp::Or => {
+                ((self.condition(x, values, &who), self.condition(y, values, &who)), Type::Bool)
+            }
+            BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge | BinaryOp::Eq | BinaryOp::Ne => {
+                // `halted == true` is one mistake, not two.
+                let x = self.compared(x, values, &who);
+                ((x, x.and_then(|_| self.compared(y, values, &who))), Type::Bool)
+            }
+            _ => ((self.number(x, values, &who), self.number(y, values, &who)), Type::Number),
+        };
+        Some(self.builder.node(Node::Binary { op, x: x?.node, y: y?.node }, ty))
+    }
+
+    fn call(&mut self, call: &Bound, values: &[Option<Value>]) -> Option<Value> {
+        let who = code(call.function.name);
+        let mut operands = Vec::with_capacity(call.operands.len());
+        for (param, id) in &call.operands {
+            operands.push(match param.kind {
+                ParamKind::Bool => self.condition(*id, values, &who),
+                ParamKind::Countable | ParamKind::Branch => values[id.0],
+                _ => self.number(*id, values, &who),
+            });
+        }
+        let operands: Vec<Value> = operands.into_iter().collect::<Option<_>>()?;
+        let number = |builder: &mut Builder, node: Node| Some(builder.node(node, Type::Number));
+        let window = |f: WindowFn, x: &[Value]| Node::Window {
+            f,
+            args: x.iter().map(|value| value.node).collect(),
+            n: call.n,
+            min_periods: call.min_periods,
+            param: call.param,
+        };
+        match (call.function.op, &operands[..]) {
+            (Op::Unary(op), [x]) => number(self.builder, Node::Unary { op, x: x.node }),
+            (Op::Binary(op), [x, y]) => number(self.builder, Node::Binary { op, x: x.node, y: y.node }),
+            (Op::Cross(f), [x]) => number(self.builder, Node::Cross { f, x: x.node, param: call.param }),
+            (Op::Clip, [x, lo, hi]) => {
+                let above = number(self.builder, Node::Binary { op: BinaryOp::Max, x: x.node, y: lo.node })?;
+                number(self.builder, Node::Binary { op: BinaryOp::Min, x: above.node, y: hi.node })
+            }
+            (Op::If, [condition, then, otherwise]) => {
+                if then.ty != otherwise.ty {
+                    self.branches_differ(call, *then, *otherwise);
+                    return None;
+                }
+                let node = Node::If { condition: condition.node, then: then.node, otherwise: otherwise.node };
+                Some(self.builder.node(node, then.ty))
+            }
+            // The value of the day itself.
+            (Op::Window(WindowFn::Ref), [x]) if call.n == 0 => Some(*x),
+            (Op::Delta, [x]) => {
+                let before = number(self.builder, window(WindowFn::Ref, &operands))?;
+                number(self.builder, Node::Binary { op: BinaryOp::Sub, x: x.node, y: before.node })
+            }
+            (Op::Window(f), x) => number(self.builder, window(f, x)),
+            // The catalogue gives each operation as many expressions as it has here.
+            _ => None,
+        }
+    }
+
+    fn branches_differ(&mut self, call: &Bound, then: Value, otherwise: Value) {
+        let [_, (_, a), (_, b)] = call.operands[..] else { return };
+        let message = format!(
+            "the branches of `if` differ: {} is {}, {} is {}",
+            code(&self.shown(a)),
+            noun(then.ty),
+            code(&self.shown(b)),
+            noun(otherwise.ty)
+        );
+        let span = self.ast.get(a).span.start..self.ast.get(b).span.end;
+        self.mistakes.push(Mistake::new(span, message).help("give it two numbers, or two conditions"));
+    }
+
+    /// The text of an expression, on one line and not too long.
+    fn shown(&self, id: ExprId) -> String {
+        const LONGEST: usize = 40;
+        let text = self.text[self.ast.get(id).span.clone()].split_whitespace().collect::<Vec<_>>().join(" ");
+        if text.chars().count() <= LONGEST {
+            text
+        } else {
+            text.chars().take(LONGEST - 1).collect::<String>().trim_end().to_owned() + "…"
+        }
+    }
+
+    fn expect(
+        &mut self,
+        id: ExprId,
+        values: &[Option<Value>],
+        ty: Type,
+        message: impl Fn(&str) -> String,
+        help: impl Fn(&str) -> String,
+    ) -> Option<Value> {
+        let value = values[id.0]?;
+        if value.ty == ty {
+            return Some(value);
+        }
+        let shown = self.shown(id);
+        // An example of what to write must be one that can be written.
+        let example = if shown.ends_with('…') { "x" } else { &shown };
+        let (message, help) = (message(&code(&shown)), help(example));
+        self.mistakes.push(Mistake::new(self.ast.get(id).span.clone(), message).help(help));
+        None
+    }
+
+    fn number(&mut self, id: ExprId, values: &[Option<Value>], who: &str) -> Option<Value> {
+        let message = |shown: &str| format!("{who} needs numbers, but {shown} is true or false");
+        let help = |shown: &str| format!("make it a number: {}", code(&format!("if({shown}, 1, 0)")));
+        self.expect(id, values, Type::Number, message, help)
+    }
+
+    fn compared(&mut self, id: ExprId, values: &[Option<Value>], who: &str) -> Option<Value> {
+        let message = |shown: &str| format!("{who} compares numbers, but {shown} is true or false");
+        let help = |_: &str| "combine conditions by `and`, `or` and `not`".to_owned();
+        self.expect(id, values, Type::Number, message, help)
+    }
+
+    fn condition(&mut self, id: ExprId, values: &[Option<Value>], who: &str) -> Option<Value> {
+        let message = |shown: &str| format!("{who} needs a condition, but {shown} is a number");
+        let help = |shown: &str| format!("compare it, as in {}", code(&format!("{shown} > 0")));
+        self.expect(id, values, Type::Bool, message, help)
+    }
+}
+
+fn noun(ty: Type) -> &'static str {
+    match ty {
+        Type::Number => "a number",
+        Type::Bool => "true or false",
+    }
+}
+
+/// An operator as it is written.
+fn symbol(op: BinaryOp) -> &'static str {
+    match op {
+        BinaryOp::Add => "+",
+        BinaryOp::Sub => "-",
+        BinaryOp::Mul => "*",
+        BinaryOp::Div => "/",
+        BinaryOp::Pow => "^",
+        BinaryOp::Min => "less",
+        BinaryOp::Max => "greater",
+        BinaryOp::Lt => "<",
+        BinaryOp::Le => "<=",
+        BinaryOp::Gt => ">",
+        BinaryOp::Ge => ">=",
+        BinaryOp::Eq => "==",
+        BinaryOp::Ne => "!=",
+        BinaryOp::And => "and",
+        BinaryOp::Or => "or",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::program::NodeId;
+    use crate::testing::{assert_refusals, bars, columns, compile_one};
+
+    #[test]
+    fn equal_parts_are_one_node_across_columns() {
+        let sources = columns(&[
+            ("ret", "close / ref(close, 1) - 1"),
+            ("vol", "std(close / ref(close, 1) - 1, 20)"),
+            ("both", "ret + vol + (bars.close / ref(bars.close, 1))"),
+        ]);
+        let program = compile(&sources, &bars()).unwrap();
+        // close, ref, /, 1, -, std, +, +
+        assert_eq!(program.nodes.len(), 8);
+        for (at, node) in program.nodes.iter().enumerate() {
+            assert!(node.operands().iter().all(|operand| (operand.0 as usize) < at), "{node:?} at {at}");
+        }
+        let names: Vec<_> = program.outputs.iter().map(|output| output.name.as_str()).collect();
+        assert_eq!(names, ["ret", "vol", "both"]);
+    }
+
+    #[test]
+    fn what_no_output_needs_is_left_away() {
+        let program = compile_one("-3 * mean(close, 20, min_periods=20)").unwrap();
+        assert_eq!(
+            program.nodes,
+            [
+                Node::Number(-3.0),
+                Node::Input { input: 0, column: "close".into(), ty: Type::Number },
+                Node::Window { f: WindowFn::Mean, args: vec![NodeId(1)], n: 20, min_periods: 20, param: 0.0 },
+                Node::Binary { op: BinaryOp::Mul, x: NodeId(0), y: NodeId(2) },
+            ]
+        );
+    }
+
+    #[test]
+    fn what_functions_are_made_of() {
+        let same = |text: &str, other: &str| assert_eq!(compile_one(text).unwrap(), compile_one(other).unwrap());
+        same("delta(close, 5)", "close - ref(close, 5)");
+        same("clip(close, 1, open)", "less(greater(close, 1), open)");
+        let counted = |text: &str| compile_one(text).unwrap().canonical();
+        assert_eq!(counted("count(halted, 5)"), "`out`=count#1($0.`halted`:bool,5,1,0)\n");
+        assert_eq!(counted("count(close, 5)"), "`out`=count#1($0.`close`,5,1,0)\n");
+    }
+
+    #[test]
+    fn types_of_outputs() {
+        for (text, ty) in [
+            ("close > open and not halted", Type::Bool),
+            ("if(halted, close, open)", Type::Number),
+            ("if(halted, close > 1, true)", Type::Bool),
+            ("halted", Type::Bool),
+            ("1", Type::Number),
+        ] {
+            assert_eq!(compile_one(text).unwrap().outputs[0].ty, ty, "{text}");
+        }
+    }
+
+    #[test]
+    fn types_are_checked() {
+        assert_refusals(&[
+            (
+                "1 + (close > open)",
+                "(close > open)",
+                "`+` needs numbers, but `(close > open)` is true or false",
+                "make it a number: `if((close > open), 1, 0)`",
+            ),
+            (
+                "-halted",
+                "halted",
+                "`-` needs numbers, but `halted` is true or false",
+                "make it a number: `if(halted, 1, 0)`",
+            ),
+            (
+                "mean(halted, 5)",
+                "halted",
+                "`mean` needs numbers, but `halted` is true or false",
+                "make it a number: `if(halted, 1, 0)`",
+            ),
+            (
+                "ref(halted, 1)",
+                "halted",
+                "`ref` needs numbers, but `halted` is true or false",
+                "make it a number: `if(halted, 1, 0)`",
+            ),
+            (
+                "cs_rank(halted)",
+                "halted",
+                "`cs_rank` needs numbers, but `halted` is true or false",
+                "make it a number: `if(halted, 1, 0)`",
+            ),
+            (
+                "close and halted",
+                "close",
+                "`and` needs a condition, but `close` is a number",
+                "compare it, as in `close > 0`",
+            ),
+            (
+                "not `adj close`",
+                "`adj close`",
+                "`not` needs a condition, but `` `adj close` `` is a number",
+                "compare it, as in `` `adj close` > 0 ``",
+            ),
+            (
+                "halted == true",
+                "halted",
+                "`==` compares numbers, but `halted` is true or false",
+                "combine conditions by `and`, `or` and `not`",
+            ),
+            (
+                "if(close, 1, 2)",
+                "close",
+                "`if` needs a condition, but `close` is a number",
+                "compare it, as in `close > 0`",
+            ),
+            (
+                "if(halted, close, close > open)",
+                "close, close > open",
+                "the branches of `if` differ: `close` is a number, `close > open` is true or false",
+                "give it two numbers, or two conditions",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn a_long_expression_is_cut_in_its_message() {
+        let (_, message, help) = crate::testing::refusal("not (close + close + close + close + close + close)");
+        assert_eq!(message, "`not` needs a condition, but `(close + close + close + close + close…` is a number");
+        assert_eq!(help, "compare it, as in `x > 0`");
+    }
+
+    #[test]
+    fn all_mistakes_of_all_columns_are_reported_in_their_order() {
+        let sources = columns(&[("a", "meen(clse, 2) + mean(opn, 0)"), ("b", "close"), ("c", "b +"), ("d", "not b")]);
+        let errors = compile(&sources, &bars()).unwrap_err();
+        let found: Vec<_> =
+            errors.iter().map(|error| (error.column, &sources[error.column].text[error.span.clone()])).collect();
+        assert_eq!(found, [(0, "meen"), (0, "clse"), (0, "opn"), (0, "0"), (2, ""), (3, "b")]);
+        assert_eq!(errors[0].to_string(), "unknown function `meen`");
+    }
+
+    #[test]
+    fn ten_thousand_terms_compile() {
+        let text = "close + ".repeat(10_000) + "open";
+        let program = compile_one(&text).unwrap();
+        assert_eq!(program.nodes.len(), 10_002);
+        assert_eq!(program.window(0).back, 0);
+        assert!(program.canonical().len() > 100_000);
+    }
+}

@@ -1,0 +1,182 @@
+//! Which columns and sessions of its inputs a program reads.
+//!
+//! An operation on the last `n` sessions of something that itself reads `m` sessions back reads `n - 1 + m` back:
+//! windows add up from the output to the input, and the widest path counts.
+
+use std::collections::BTreeSet;
+
+use crate::program::{Node, Program, Window, WindowFn};
+
+impl WindowFn {
+    /// How many sessions before its own a window of `n` reads.
+    fn back(self, n: u32) -> u32 {
+        match self {
+            WindowFn::Ref | WindowFn::Roc => n,
+            _ => n.saturating_sub(1),
+        }
+    }
+}
+
+impl Program {
+    /// The columns of input number `input` that are read, sorted.
+    pub fn columns_read(&self, input: usize) -> Vec<String> {
+        let columns: BTreeSet<&String> = self
+            .nodes
+            .iter()
+            .filter_map(|node| match node {
+                Node::Input { input: of, column, .. } if *of == input => Some(column),
+                _ => None,
+            })
+            .collect();
+        columns.into_iter().cloned().collect()
+    }
+
+    /// The sessions of input number `input` that one partition reads: the widest window over all uses of the input.
+    /// An input that is not read has the window of its own session.
+    pub fn window(&self, input: usize) -> Window {
+        let reach = self.reach(input);
+        let widest = self.outputs.iter().filter_map(|output| reach[output.node.0 as usize]).max();
+        Window { back: widest.unwrap_or(0) }
+    }
+
+    /// Each output's own windows: one for each input up to the last that any output reads.
+    pub fn column_windows(&self) -> Vec<(String, Vec<Window>)> {
+        let inputs = self.nodes.iter().filter_map(|node| match node {
+            Node::Input { input, .. } => Some(input + 1),
+            _ => None,
+        });
+        let reaches: Vec<_> = (0..inputs.max().unwrap_or(0)).map(|input| self.reach(input)).collect();
+        let window = |node: usize| reaches.iter().map(|reach| Window { back: reach[node].unwrap_or(0) }).collect();
+        self.outputs.iter().map(|output| (output.name.clone(), window(output.node.0 as usize))).collect()
+    }
+
+    /// Whether an output of one instrument depends on other instruments.
+    pub fn is_cross_sectional(&self) -> bool {
+        self.nodes.iter().any(|node| matches!(node, Node::Cross { .. }))
+    }
+
+    /// For each node, how many sessions back it reads of an input; `None` if it does not read it.
+    fn reach(&self, of: usize) -> Vec<Option<u32>> {
+        let mut reach: Vec<Option<u32>> = Vec::with_capacity(self.nodes.len());
+        for node in &self.nodes {
+            let own = match node {
+                Node::Window { f, n, .. } => f.back(*n),
+                _ => 0,
+            };
+            let below = match node {
+                Node::Input { input, .. } => (*input == of).then_some(0),
+                _ => node.operands().into_iter().filter_map(|operand| reach[operand.0 as usize]).max(),
+            };
+            reach.push(below.map(|below: u32| below.saturating_add(own)));
+        }
+        reach
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::compile::compile;
+    use crate::names::ColumnKind;
+    use crate::testing::{Tree, columns, compile_one, input, typed_tree};
+
+    /// The cells (sessions relative to the first, column) that an interpreter reads which evaluates the tree at session `at`.
+    fn cells(tree: &Tree, at: i64, read: &mut BTreeSet<(i64, &'static str)>) {
+        let whole = |tree: &Tree| match tree {
+            Tree::Number(value) => *value as i64,
+            _ => panic!("{tree:?} is no number"),
+        };
+        match tree {
+            Tree::Number(_) | Tree::Bool(_) => {}
+            Tree::Name(name) => {
+                read.insert((at, name));
+            }
+            Tree::Prefix(_, x) => cells(x, at, read),
+            Tree::Infix(x, _, y) => {
+                cells(x, at, read);
+                cells(y, at, read);
+            }
+            Tree::Call("ref", args) => cells(&args[0], at - whole(&args[1]), read),
+            Tree::Call("delta" | "roc", args) => {
+                cells(&args[0], at, read);
+                cells(&args[0], at - whole(&args[1]), read);
+            }
+            Tree::Call("mean" | "sum" | "max" | "count" | "rank" | "corr", args) => {
+                let (n, panels) = args.split_last().unwrap();
+                for session in at - whole(n) + 1..=at {
+                    panels.iter().for_each(|panel| cells(panel, session, read));
+                }
+            }
+            Tree::Call(_, args) => args.iter().for_each(|arg| cells(arg, at, read)),
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+        #[test]
+        fn the_window_is_what_an_interpreter_reads(tree in typed_tree()) {
+            let mut read = BTreeSet::new();
+            cells(&tree, 0, &mut read);
+            let program = compile_one(&tree.text()).unwrap();
+            let back = read.first().map_or(0, |(session, _)| -session);
+            prop_assert!(read.iter().all(|(session, _)| *session <= 0));
+            prop_assert_eq!(i64::from(program.window(0).back), back);
+            let names: BTreeSet<String> =
+                read.iter().map(|(_, name)| name.trim_start_matches("bars.").trim_matches('`').to_owned()).collect();
+            prop_assert_eq!(program.columns_read(0), names.into_iter().collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn windows_add_up() {
+        for (text, back) in [
+            ("close", 0),
+            ("1", 0),
+            ("mean(close, 1)", 0),
+            ("mean(close, 20)", 19),
+            ("ref(close, 20)", 20),
+            ("roc(close, 20)", 20),
+            ("mean(ref(close, 5), 20)", 24),
+            ("mean(close, 20) + ref(open, 30)", 30),
+            ("corr(close, ref(open, 3), 5)", 7),
+            ("cs_rank(mean(close, 5))", 4),
+            ("std(close / ref(close, 1) - 1, 20)", 20),
+        ] {
+            assert_eq!(compile_one(text).unwrap().window(0), Window { back }, "{text}");
+        }
+    }
+
+    #[test]
+    fn each_column_and_input_has_its_own_window() {
+        let number = ColumnKind::Number;
+        let inputs = [
+            input("bars", &[("close", number)]),
+            input("unused", &[("x", number)]),
+            input("index", &[("level", number)]),
+        ];
+        let sources = columns(&[("a", "mean(close, 5)"), ("b", "ref(level, 9) + a"), ("c", "level")]);
+        let program = compile(&sources, &inputs).unwrap();
+        let windows = |backs: [u32; 3]| backs.map(|back| Window { back }).to_vec();
+        assert_eq!(
+            program.column_windows(),
+            [
+                ("a".to_owned(), windows([4, 0, 0])),
+                ("b".to_owned(), windows([4, 0, 9])),
+                ("c".to_owned(), windows([0, 0, 0])),
+            ]
+        );
+        assert_eq!([0, 1, 2, 7].map(|input| program.window(input).back), [4, 0, 9, 0]);
+        assert_eq!(program.columns_read(0), ["close"]);
+        assert!(program.columns_read(1).is_empty());
+    }
+
+    #[test]
+    fn only_functions_of_all_instruments_are_cross_sectional() {
+        assert!(compile_one("close + cs_demean(open)").unwrap().is_cross_sectional());
+        assert!(!compile_one("rank(close, 5)").unwrap().is_cross_sectional());
+    }
+}

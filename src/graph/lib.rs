@@ -1,0 +1,18 @@
+//! From specs to a graph: names become edges, expressions become programs, windows are inferred.
+//!
+//! - [`node`]: an asset as the planner and the executor see it, and its edges
+//! - [`lower`]: a project's assets → nodes; every mistake that needs more than one asset is found here
+//! - [`template`]: `sql` templates, rendered once, their `ref()`s recorded
+//! - [`dag`]: the petgraph DAG: cycles, order, what is above and below
+//! - [`select`]: the selection language of `--select`
+
+mod dag;
+mod lower;
+mod node;
+mod select;
+mod template;
+
+pub use dag::Graph;
+pub use lower::{Schema, SchemaSource};
+pub use node::{AssetNode, Axis, Body, Edge, EdgeColumns, SqlRef};
+pub use select::{SelectError, Selection, StateOf};

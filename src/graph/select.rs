@@ -1,0 +1,217 @@
+//! The selection language: `+scores`, `tag:daily,kind:indicators`, `2+scores signals`.
+//!
+//! Spaces unite, commas intersect. An item is a name, a glob, or `tag:`, `kind:`, `state:`, `owner:` with a value or
+//! glob; `+` or a number and `+` before it adds what it needs (that many steps up), after it what needs it.
+
+use std::collections::BTreeSet;
+
+use globset::Glob;
+
+use crate::dag::Graph;
+
+/// Says in which state an asset is (`stale`, `clean`, `never`, `blocked`); asked only for `state:`.
+pub type StateOf<'a> = &'a dyn Fn(usize) -> Vec<&'static str>;
+
+/// The words that may follow `state:`.
+pub const STATES: [&str; 4] = ["stale", "clean", "never", "blocked"];
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct SelectError {
+    pub message: String,
+    pub help: Option<String>,
+}
+
+/// A parsed selection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selection {
+    text: String,
+    union: Vec<Vec<Item>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Item {
+    text: String,
+    up: Option<Steps>,
+    down: Option<Steps>,
+    what: What,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Steps {
+    All,
+    Few(u32),
+}
+
+impl Steps {
+    fn depth(self) -> Option<u32> {
+        match self {
+            Self::All => None,
+            Self::Few(depth) => Some(depth),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum What {
+    Name(String),
+    Tag(String),
+    Kind(String),
+    Owner(String),
+    State(String),
+}
+
+impl Selection {
+    /// Parses; an empty text selects everything.
+    pub fn parse(text: &str) -> Result<Self, SelectError> {
+        let union = text
+            .split_whitespace()
+            .map(|group| group.split(',').map(Item::parse).collect())
+            .collect::<Result<Vec<Vec<Item>>, _>>()?;
+        Ok(Self { text: text.split_whitespace().collect::<Vec<_>>().join(" "), union })
+    }
+
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether answering needs to know the state of assets.
+    pub fn needs_state(&self) -> bool {
+        self.union.iter().flatten().any(|item| matches!(item.what, What::State(_)))
+    }
+
+    /// The selected assets. An item that matches nothing is an error, except `state:`, which may well match nothing.
+    pub fn resolve(&self, graph: &Graph, state_of: StateOf<'_>) -> Result<BTreeSet<usize>, SelectError> {
+        if self.union.is_empty() {
+            return Ok((0..graph.nodes().len()).collect());
+        }
+        let mut selected = BTreeSet::new();
+        for group in &self.union {
+            let mut of_group: Option<BTreeSet<usize>> = None;
+            for item in group {
+                let found = item.resolve(graph, state_of)?;
+                of_group = Some(match of_group {
+                    None => found,
+                    Some(so_far) => so_far.intersection(&found).copied().collect(),
+                });
+            }
+            selected.extend(of_group.unwrap_or_default());
+        }
+        Ok(selected)
+    }
+}
+
+impl Item {
+    fn parse(text: &str) -> Result<Self, SelectError> {
+        let (up, rest) = match text.split_once('+') {
+            Some(("", rest)) => (Some(Steps::All), rest),
+            Some((digits, rest)) if digits.bytes().all(|b| b.is_ascii_digit()) => (Some(steps(digits, text)?), rest),
+            _ => (None, text),
+        };
+        let (down, rest) = match rest.rsplit_once('+') {
+            Some((rest, "")) => (Some(Steps::All), rest),
+            Some((rest, digits)) if digits.bytes().all(|b| b.is_ascii_digit()) => (Some(steps(digits, text)?), rest),
+            _ => (None, rest),
+        };
+        if rest.is_empty() {
+            return Err(SelectError {
+                message: format!("`{text}` names no asset"),
+                help: Some("a selection looks like `scores`, `+scores`, `tag:daily,kind:indicators`".into()),
+            });
+        }
+        let what = match rest.split_once(':') {
+            None => What::Name(rest.into()),
+            Some(("tag", value)) => What::Tag(value.into()),
+            Some(("kind", value)) => What::Kind(value.into()),
+            Some(("owner", value)) => What::Owner(value.into()),
+            Some(("state", value)) if STATES.contains(&value) => What::State(value.into()),
+            Some(("state", value)) => {
+                return Err(SelectError {
+                    message: format!("`{value}` is not a state"),
+                    help: Some(format!("states are `{}`", STATES.join("`, `"))),
+                });
+            }
+            Some((method, _)) => {
+                return Err(SelectError {
+                    message: format!("`{method}:` is not a way to select"),
+                    help: Some("use `tag:`, `kind:`, `owner:` or `state:`".into()),
+                });
+            }
+        };
+        Ok(Self { text: text.into(), up, down, what })
+    }
+
+    fn resolve(&self, graph: &Graph, state_of: StateOf<'_>) -> Result<BTreeSet<usize>, SelectError> {
+        let nodes = graph.nodes();
+        let matching = |pattern: &str, of: &dyn Fn(usize, &dyn Fn(&str) -> bool) -> bool| {
+            let glob = Glob::new(pattern)
+                .map_err(|error| SelectError {
+                    message: format!("`{pattern}` is not a valid pattern: {}", error.kind()),
+                    help: None,
+                })?
+                .compile_matcher();
+            Ok((0..nodes.len()).filter(|ix| of(*ix, &|text| glob.is_match(text))).collect::<BTreeSet<usize>>())
+        };
+        let base: BTreeSet<usize> = match &self.what {
+            What::Name(name) => match graph.find(name) {
+                Some(ix) => BTreeSet::from([ix]),
+                None => matching(name, &|ix, is| is(&nodes[ix].name))?,
+            },
+            What::Tag(tag) => matching(tag, &|ix, is| nodes[ix].tags.iter().any(|tag| is(tag)))?,
+            What::Kind(kind) => matching(kind, &|ix, is| is(nodes[ix].kind))?,
+            What::Owner(owner) => matching(owner, &|ix, is| nodes[ix].owner.as_deref().is_some_and(is))?,
+            What::State(state) => {
+                (0..nodes.len()).filter(|ix| state_of(*ix).contains(&state.as_str())).collect()
+            }
+        };
+        if base.is_empty() && !matches!(self.what, What::State(_)) {
+            return Err(self.nothing(graph));
+        }
+        let mut found = base.clone();
+        for ix in base {
+            if let Some(steps) = self.up {
+                found.extend(graph.above(ix, steps.depth()));
+            }
+            if let Some(steps) = self.down {
+                found.extend(graph.below(ix, steps.depth()));
+            }
+        }
+        Ok(found)
+    }
+
+    fn nothing(&self, graph: &Graph) -> SelectError {
+        let (wanted, known): (&str, BTreeSet<&str>) = match &self.what {
+            What::Name(name) => (name, graph.nodes().iter().map(|node| node.name.as_str()).collect()),
+            What::Tag(tag) => (tag, graph.nodes().iter().flat_map(|node| &node.tags).map(String::as_str).collect()),
+            What::Kind(kind) => (kind, assetctl_config::Kind::NAMES.into_iter().collect()),
+            What::Owner(owner) => (owner, graph.nodes().iter().filter_map(|node| node.owner.as_deref()).collect()),
+            What::State(state) => (state, STATES.into_iter().collect()),
+        };
+        let nearest = known
+            .iter()
+            .map(|name| (strsim::damerau_levenshtein(wanted, name), *name))
+            .filter(|(distance, name)| *distance <= 1 + name.chars().count() / 3)
+            .min();
+        SelectError {
+            message: match &self.what {
+                What::Name(_) => format!("no asset matches `{}`", self.text),
+                _ => format!("no asset has `{}`", self.text),
+            },
+            help: match nearest {
+                Some((_, name)) => Some(format!("did you mean `{name}`?")),
+                None if known.is_empty() => None,
+                None if known.len() <= 12 => {
+                    Some(format!("there are `{}`", known.into_iter().collect::<Vec<_>>().join("`, `")))
+                }
+                None => Some("`assetctl ls` lists all assets".into()),
+            },
+        }
+    }
+}
+
+fn steps(digits: &str, text: &str) -> Result<Steps, SelectError> {
+    digits.parse().map(Steps::Few).map_err(|_| SelectError {
+        message: format!("`{digits}` in `{text}` is not a number of steps"),
+        help: None,
+    })
+}

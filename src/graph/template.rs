@@ -1,0 +1,143 @@
+//! `sql` templates: rendered once, when the project is read, with every `ref()` recorded.
+//!
+//! A `ref()` renders as the name of a view that the executor lays over the input's window for each session, and
+//! `session` as DuckDB's variable of that name, so one rendered text serves every session.
+
+use std::sync::{Arc, Mutex};
+
+use minijinja::value::Kwargs;
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
+
+/// One distinct `ref(asset, sessions)` of a template, in the order of first use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateRef {
+    pub asset: String,
+    pub sessions: u32,
+}
+
+impl TemplateRef {
+    /// The view that stands for the `at`-th reference.
+    pub fn view(at: usize) -> String {
+        format!("ref_{at}")
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Rendered {
+    pub sql: String,
+    pub refs: Vec<TemplateRef>,
+}
+
+/// What is wrong with a template, and on which line of it (from 1).
+#[derive(Debug, Clone)]
+pub struct TemplateError {
+    pub line: Option<usize>,
+    pub message: String,
+}
+
+pub fn render(template: &str) -> Result<Rendered, TemplateError> {
+    let refs: Arc<Mutex<Vec<TemplateRef>>> = Arc::default();
+    let recorded = Arc::clone(&refs);
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.add_global("session", "getvariable('session')");
+    environment.add_function("ref", move |asset: String, options: Kwargs| -> Result<String, Error> {
+        let sessions: Option<i64> = options.get("sessions")?;
+        options.assert_all_used()?;
+        let sessions = sessions.unwrap_or(1);
+        let sessions = u32::try_from(sessions).ok().filter(|sessions| *sessions >= 1).ok_or_else(|| {
+            Error::new(ErrorKind::InvalidOperation, format!("`sessions` must be at least 1, not {sessions}"))
+        })?;
+        let wanted = TemplateRef { asset, sessions };
+        let mut refs = recorded.lock().map_err(|_| Error::new(ErrorKind::InvalidOperation, "rendering was interrupted"))?;
+        let at = refs.iter().position(|known| *known == wanted).unwrap_or_else(|| {
+            refs.push(wanted);
+            refs.len() - 1
+        });
+        Ok(TemplateRef::view(at))
+    });
+    let sql = environment.render_str(template, ()).map_err(|error| TemplateError {
+        line: error.line(),
+        message: error.detail().map_or_else(|| error.kind().to_string(), str::to_owned),
+    })?;
+    let refs = refs.lock().map(|refs| refs.clone()).unwrap_or_default();
+    Ok(Rendered { sql, refs })
+}
+
+/// SQL with comments dropped and white space outside quotes collapsed: what a person would call the same query.
+pub fn normalize(sql: &str) -> String {
+    let mut out = String::with_capacity(sql.len());
+    let mut chars = sql.chars().peekable();
+    let mut gap = false;
+    while let Some(c) = chars.next() {
+        match c {
+            '-' if chars.peek() == Some(&'-') => {
+                while chars.next_if(|c| *c != '\n').is_some() {}
+                gap = true;
+            }
+            '/' if chars.peek() == Some(&'*') => {
+                chars.next();
+                let mut last = ' ';
+                for c in chars.by_ref() {
+                    if last == '*' && c == '/' {
+                        break;
+                    }
+                    last = c;
+                }
+                gap = true;
+            }
+            c if c.is_whitespace() => gap = true,
+            c => {
+                if gap && !out.is_empty() {
+                    out.push(' ');
+                }
+                gap = false;
+                out.push(c);
+                if c == '\'' || c == '"' {
+                    for inside in chars.by_ref() {
+                        out.push(inside);
+                        if inside == c {
+                            break;
+                        }
+                    }
+                }
+            }
+        }
+    }
+    out.trim_end_matches([';', ' ']).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refs_are_recorded_once_each() {
+        let rendered = render(
+            "select * from {{ ref('bars', sessions=20) }} join {{ ref('bars') }} using (instrument) \
+             where x in (select x from {{ ref('bars', sessions=20) }}) and session = {{ session }}",
+        )
+        .unwrap();
+        assert_eq!(
+            rendered.refs,
+            [TemplateRef { asset: "bars".into(), sessions: 20 }, TemplateRef { asset: "bars".into(), sessions: 1 }]
+        );
+        assert_eq!(rendered.sql.matches("ref_0").count(), 2);
+        assert!(rendered.sql.ends_with("session = getvariable('session')"));
+    }
+
+    #[test]
+    fn mistakes_name_their_line() {
+        let error = render("select 1\nfrom {{ reff('bars') }}").unwrap_err();
+        assert_eq!(error.line, Some(2));
+        assert!(render("{{ ref('bars', sessions=0) }}").unwrap_err().message.contains("at least 1"));
+        assert!(render("{{ ref('bars', session=3) }}").is_err());
+    }
+
+    #[test]
+    fn normal_form_ignores_layout_and_comments_but_not_text() {
+        let one = normalize("select  a, -- the mean\n b /* of\n all */ from t where c = 'x  y' ;\n");
+        assert_eq!(one, normalize("select a,\tb from t where c = 'x  y'"));
+        assert_ne!(one, normalize("select a, b from t where c = 'x y'"));
+    }
+}

@@ -1,0 +1,46 @@
+//! `assetctl`: parse, run, exit code.
+
+mod args;
+mod clock;
+mod commands;
+mod context;
+mod error;
+mod report;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Cli, Color};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.global.color {
+        Color::Auto => {}
+        Color::Always => anstream::ColorChoice::Always.write_global(),
+        Color::Never => anstream::ColorChoice::Never.write_global(),
+    }
+    start_log(&cli);
+    match commands::run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report::diagnostics::show(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+/// Logs go to standard error; silent unless asked for.
+fn start_log(cli: &Cli) {
+    let level = match (cli.global.quiet, cli.global.verbose) {
+        (true, _) => "error",
+        (false, 0) => "warn",
+        (false, 1) => "info,assetctl=info",
+        (false, _) => "debug",
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(level))
+        .with_writer(std::io::stderr)
+        .with_ansi(matches!(anstream::AutoStream::choice(&std::io::stderr()), anstream::ColorChoice::Always | anstream::ColorChoice::AlwaysAnsi))
+        .init();
+}

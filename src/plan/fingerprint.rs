@@ -1,0 +1,51 @@
+//! What a partition was built from, in sixteen bytes.
+//!
+//! The fingerprint of a partition is the sum, modulo 2^128, of one *unit* per (edge, session) that it reads:
+//! `BLAKE3(edge, session, key hash, hashes of the columns read)`. It says *what was read*, so
+//!
+//! - a column that nobody below reads may change without making anything below stale;
+//! - content that changes and changes back leaves what is below clean;
+//! - a sum over sliding windows costs two look-ups a session (prefix sums), however long the window.
+//!
+//! A sum of hashes is weaker than a hash of a list against someone who chooses the contents; against the accidents that a
+//! ledger meets it is as good. Names of assets do not enter: a renamed input with the same content changes nothing.
+//!
+//! For a source the fingerprint is the digest of the session's rows as the files hold them.
+
+use assetctl_graph::EdgeColumns;
+
+use crate::hash::Hash128;
+use crate::ledger::{PartitionRecord, SegmentRecord};
+
+/// The part of one input's partition in a fingerprint.
+pub fn unit(edge: usize, columns: &EdgeColumns, segment: &SegmentRecord, record: &PartitionRecord) -> u128 {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&(edge as u64).to_le_bytes());
+    hasher.update(&chrono::Datelike::num_days_from_ce(&record.session).to_le_bytes());
+    hasher.update(&record.key_hash.0);
+    match columns {
+        EdgeColumns::All => {
+            for (name, hash) in segment.columns.iter().zip(&record.column_hashes) {
+                hasher.update(&(name.len() as u64).to_le_bytes());
+                hasher.update(name.as_bytes());
+                hasher.update(&hash.0);
+            }
+        }
+        EdgeColumns::Named(names) => {
+            for name in names {
+                let hash = segment.columns.iter().position(|column| column == name).and_then(|at| record.column_hashes.get(at));
+                hasher.update(&hash.copied().unwrap_or(Hash128::ZERO).0);
+            }
+        }
+    }
+    u128::from_le_bytes(Hash128::finish(&hasher).0)
+}
+
+/// What the first session of a recursive asset reads of the session before it: nothing, which must differ from something.
+pub fn origin() -> u128 {
+    u128::from_le_bytes(Hash128::of(b"origin of a recursive asset").0)
+}
+
+pub fn to_hash(sum: u128) -> Hash128 {
+    Hash128(sum.to_le_bytes())
+}

@@ -1,0 +1,56 @@
+//! What became of a run, for people.
+
+use assetctl_execute::{AssetReport, AssetStatus, RunReport};
+use assetctl_plan::STATIC_SESSION;
+
+use super::table::{count, render, table, thousands};
+
+pub fn human(report: &RunReport) -> String {
+    let mut rows = table(&["asset", "outcome", "ran#", "changed#", "rows#", "seconds#"]);
+    for asset in &report.assets {
+        rows.add_row([
+            asset.asset.clone(),
+            outcome(asset).to_owned(),
+            ran(asset),
+            asset.changed.to_string(),
+            thousands(asset.rows),
+            format!("{:.2}", asset.seconds),
+        ]);
+    }
+    let mut text = if report.assets.is_empty() { String::new() } else { render(&rows) };
+    for asset in &report.assets {
+        if let Some(error) = &asset.error {
+            text.push_str(&format!("\n{}: {}\n", asset.asset, error));
+        }
+    }
+    text
+}
+
+fn ran(asset: &AssetReport) -> String {
+    if asset.ran == [STATIC_SESSION] { "table".into() } else { asset.ran.len().to_string() }
+}
+
+pub fn outcome(asset: &AssetReport) -> &'static str {
+    match asset.status {
+        AssetStatus::Ok => "ok",
+        AssetStatus::Unchanged => "unchanged",
+        AssetStatus::Failed if asset.check_failed => "check failed",
+        AssetStatus::Failed => "failed",
+        AssetStatus::Blocked => "blocked",
+        AssetStatus::Cancelled => "cancelled",
+    }
+}
+
+/// One line for the end of a run.
+pub fn summary(report: &RunReport) -> String {
+    let ran: u64 = report.assets.iter().map(|asset| asset.ran.len() as u64).sum();
+    let changed: u64 = report.assets.iter().map(|asset| u64::from(asset.changed)).sum();
+    let how = if report.cancelled {
+        "cancelled"
+    } else if report.failed() {
+        "failed"
+    } else {
+        "done"
+    };
+    format!("run {} {how}: {} recomputed, {} changed", report.run, count(ran, "partition"), thousands(changed))
+}

@@ -1,0 +1,301 @@
+//! Collection of what no kept snapshot needs, and of what crashes left behind.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
+
+use assetctl_plan::{Hash128, Month};
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, params};
+
+use crate::error::{Error, Result};
+use crate::head;
+use crate::layout::{self, TEMPORARY, folder_name, remove, segment_name};
+use crate::month::hash_of;
+use crate::runs::RunId;
+use crate::snapshot::rev_before;
+use crate::store::{Store, newest_rev};
+use crate::warehouse;
+
+/// What to keep besides the newest snapshot.
+#[derive(Debug, Clone, Copy)]
+pub struct GcPolicy {
+    /// The snapshots that the newest so many runs left.
+    pub keep_runs: u32,
+    /// Every snapshot from this instant on.
+    pub keep_since: Option<DateTime<Utc>>,
+    /// Only say what would go.
+    pub dry_run: bool,
+}
+
+/// What went, or would go.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GcReport {
+    /// Superseded versions of months.
+    pub segments: u32,
+    /// Files of those versions.
+    pub files: u32,
+    /// Files of interrupted commits.
+    pub orphans: u32,
+    /// Warehouses that newer ones replaced.
+    pub warehouses: u32,
+    /// Bytes of all those files.
+    pub bytes: u64,
+    /// Superseded versions that stay, because a kept snapshot needs them.
+    pub kept: u32,
+    /// Folders of assets that a run was writing: left for the next time.
+    pub busy: Vec<String>,
+}
+
+/// A folder of the lake, and the assets whose segments it holds.
+#[derive(Default)]
+struct Folder {
+    assets: Vec<String>,
+    paths: Vec<PathBuf>,
+}
+
+/// One version of a month.
+struct Version {
+    id: i64,
+    file: String,
+    created: u64,
+    dropped: Option<u64>,
+}
+
+/// The revisions whose snapshots stay whole.
+struct Kept {
+    /// Every revision from this one on.
+    from: u64,
+    /// And these.
+    also: BTreeSet<u64>,
+}
+
+impl Kept {
+    /// Whether any kept revision is in `[created, dropped)`.
+    fn needs(&self, created: u64, dropped: u64) -> bool {
+        dropped > self.from || self.also.range(created..dropped).next().is_some()
+    }
+}
+
+impl Store {
+    /// Removes superseded segments that no kept snapshot needs, files of interrupted commits, and replaced warehouses. What a
+    /// live run may read or is writing stays. The ledger forgets segments before their files go, so that a kill between
+    /// leaves orphans and no holes.
+    pub fn gc(&self, policy: GcPolicy) -> Result<GcReport> {
+        let mut report = GcReport::default();
+        let kept = self.kept(policy)?;
+        for (name, folder) in self.folders()? {
+            let Some(_lock) = self.lock_for_gc(&name)? else {
+                report.busy.push(name);
+                continue;
+            };
+            self.collect(&folder, &kept, policy.dry_run, &mut report)?;
+        }
+        if let Some(_lock) = self.try_lock_publishing()? {
+            for path in warehouse::replaced(&self.layout)? {
+                report.warehouses += 1;
+                report.bytes += discard(&path, policy.dry_run)?;
+            }
+        }
+        if !policy.dry_run {
+            self.forget_dead_runs()?;
+        }
+        Ok(report)
+    }
+
+    /// Folders of the lake by lower-case name. Where letter case makes no difference to the file system, several assets share
+    /// one; a folder without an asset is what an interrupted first commit left.
+    fn folders(&self) -> Result<BTreeMap<String, Folder>> {
+        let failed = self.ledger.failed("read");
+        let mut folders: BTreeMap<String, Folder> = BTreeMap::new();
+        let assets: Vec<String> = self
+            .connection()
+            .prepare("SELECT DISTINCT asset FROM segments")
+            .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
+            .map_err(&failed)?;
+        for asset in assets {
+            folders.entry(folder_name(&asset).to_lowercase()).or_default().assets.push(asset);
+        }
+        for path in folders_in(&self.layout.lake())? {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+            folders.entry(name).or_default().paths.push(path);
+        }
+        Ok(folders)
+    }
+
+    fn kept(&self, policy: GcPolicy) -> Result<Kept> {
+        let failed = self.ledger.failed("read");
+        let connection = self.connection();
+        let mut from = newest_rev(&connection).map_err(&failed)?;
+        if let Some(since) = policy.keep_since {
+            from = from.min(rev_before(&connection, since).map_err(&failed)?);
+        }
+        let sql = "SELECT coalesce(end_rev, (SELECT max(rev) FROM commits WHERE run = runs.id), start_rev)
+                   FROM runs ORDER BY id DESC LIMIT ?1";
+        let also = revs(&connection, sql, i64::from(policy.keep_runs)).map_err(&failed)?;
+        let unfinished: Vec<(u64, u64)> = connection
+            .prepare("SELECT id, start_rev FROM runs WHERE finished_at IS NULL")
+            .and_then(|mut statement| {
+                let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64));
+                statement.query_map([], row)?.collect()
+            })
+            .map_err(&failed)?;
+        drop(connection);
+        for (run, start) in unfinished {
+            if self.is_live(RunId(run))? {
+                from = from.min(start);
+            }
+        }
+        Ok(Kept { from, also })
+    }
+
+    fn versions(&self, asset: &str) -> Result<Vec<Version>> {
+        let failed = self.ledger.failed("read");
+        let connection = self.connection();
+        let mut statement = connection
+            .prepare_cached(
+                "SELECT s.id, s.month, s.content, s.created_rev, s.dropped_rev, json_extract(c.json, '$.static')
+                 FROM segments s JOIN schemas c ON c.id = s.schema WHERE s.asset = ?1",
+            )
+            .map_err(&failed)?;
+        let mut rows = statement.query(params![asset]).map_err(&failed)?;
+        let mut versions = Vec::new();
+        while let Some(row) = rows.next().map_err(&failed)? {
+            let month = Month(row.get(1).map_err(&failed)?);
+            let content = hash_of(row, 2, &self.ledger)?;
+            versions.push(Version {
+                id: row.get(0).map_err(&failed)?,
+                file: segment_name(month, row.get(5).map_err(&failed)?, content),
+                created: row.get::<_, i64>(3).map_err(&failed)? as u64,
+                dropped: row.get::<_, Option<i64>>(4).map_err(&failed)?.map(|rev| rev as u64),
+            });
+        }
+        Ok(versions)
+    }
+
+    /// One folder, whose lock is held.
+    fn collect(&self, folder: &Folder, kept: &Kept, dry_run: bool, report: &mut GcReport) -> Result<()> {
+        let mut versions = Vec::new();
+        for asset in &folder.assets {
+            versions.extend(self.versions(asset)?);
+        }
+        let is_garbage =
+            |version: &&Version| version.dropped.is_some_and(|dropped| !kept.needs(version.created, dropped));
+        let (garbage, staying): (Vec<&Version>, Vec<&Version>) = versions.iter().partition(is_garbage);
+        report.kept += staying.iter().filter(|version| version.dropped.is_some()).count() as u32;
+        report.segments += garbage.len() as u32;
+        if !dry_run && !garbage.is_empty() {
+            self.write("collect segments in", |transaction| {
+                for version in &garbage {
+                    let (created, dropped) = (version.created as i64, version.dropped.unwrap_or_default() as i64);
+                    transaction
+                        .prepare_cached("INSERT OR IGNORE INTO collected (created_rev, dropped_rev) VALUES (?1, ?2)")?
+                        .execute(params![created, dropped])?;
+                    transaction.prepare_cached("DELETE FROM segments WHERE id = ?1")?.execute(params![version.id])?;
+                }
+                Ok(())
+            })?;
+        }
+        // A file may belong to several versions: a month that came back to what it was.
+        let needed: HashSet<&str> = staying.iter().map(|version| version.file.as_str()).collect();
+        let collected: HashSet<&str> = garbage.iter().map(|version| version.file.as_str()).collect();
+        let mut removed = false;
+        for path in folder.paths.iter().map(|path| ours_in(path)).collect::<Result<Vec<_>>>()?.concat() {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if needed.contains(name.as_str()) {
+                continue;
+            }
+            report.bytes += discard(&path, dry_run)?;
+            removed = true;
+            if collected.contains(name.as_str()) { report.files += 1 } else { report.orphans += 1 }
+        }
+        if let ([path], true) = (folder.paths.as_slice(), removed && !dry_run) {
+            let mtime = layout::folder_mtime(path);
+            self.write("update", |transaction| {
+                folder.assets.iter().try_for_each(|asset| head::note_folder(transaction, asset, mtime))
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Removes the locks of runs whose processes are gone.
+    fn forget_dead_runs(&self) -> Result<()> {
+        for path in files_in(&self.layout.locks())? {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let run = name.strip_prefix("run-").and_then(|name| name.strip_suffix(".lock")?.parse().ok());
+            if let Some(run) = run
+                && !self.is_live(RunId(run))?
+            {
+                remove(&path)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn revs(connection: &Connection, sql: &str, limit: i64) -> rusqlite::Result<BTreeSet<u64>> {
+    let mut statement = connection.prepare(sql)?;
+    statement.query_map(params![limit], |row| row.get::<_, i64>(0).map(|rev| rev as u64))?.collect()
+}
+
+/// Removes a file unless this is a dry run; gives its size.
+fn discard(path: &Path, dry_run: bool) -> Result<u64> {
+    let size = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+    if !dry_run {
+        remove(path)?;
+    }
+    Ok(size)
+}
+
+/// Files of a folder that the store can have written.
+fn ours_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let is_ours = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let mut parts = name.split('.');
+        let is_segment = parts.next().is_some_and(|month| !month.is_empty())
+            && parts.next().is_some_and(|hash| Hash128::parse(hash).is_some())
+            && parts.next() == Some("parquet")
+            && parts.next().is_none();
+        is_segment || name.starts_with(TEMPORARY)
+    };
+    Ok(files_in(folder)?.into_iter().filter(is_ours).collect())
+}
+
+pub(crate) fn files_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    entries_in(folder, std::fs::FileType::is_file)
+}
+
+fn folders_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    entries_in(folder, std::fs::FileType::is_dir)
+}
+
+fn entries_in(folder: &Path, wanted: impl Fn(&std::fs::FileType) -> bool) -> Result<Vec<PathBuf>> {
+    let listing = match std::fs::read_dir(folder) {
+        Ok(listing) => listing,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Error::io("list", folder)(error)),
+    };
+    let mut entries = Vec::new();
+    for entry in listing {
+        let entry = entry.map_err(Error::io("list", folder))?;
+        if entry.file_type().is_ok_and(|kind| wanted(&kind)) {
+            entries.push(entry.path());
+        }
+    }
+    entries.sort();
+    Ok(entries)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_snapshot_needs() {
+        let kept = Kept { from: 10, also: BTreeSet::from([3, 6]) };
+        assert!(kept.needs(1, 4));
+        assert!(!kept.needs(4, 6));
+        assert!(kept.needs(6, 7));
+        assert!(!kept.needs(7, 10));
+        assert!(kept.needs(7, 11));
+    }
+}

@@ -1,0 +1,53 @@
+//! The store: what was computed, kept so that a reader sees one consistent state and a kill loses nothing committed.
+//!
+//! - *Segments* are immutable Parquet files, one per asset and calendar month, under `lake/`.
+//! - The *ledger* is `state.db` (SQLite in WAL mode): which segments make up which asset, a record of each partition
+//!   (hashes, revisions, spec), runs, checks, source manifests. A commit is one transaction on it.
+//! - A [`Snapshot`] is one consistent set of segments: a read transaction on the ledger.
+//! - The *warehouse* is a DuckDB file with one view per asset, published beside the old one and renamed over it.
+//!
+//! Order of a commit: segment files are written under temporary names, synced, renamed, their folder synced; then one
+//! transaction moves the snapshot. A crash before it leaves files nobody knows, which `gc` removes.
+
+mod canonical;
+mod codec;
+mod commit;
+mod database;
+mod error;
+mod gc;
+mod head;
+mod layout;
+mod locks;
+mod manifest;
+mod month;
+mod parallel;
+mod rewrite;
+mod runs;
+mod schema;
+mod segment;
+mod snapshot;
+mod store;
+mod warehouse;
+
+#[cfg(test)]
+mod commit_tests;
+#[cfg(test)]
+mod gc_tests;
+#[cfg(test)]
+mod history_tests;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod warehouse_tests;
+
+pub use commit::{Commit, CommitReceipt, NewPartition};
+pub use error::{Error, Result};
+pub use gc::{GcPolicy, GcReport};
+pub use layout::Layout;
+pub use locks::{AssetLocks, LockError};
+pub use manifest::SourceFileRow;
+pub use runs::{AssetOutcome, AssetStatus, CheckRow, NewRun, RunDetail, RunId, RunRow, RunStatus};
+pub use schema::{AssetSchema, ColumnType};
+pub use snapshot::{AsOf, Snapshot};
+pub use store::Store;
+pub use warehouse::{connect_snapshot, newest_warehouse};

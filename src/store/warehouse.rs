@@ -1,0 +1,281 @@
+//! `warehouse.duckdb`: one view per asset over its segments, and the ledger as tables.
+//!
+//! It is written beside the published one and renamed over it. Who has the old file open goes on reading it: the views in it
+//! name segments, which stay until `gc`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use assetctl_plan::{Hash128, PartitionRecord};
+use duckdb::types::{TimeUnit, Value};
+use duckdb::{Connection, appender_params_from_iter};
+
+use crate::canonical::days;
+use crate::database::micros;
+use crate::error::{Error, Result};
+use crate::gc::files_in;
+use crate::layout::{Layout, TEMPORARY, remove, temporary_beside};
+use crate::month::MonthRow;
+use crate::schema::AssetSchema;
+use crate::snapshot::Snapshot;
+use crate::store::Store;
+
+const LEDGER_TABLES: &str = "
+    CREATE SCHEMA assetctl;
+    CREATE TABLE assetctl.partitions (asset VARCHAR, session DATE, rows UBIGINT, revision UBIGINT, run UBIGINT,
+        spec VARCHAR, content_hash VARCHAR);
+    CREATE TABLE assetctl.segments (asset VARCHAR, month VARCHAR, file VARCHAR, bytes UBIGINT, rows UBIGINT,
+        partitions UBIGINT);
+";
+const RUN_TABLES: &str = "
+    CREATE TABLE assetctl.runs (run UBIGINT, command VARCHAR, selection VARCHAR, status VARCHAR, started_at TIMESTAMP,
+        finished_at TIMESTAMP, changed UBIGINT);
+    CREATE TABLE assetctl.run_assets (run UBIGINT, asset VARCHAR, status VARCHAR, planned UBIGINT, ran UBIGINT,
+        changed UBIGINT, rows UBIGINT, bytes UBIGINT, seconds DOUBLE, error VARCHAR);
+";
+
+impl Store {
+    /// Publishes the newest snapshot as `warehouse.duckdb`: all assets, or those of `only`. Gives the path that it has, which on
+    /// Windows is a numbered one while another program keeps the old file open.
+    pub fn publish(&self, only: Option<&[String]>) -> Result<PathBuf> {
+        let _lock = self.lock_publishing()?;
+        // Taken under the lock, so that an older snapshot never replaces a newer one.
+        let snapshot = self.snapshot()?;
+        let temporary = temporary_beside(&self.layout.warehouse());
+        let published = self.write_warehouse(&snapshot, only, &temporary).and_then(|()| put(&self.layout, &temporary));
+        if published.is_err() {
+            // The first error is the one worth telling; `gc` finds what is left over.
+            let _ = remove(&temporary);
+            let _ = remove(&wal_of(&temporary));
+        }
+        published
+    }
+
+    fn write_warehouse(&self, snapshot: &Snapshot, only: Option<&[String]>, path: &Path) -> Result<()> {
+        let failed = |source| Error::Warehouse { action: "write", path: path.to_path_buf(), source };
+        let connection = Connection::open(path).map_err(failed)?;
+        fill(&connection, snapshot, only, path)?;
+        self.fill_runs(&connection, path)?;
+        connection.execute_batch("CHECKPOINT").map_err(failed)?;
+        connection.close().map_err(|(_, source)| failed(source))?;
+        let file = fs::OpenOptions::new().write(true).open(path).map_err(Error::io("open", path))?;
+        file.sync_all().map_err(Error::io("sync", path))
+    }
+
+    fn fill_runs(&self, connection: &Connection, path: &Path) -> Result<()> {
+        let failed = |source| Error::Warehouse { action: "write", path: path.to_path_buf(), source };
+        connection.execute_batch(RUN_TABLES).map_err(failed)?;
+        let mut runs = connection.appender_to_db("runs", "assetctl").map_err(failed)?;
+        let mut run_assets = connection.appender_to_db("run_assets", "assetctl").map_err(failed)?;
+        let at = |instant| Value::Timestamp(TimeUnit::Microsecond, micros(instant));
+        for run in self.runs(usize::MAX)? {
+            let row = [
+                Value::UBigInt(run.id.0),
+                Value::Text(run.command),
+                Value::Text(run.selection),
+                Value::Text(run.status.name().to_owned()),
+                at(run.started_at),
+                run.finished_at.map_or(Value::Null, at),
+                Value::UBigInt(run.changed),
+            ];
+            runs.append_row(appender_params_from_iter(row)).map_err(failed)?;
+        }
+        for (run, outcome) in self.all_outcomes()? {
+            let row = [
+                Value::UBigInt(run.0),
+                Value::Text(outcome.asset),
+                Value::Text(outcome.status.name().to_owned()),
+                Value::UBigInt(outcome.planned.into()),
+                Value::UBigInt(outcome.ran.len() as u64),
+                Value::UBigInt(outcome.changed.into()),
+                Value::UBigInt(outcome.rows),
+                Value::UBigInt(outcome.bytes),
+                Value::Double(outcome.seconds),
+                outcome.error.map_or(Value::Null, Value::Text),
+            ];
+            run_assets.append_row(appender_params_from_iter(row)).map_err(failed)?;
+        }
+        runs.flush().map_err(failed)?;
+        run_assets.flush().map_err(failed)
+    }
+}
+
+/// An in-memory DuckDB with the views and the ledger of a snapshot, as the warehouse has them: for states of the past.
+pub fn connect_snapshot(snapshot: &Snapshot) -> Result<Connection> {
+    let path = Path::new(":memory:");
+    let failed = |source| Error::Warehouse { action: "open", path: path.to_path_buf(), source };
+    let connection = Connection::open_in_memory().map_err(failed)?;
+    fill(&connection, snapshot, None, path)?;
+    Ok(connection)
+}
+
+/// The warehouse that was published last in the data folder `dir`, if there is one.
+pub fn newest_warehouse(dir: &Path) -> Result<Option<PathBuf>> {
+    let mut newest = None;
+    for path in warehouses(dir)? {
+        let written = fs::metadata(&path).and_then(|found| found.modified()).map_err(Error::io("read", &path))?;
+        if newest.as_ref().is_none_or(|(before, _)| *before < written) {
+            newest = Some((written, path));
+        }
+    }
+    Ok(newest.map(|(_, path)| path))
+}
+
+/// Warehouses that a newer one replaced, and what interrupted publications left. The publishing lock is held.
+pub(crate) fn replaced(layout: &Layout) -> Result<Vec<PathBuf>> {
+    let newest = newest_warehouse(layout.root())?;
+    let mut old: Vec<PathBuf> = warehouses(layout.root())?;
+    old.retain(|path| Some(path) != newest.as_ref());
+    let is_left_over = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with(TEMPORARY) && name.contains("warehouse.duckdb")
+    };
+    old.extend(files_in(layout.root())?.into_iter().filter(is_left_over));
+    Ok(old)
+}
+
+/// `warehouse.duckdb` and `warehouse.<number>.duckdb`, in the order of their names.
+fn warehouses(dir: &Path) -> Result<Vec<PathBuf>> {
+    let is_ours = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let middle = name.strip_prefix("warehouse.").and_then(|rest| rest.strip_suffix("duckdb"));
+        middle.is_some_and(|middle| {
+            middle.is_empty() || middle.strip_suffix('.').is_some_and(|number| number.parse::<u64>().is_ok())
+        })
+    };
+    Ok(files_in(dir)?.into_iter().filter(is_ours).collect())
+}
+
+/// Moves a finished warehouse to the name that readers open, or to a numbered one where the old file cannot be replaced.
+fn put(layout: &Layout, temporary: &Path) -> Result<PathBuf> {
+    let target = layout.warehouse();
+    let target = match fs::rename(temporary, &target) {
+        Ok(()) => target,
+        Err(_) if cfg!(windows) => {
+            let number = |at: &u64| layout.root().join(format!("warehouse.{at}.duckdb"));
+            let free = (1..).map(|at| number(&at)).find(|path| !path.exists()).unwrap_or(target);
+            fs::rename(temporary, &free).map_err(Error::io("write", &free))?;
+            free
+        }
+        Err(error) => return Err(Error::io("write", &target)(error)),
+    };
+    // The log of someone who wrote into the replaced warehouse does not belong to this one.
+    remove(&wal_of(&target))?;
+    Ok(target)
+}
+
+fn wal_of(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".wal");
+    path.with_file_name(name)
+}
+
+/// Makes the views and the tables of partitions and segments.
+fn fill(connection: &Connection, snapshot: &Snapshot, only: Option<&[String]>, path: &Path) -> Result<()> {
+    let failed = |source| Error::Warehouse { action: "write", path: path.to_path_buf(), source };
+    connection.execute_batch(LEDGER_TABLES).map_err(failed)?;
+    let mut partitions = connection.appender_to_db("partitions", "assetctl").map_err(failed)?;
+    let mut segments = connection.appender_to_db("segments", "assetctl").map_err(failed)?;
+    let mut views = String::new();
+    let is_wanted = |asset: &&str| only.is_none_or(|only| only.iter().any(|name| name == asset));
+    for asset in snapshot.assets().filter(is_wanted) {
+        let months = snapshot.all_months(asset)?;
+        if let Some(view) = view(snapshot.layout(), asset, &months) {
+            views.push_str(&view);
+        }
+        for month in &months {
+            let file = snapshot.layout().segment(asset, &month.file());
+            let row = [
+                Value::Text(asset.to_owned()),
+                Value::Text(if month.schema.is_static { "all".to_owned() } else { month.month.to_string() }),
+                Value::Text(file.to_string_lossy().into_owned()),
+                Value::UBigInt(month.size),
+                Value::UBigInt(month.rows() as u64),
+                Value::UBigInt(month.partitions.len() as u64),
+            ];
+            segments.append_row(appender_params_from_iter(row)).map_err(failed)?;
+            for record in &month.partitions {
+                let session = Value::Date32(days(record.session));
+                let row = [
+                    Value::Text(asset.to_owned()),
+                    if month.schema.is_static { Value::Null } else { session },
+                    Value::UBigInt(record.rows.into()),
+                    Value::UBigInt(record.rev),
+                    Value::UBigInt(record.run),
+                    Value::Text(record.spec.to_string()),
+                    Value::Text(content_hash(&month.schema, record).to_string()),
+                ];
+                partitions.append_row(appender_params_from_iter(row)).map_err(failed)?;
+            }
+        }
+    }
+    partitions.flush().map_err(failed)?;
+    segments.flush().map_err(failed)?;
+    connection.execute_batch(&views).map_err(failed)
+}
+
+/// One hash of a partition's content, names of columns included, whatever the order of columns.
+fn content_hash(schema: &AssetSchema, record: &PartitionRecord) -> Hash128 {
+    let mut named: Vec<_> = schema.columns.iter().map(|(name, _)| name).zip(&record.column_hashes).collect();
+    named.retain(|(_, hash)| **hash != crate::schema::ABSENT);
+    named.sort();
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&record.key_hash.0);
+    for (name, hash) in named {
+        hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes()).update(&hash.0);
+    }
+    Hash128::finish(&hasher)
+}
+
+/// The statement that makes the view of one asset; `None` if it has no segment, or none whose file is there.
+fn view(layout: &Layout, asset: &str, months: &[MonthRow]) -> Option<String> {
+    let newest = months.last()?.schema.as_ref();
+    let agrees = |month: &&MonthRow| {
+        let typed = month.schema.key.iter().chain(&month.schema.columns);
+        typed.into_iter().all(|(name, kind)| newest.type_of(name).is_none_or(|new| new == *kind))
+    };
+    // A month whose column has another type than now is due to be rebuilt; one whose file is gone would break the view of
+    // all others.
+    let there: Vec<(&MonthRow, PathBuf)> = months
+        .iter()
+        .filter(agrees)
+        .map(|month| (month, layout.segment(asset, &month.file())))
+        .filter(|(_, path)| path.exists())
+        .collect();
+    let mut union = newest.clone();
+    for (month, _) in &there {
+        union = union.extended_by(&month.schema, |_| true);
+    }
+    let alike = there.iter().all(|(month, _)| month.schema == there[0].0.schema && *month.schema == union);
+    let files: Vec<String> = there.iter().map(|(_, path)| quote_file(&path.to_string_lossy())).collect();
+    if files.is_empty() {
+        return None;
+    }
+    let columns: Vec<String> = union.polars().iter_names().map(|name| quote_name(name)).collect();
+    let options = if alike { "" } else { ", union_by_name = true" };
+    Some(format!(
+        "CREATE VIEW main.{} AS SELECT {} FROM read_parquet([{}]{options}, hive_partitioning = false);\n",
+        quote_name(asset),
+        columns.join(", "),
+        files.join(", ")
+    ))
+}
+
+fn quote_name(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A file for `read_parquet`, which takes `*`, `?` and `[` for patterns unless they stand in brackets.
+fn quote_file(path: &str) -> String {
+    let mut quoted = String::with_capacity(path.len() + 2);
+    quoted.push('\'');
+    for letter in path.chars() {
+        match letter {
+            '\'' => quoted.push_str("''"),
+            '*' | '?' | '[' => quoted.extend(['[', letter, ']']),
+            _ => quoted.push(letter),
+        }
+    }
+    quoted.push('\'');
+    quoted
+}
