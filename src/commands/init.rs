@@ -26,7 +26,7 @@ pub fn run(context: &Context, args: &Init) -> Result<(), CliError> {
     }
     for (name, content) in FILES {
         let path = args.folder.join(name);
-        assetctl_store::write_new(&path, content.as_bytes())?;
+        assetctl_store::write_whole(&path, content.as_bytes())?;
     }
     if context.quiet {
         return Ok(());

@@ -5,8 +5,11 @@ use std::path::Path;
 use duckdb::Connection;
 use rustyline::completion::{Completer, Pair};
 use rustyline::error::ReadlineError;
+use rustyline::highlight::Highlighter;
+use rustyline::hint::Hinter;
 use rustyline::history::FileHistory;
-use rustyline::{Config, Context, Editor, Helper, Highlighter, Hinter, Validator};
+use rustyline::validate::Validator;
+use rustyline::{Config, Context, Editor, Helper};
 
 use super::sql;
 use crate::error::CliError;
@@ -25,9 +28,16 @@ const KEYWORDS: [&str; 24] = [
 ];
 
 /// Completes words from what the database knows.
-#[derive(Helper, Hinter, Highlighter, Validator)]
 struct Words {
     words: Vec<String>,
+}
+
+impl Helper for Words {}
+impl Highlighter for Words {}
+impl Validator for Words {}
+
+impl Hinter for Words {
+    type Hint = String;
 }
 
 impl Completer for Words {

@@ -33,7 +33,7 @@ pub fn run(context: &Context, args: &Sql) -> Result<(), CliError> {
 
 /// The query from the command line, a file, or standard input; `None` for a shell.
 fn query(args: &Sql) -> Result<Option<String>, CliError> {
-    let stdin = || {
+    let stdin = || -> Result<String, CliError> {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).map_err(CliError::other("reading standard input"))?;
         Ok(text)

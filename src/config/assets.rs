@@ -75,11 +75,14 @@ fn unique(declared: &[Declared], problems: &mut Vec<Diagnostic>) {
             continue;
         };
         let problem = if known.text() == key.text() {
-            Diagnostic::error(format!("asset `{}` is declared twice", key.scalar.shown()))
-                .help("rename one of them")
+            Diagnostic::error(format!("asset `{}` is declared twice", key.scalar.shown())).help("rename one of them")
         } else {
-            Diagnostic::error(format!("assets `{}` and `{}` differ only by case", known.scalar.shown(), key.scalar.shown()))
-                .help("rename one of them: SQL, and the files of some systems, do not tell them apart")
+            Diagnostic::error(format!(
+                "assets `{}` and `{}` differ only by case",
+                known.scalar.shown(),
+                key.scalar.shown()
+            ))
+            .help("rename one of them: SQL, and the files of some systems, do not tell them apart")
         };
         problems.push(problem.at(key.loc.clone(), "here again").and(known.loc.clone(), "first here"));
     }
@@ -113,14 +116,24 @@ fn kind(node: &Node, subject: &Subject, problems: &mut Vec<Diagnostic>) -> Optio
     let kinds = || format!("the kinds are {}", names::list(&Kind::NAMES));
     if node.entries().is_none() {
         let empty = node.scalar().is_some_and(|scalar| scalar.is_null());
-        let message = if empty { format!("{} is empty", subject.name) } else { format!("{} must be a map", subject.name) };
-        problems.push(Diagnostic::error(message).at(subject.loc.clone(), "expected `kind:` and more below it").help(kinds()));
+        let message =
+            if empty { format!("{} is empty", subject.name) } else { format!("{} must be a map", subject.name) };
+        problems.push(
+            Diagnostic::error(message).at(subject.loc.clone(), "expected `kind:` and more below it").help(kinds()),
+        );
         return None;
     }
     let Some(written) = node.get("kind") else {
-        problems.push(
-            Diagnostic::error(format!("{} has no `kind`", subject.name)).at(subject.loc.clone(), "`kind` is missing").help(kinds()),
-        );
+        let problem = Diagnostic::error(format!("{} has no `kind`", subject.name));
+        let meant = node
+            .entries()
+            .unwrap_or_default()
+            .iter()
+            .find(|entry| names::did_you_mean(entry.key.text(), ["kind"]).is_some());
+        problems.push(match meant {
+            Some(entry) => problem.at(entry.key.loc.clone(), "unknown key").help("did you mean `kind`?"),
+            None => problem.at(subject.loc.clone(), "`kind` is missing").help(kinds()),
+        });
         return None;
     };
     let text = written.scalar().map_or("", |scalar| scalar.text.as_str());

@@ -89,9 +89,13 @@ pub(crate) fn read(
         Ok(bytes) => bytes,
         Err(error) => {
             problems.push(
-                Diagnostic::error(format!("cannot read calendar file `{}`: {}", path.display(), crate::load::reason(&error)))
-                    .at(at("file"), "named here")
-                    .help("paths are relative to the file that names them"),
+                Diagnostic::error(format!(
+                    "cannot read calendar file `{}`: {}",
+                    path.display(),
+                    crate::load::reason(&error)
+                ))
+                .at(at("file"), "named here")
+                .help("paths are relative to the file that names them"),
             );
             return None;
         }
@@ -163,4 +167,47 @@ fn ending(calendar: &Calendar, builtin: bool, loc: Loc, now: DateTime<Utc>) -> O
         format!("add the coming sessions to the file of `{name}` under `calendars:`")
     };
     Some(Diagnostic::warning(message).at(loc, "used here").help(help))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{BARS, fixtures, load_text, mistakes};
+
+    #[test]
+    fn a_calendar_that_ends_soon_is_warned_of_where_it_is_named() {
+        let project = load_text(BARS).unwrap();
+        let at = |now: &str| calendar_warnings(&project, now.parse().unwrap());
+        assert_eq!(at("2026-11-01T12:00:00Z").len(), 0);
+        let soon = at("2026-12-01T12:00:00Z").remove(0);
+        assert_eq!(soon.message, "calendar `XSHG` ends on 2026-12-31, in 30 days; later sessions are not known");
+        assert_eq!(project.sources.text(&soon.primary.unwrap().loc), "XSHG");
+        assert!(soon.help[0].contains("XSHG: { file: sessions.csv, extends: XSHG }"));
+        assert!(at("2027-02-01T12:00:00Z")[0].message.contains("ended on 2026-12-31"));
+    }
+
+    #[test]
+    fn a_built_in_calendar_can_be_made_longer_under_its_own_name() {
+        let path = fixtures("valid").into_iter().find(|path| path.ends_with("calendar_extended.yaml")).unwrap();
+        let project = crate::load(&path).unwrap();
+        assert_eq!(project.assets[0].calendar.last().to_string(), "2027-01-06");
+        assert_eq!(project.calendars.names().iter().filter(|name| **name == "XSHG").count(), 1);
+        let warning = calendar_warnings(&project, "2026-12-01T00:00:00Z".parse().unwrap()).remove(0);
+        assert_eq!(warning.help, ["add the coming sessions to the file of `XSHG` under `calendars:`"]);
+    }
+
+    #[test]
+    fn a_broken_declaration_is_reported_once() {
+        assert_eq!(
+            mistakes(&BARS.replace("calendar: XSHG", "calendar: XSHG\ncalendars: { XSHG: { file: x.csv } }")),
+            [("`XSHG` is a built-in calendar".to_owned(), "XSHG".to_owned())]
+        );
+        assert_eq!(
+            mistakes(
+                &BARS.replace("calendar: XSHG", "calendar: MINE\ncalendars: { MINE: { file: x.csv, extends: XSGH } }")
+            )[0]
+            .0,
+            "there is no built-in calendar `XSGH`"
+        );
+    }
 }

@@ -127,12 +127,15 @@ impl Diagnostic {
     /// Sorts by place (what has none first), and keeps one of those alike: a block that makes many assets repeats its mistakes.
     pub fn sort(diagnostics: &mut Vec<Diagnostic>) {
         diagnostics.sort_by_key(|diagnostic| {
-            let place = diagnostic.primary.as_ref().map(|label| (label.loc.file, label.loc.range.start, label.loc.range.end));
+            let place =
+                diagnostic.primary.as_ref().map(|label| (label.loc.file, label.loc.range.start, label.loc.range.end));
             (place, diagnostic.severity)
         });
         let mut kept: Vec<Diagnostic> = Vec::with_capacity(diagnostics.len());
         for diagnostic in diagnostics.drain(..) {
-            let same_place = kept.iter().rev().take_while(|known| known.primary.as_ref().map(|label| &label.loc) == diagnostic.primary.as_ref().map(|label| &label.loc));
+            let same_place = kept.iter().rev().take_while(|known| {
+                known.primary.as_ref().map(|label| &label.loc) == diagnostic.primary.as_ref().map(|label| &label.loc)
+            });
             if !same_place.into_iter().any(|known| known.message == diagnostic.message) {
                 kept.push(diagnostic);
             }

@@ -125,9 +125,13 @@ mod tests {
 
     #[test]
     fn durations_are_read_and_written_as_people_do() {
-        for (text, seconds, canonical) in
-            [("90s", 90, "1m30s"), ("30m", 1_800, "30m"), ("1h30m", 5_400, "1h30m"), ("1d", 86_400, "1d"), ("0s", 0, "0s")]
-        {
+        for (text, seconds, canonical) in [
+            ("90s", 90, "1m30s"),
+            ("30m", 1_800, "30m"),
+            ("1h30m", 5_400, "1h30m"),
+            ("1d", 86_400, "1d"),
+            ("0s", 0, "0s"),
+        ] {
             let span: Span = text.parse().unwrap();
             assert_eq!(span.to_std(), Duration::from_secs(seconds));
             assert_eq!(span.to_chrono().num_seconds(), seconds as i64);
@@ -138,9 +142,14 @@ mod tests {
 
     #[test]
     fn what_is_not_a_duration_is_refused() {
-        for text in ["", "m", "30", "30 m", "30x", "m30", "-1h", "1.5h", "30m1h", "1h1h", "99999999999s", "40000d", "１h"] {
+        for text in
+            ["", "m", "30", "30 m", "30x", "m30", "-1h", "1.5h", "30m1h", "1h1h", "99999999999s", "40000d", "１h"]
+        {
             assert!(text.parse::<Span>().is_err(), "{text}");
         }
-        assert_eq!("30".parse::<Span>().unwrap_err().to_string(), "`30` has no unit; write `30s`, `30m`, `30h` or `30d`");
+        assert_eq!(
+            "30".parse::<Span>().unwrap_err().to_string(),
+            "`30` has no unit; write `30s`, `30m`, `30h` or `30d`"
+        );
     }
 }

@@ -99,9 +99,8 @@ fn items(node: &Node, entry: &Entry, problems: &mut Vec<Diagnostic>) -> Option<V
         Content::Scalar(_) => return wrong(node, "`for_each` must be a list or a map", "expected a list or a map"),
     };
     if items.is_empty() {
-        problems.push(
-            Diagnostic::error("`for_each` has no items").at(entry.key.loc.clone(), "makes no asset").help(form),
-        );
+        problems
+            .push(Diagnostic::error("`for_each` has no items").at(entry.key.loc.clone(), "makes no asset").help(form));
         return None;
     }
     let variables = items.iter().flat_map(BTreeMap::keys).collect::<std::collections::BTreeSet<_>>();
@@ -121,18 +120,20 @@ pub(crate) fn with_defaults(asset: &Node, defaults: Option<&Node>) -> Node {
         match entries.iter_mut().find(|entry| entry.key.text() == default.key.text()) {
             None => entries.push(default.clone()),
             Some(entry) => {
-                if let (Content::List(theirs), Content::List(ours)) = (&default.value.content, &mut entry.value.content) {
+                if let (Content::List(theirs), Content::List(ours)) = (&default.value.content, &mut entry.value.content)
+                {
                     match default.key.text() {
                         "tags" => {
                             let known = |tag: &Node| {
-                                ours.iter().any(|own| own.scalar().map(|own| &own.text) == tag.scalar().map(|tag| &tag.text))
+                                ours.iter()
+                                    .any(|own| own.scalar().map(|own| &own.text) == tag.scalar().map(|tag| &tag.text))
                             };
                             let mut all: Vec<Node> = theirs.iter().filter(|tag| !known(tag)).cloned().collect();
                             all.append(ours);
                             *ours = all;
                         }
                         "checks" => {
-                            ours.splice(0..0, theirs.iter().cloned());
+                            ours.extend(theirs.iter().cloned());
                         }
                         _ => {}
                     }
@@ -141,4 +142,56 @@ pub(crate) fn with_defaults(asset: &Node, defaults: Option<&Node>) -> Node {
         }
     }
     Node { loc: asset.loc.clone(), content: Content::Map(entries) }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{BARS, load_text, mistakes};
+    use crate::{Kind, OneOrMany};
+
+    fn names(for_each: &str, name: &str) -> Vec<String> {
+        let text = format!(
+            "{BARS}  {name}:\n    kind: indicators\n    input: raw_bars\n    for_each: {for_each}\n    columns: {{ x: close }}\n"
+        );
+        let project = load_text(&text).unwrap_or_else(|errors| panic!("{errors}"));
+        project.assets.into_iter().skip(1).map(|asset| asset.name).collect()
+    }
+
+    #[test]
+    fn a_map_of_lists_is_its_product_in_order_and_a_list_of_maps_its_items() {
+        assert_eq!(names("{ a: [x, y], n: [1, 2] }", "f_${a}_${n}"), ["f_x_1", "f_x_2", "f_y_1", "f_y_2"]);
+        assert_eq!(names("[{ a: x, n: 1 }, { a: y, n: 2 }]", "f_${a}_${n}"), ["f_x_1", "f_y_2"]);
+    }
+
+    #[test]
+    fn mistakes_of_for_each() {
+        let said = |for_each: &str, name: &str| {
+            mistakes(&format!("{BARS}  {name}:\n    kind: indicators\n    input: raw_bars\n    for_each: {for_each}\n    columns: {{ x: close }}\n"))
+                .remove(0)
+        };
+        assert_eq!(said("{ n: [1] }", "f"), ("`for_each` makes every asset with the name `f`".into(), "f".into()));
+        assert_eq!(said("{ n: [1, 1] }", "f_${n}"), ("`for_each` makes two assets `f_1`".into(), "f_${n}".into()));
+        assert_eq!(said("{ n: 1 }", "f_${n}").0, "variable `n` of `for_each` must have a list of values");
+        assert_eq!(said("[1]", "f_${n}"), ("an item of `for_each` must be a map of variables".into(), "1".into()));
+        assert_eq!(said("[]", "f_${n}"), ("`for_each` has no items".into(), "for_each".into()));
+        assert_eq!(said("{ n: [1] }", "f_${m}"), ("there is no variable `m`".into(), "${m}".into()));
+        let long = format!("[{}]", ["1"; 200].join(", "));
+        assert_eq!(said(&format!("{{ a: {long}, b: {long} }}"), "f_${a}").0, "`for_each` makes more than 10000 assets");
+    }
+
+    #[test]
+    fn an_asset_wins_over_defaults_but_tags_and_checks_are_joined() {
+        let text = format!(
+            "defaults: {{ owner: desk, retries: 2, tags: [daily, cn], checks: [{{ not_null: close }}] }}\n{BARS}    owner: me\n    tags: [cn, raw]\n    checks: [{{ unique: session }}]\n"
+        );
+        let project = load_text(&text).unwrap();
+        let (asset, common) = (&project.assets[0], &project.assets[0].common);
+        assert_eq!((common.owner.as_deref(), common.retries), (Some("me"), Some(2)));
+        assert_eq!(common.tags, ["daily", "cn", "raw"]);
+        assert_eq!(common.checks[0].not_null, Some(OneOrMany::One("close".into())));
+        assert_eq!(common.checks[1].unique, Some(OneOrMany::One("session".into())));
+        assert_eq!(project.sources.text(&asset.locate(&["checks", "0", "not_null"])), "close");
+        assert_eq!(project.sources.text(&asset.locate(&["checks", "1", "unique"])), "session");
+        assert!(matches!(asset.kind, Kind::Source(_)));
+    }
 }

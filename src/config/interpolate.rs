@@ -96,7 +96,9 @@ impl Scope<'_> {
         for entry in entries {
             let key = self.key(&entry.key, problems);
             let twin = done.iter().find(|known| known.key.text() == key.text());
-            if let Some(twin) = twin.filter(|_| matches!(key.scalar.origin, Origin::Interpolated(_)) && !key.scalar.unresolved()) {
+            if let Some(twin) =
+                twin.filter(|_| matches!(key.scalar.origin, Origin::Interpolated(_)) && !key.scalar.unresolved())
+            {
                 problems.push(
                     Diagnostic::error(format!("key `{}` is there twice", key.scalar.shown()))
                         .at(key.loc.clone(), "here again")
@@ -193,7 +195,7 @@ impl Scope<'_> {
         Ok(Scalar { text, style, origin })
     }
 
-    fn lookup(&self, reference: &str) -> Result<Found, Diagnostic> {
+    fn lookup(&self, reference: &str) -> Result<Found, Box<Diagnostic>> {
         if let Some(variable) = reference.strip_prefix("env.") {
             let (name, default) = match variable.split_once(":-") {
                 Some((name, default)) => (name, Some(default)),
@@ -201,8 +203,10 @@ impl Scope<'_> {
             };
             let value = (self.environment)(name).or_else(|| default.map(str::to_owned));
             return value.map(Found::Environment).ok_or_else(|| {
-                Diagnostic::error(format!("environment variable `{name}` is not set"))
-                    .help(format!("set it, or give a default: `${{env.{name}:-…}}`"))
+                Box::new(
+                    Diagnostic::error(format!("environment variable `{name}` is not set"))
+                        .help(format!("set it, or give a default: `${{env.{name}:-…}}`")),
+                )
             });
         }
         if let Some(node) = self.values.get(reference) {
@@ -214,7 +218,7 @@ impl Scope<'_> {
             Some(help) => problem.help(help),
             None => problem.help("declare it under `vars:`, or write `${env.NAME}` for the environment"),
         };
-        Err(problem.help("write `$${` for the text `${`"))
+        Err(Box::new(problem.help("write `$${` for the text `${`")))
     }
 }
 
@@ -223,4 +227,54 @@ fn not_text(name: &str, node: &Node) -> Diagnostic {
     Diagnostic::error(format!("`{name}` is a list or a map, and cannot be put into a text"))
         .at(node.loc.clone(), "inside a text")
         .help(format!("a list or map can only be the whole value: `key: ${{{name}}}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::load_with;
+    use crate::testing::{BARS, load_text, mistakes, write};
+    use crate::{Kind, OneOrMany};
+
+    #[test]
+    fn a_reference_alone_keeps_what_it_stands_for_and_inside_a_text_its_text() {
+        let project = load_text(&format!(
+            "vars:\n  tags: [a, b]\n  n: 3\n  folder: bars\n{BARS}    retries: ${{n}}\n    tags: \"${{tags}}\"\n    description: n is ${{n}}, $${{n}}\n    missing: ['${{n}}']\n    owner: ${{folder}}\n"
+        ))
+        .unwrap();
+        let common = &project.assets[0].common;
+        assert_eq!((common.retries, common.tags.as_slice()), (Some(3), ["a".to_owned(), "b".to_owned()].as_slice()));
+        assert_eq!(common.description.as_deref(), Some("n is 3, ${n}"));
+        assert_eq!(common.owner.as_deref(), Some("bars"));
+    }
+
+    #[test]
+    fn the_environment_is_asked_and_its_values_are_not_shown() {
+        let text = BARS.replace("bars.csv", "${env.FOLDER}/${env.FILE:-bars.csv}") + "    retries: ${env.SECRET}\n";
+        let (_folder, path) = write(&text);
+        let environment = |name: &str| match name {
+            "FOLDER" => Some("vendor".to_owned()),
+            "SECRET" => Some("hunter2".to_owned()),
+            _ => None,
+        };
+        let errors = load_with(&path, &environment).unwrap_err();
+        assert_eq!(errors.diagnostics.len(), 1);
+        assert_eq!(errors.diagnostics[0].message, "`retries` must be a whole number, not `${env.SECRET}`");
+        let number = |name: &str| if name == "SECRET" { Some("2".to_owned()) } else { environment(name) };
+        let project = load_with(&path, &number).unwrap();
+        assert_eq!(project.assets[0].common.retries, Some(2));
+        let Kind::Source(spec) = &project.assets[0].kind else { panic!() };
+        assert_eq!(spec.files.csv, Some(OneOrMany::One("vendor/bars.csv".into())));
+        let unset = load_with(&path, &|_| None).unwrap_err();
+        let messages: Vec<&str> = unset.diagnostics.iter().map(|problem| problem.message.as_str()).collect();
+        assert_eq!(messages, ["environment variable `FOLDER` is not set", "environment variable `SECRET` is not set"]);
+    }
+
+    #[test]
+    fn what_stands_for_nothing_is_reported_once_at_its_place() {
+        assert_eq!(
+            mistakes(&format!("{BARS}    retries: ${{x}}\n    description: '${{'\n")),
+            [("there is no variable `x`".into(), "${x}".into()), ("`${` without `}`".into(), "${".into())]
+        );
+        assert_eq!(mistakes(&format!("vars: {{ l: [1] }}\n{BARS}    description: a ${{l}} b\n"))[0].1, "${l}");
+    }
 }

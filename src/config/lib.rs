@@ -23,9 +23,12 @@ mod ordered;
 mod parse;
 mod place;
 mod project;
+mod scalar;
 mod schema;
 mod spec;
 mod structure;
+#[cfg(test)]
+mod testing;
 mod validate;
 
 pub use calendars::{Calendars, calendar_warnings};

@@ -128,7 +128,9 @@ impl Loader<'_> {
         };
         let declared = files
             .iter()
-            .flat_map(|file| declared(file, &scope, &mut problems).into_iter().map(|(key, node)| (key, node, &file.base)))
+            .flat_map(|file| {
+                declared(file, &scope, &mut problems).into_iter().map(|(key, node)| (key, node, &file.base))
+            })
             .map(|(key, node, base)| Declared { key, node, base: base.clone() })
             .collect();
         let assets = assets::build(declared, &shared, &mut problems);
@@ -152,7 +154,9 @@ impl Loader<'_> {
             Err(error) => {
                 let problem = Diagnostic::error(format!("cannot read `{}`: {}", path.display(), reason(&error)));
                 self.problems.push(match named {
-                    Some(loc) => problem.at(loc, "included here").help("paths are relative to the file that names them"),
+                    Some(loc) => {
+                        problem.at(loc, "included here").help("paths are relative to the file that names them")
+                    }
                     None => problem.help("`assetctl init` writes a project"),
                 });
                 return None;
@@ -185,7 +189,9 @@ impl Loader<'_> {
             _ => vec![&include],
         };
         for item in items {
-            let Some(scalar) = item.scalar().filter(|scalar| !scalar.unresolved() && !scalar.is_null()) else { continue };
+            let Some(scalar) = item.scalar().filter(|scalar| !scalar.unresolved() && !scalar.is_null()) else {
+                continue;
+            };
             for path in self.matches(&base, &scalar.text, &item.loc) {
                 if !seen.insert(identity(&path)) {
                     continue;
@@ -291,14 +297,9 @@ fn identity(path: &Path) -> PathBuf {
 }
 
 /// The top level of a file without its assets: as JSON, and as a tree.
-fn top(
-    root: &Node,
-    scope: &Scope<'_>,
-    schema: &Value,
-    name: &str,
-    problems: &mut Vec<Diagnostic>,
-) -> (Keys, Node) {
-    let entries = root.entries().unwrap_or_default().iter().filter(|entry| entry.key.text() != "assets").cloned().collect();
+fn top(root: &Node, scope: &Scope<'_>, schema: &Value, name: &str, problems: &mut Vec<Diagnostic>) -> (Keys, Node) {
+    let entries =
+        root.entries().unwrap_or_default().iter().filter(|entry| entry.key.text() != "assets").cloned().collect();
     let node = scope.node(&Node { loc: root.loc.clone(), content: Content::Map(entries) }, problems);
     let subject = Subject { name: name.to_owned(), loc: root.head() };
     let keys = Structure { problems }.keys(node.entries().unwrap_or_default(), schema, &subject);
@@ -316,9 +317,7 @@ fn is_right(node: &Node, key: &str) -> bool {
 fn declared(file: &File, scope: &Scope<'_>, problems: &mut Vec<Diagnostic>) -> Vec<(crate::node::Key, Node)> {
     let Some(entry) = file.root.entry("assets") else { return Vec::new() };
     match &entry.value.content {
-        Content::Map(blocks) => {
-            blocks.iter().flat_map(|block| crate::expand::expand(block, scope, problems)).collect()
-        }
+        Content::Map(blocks) => blocks.iter().flat_map(|block| crate::expand::expand(block, scope, problems)).collect(),
         Content::Scalar(scalar) if scalar.is_null() => Vec::new(),
         Content::Scalar(_) | Content::List(_) => {
             problems.push(
@@ -328,5 +327,108 @@ fn declared(file: &File, scope: &Scope<'_>, problems: &mut Vec<Diagnostic>) -> V
             );
             Vec::new()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{BARS, fixtures, load_text, mistakes};
+
+    #[test]
+    fn every_valid_fixture_loads_and_every_invalid_one_fails_here_or_in_the_graph() {
+        let valid = fixtures("valid");
+        let invalid = fixtures("invalid");
+        assert!(valid.len() >= 9 && invalid.len() >= 50, "{} and {}", valid.len(), invalid.len());
+        for path in valid {
+            let project = load(&path).unwrap_or_else(|errors| panic!("{errors}"));
+            assert!(!project.assets.is_empty(), "{}", path.display());
+        }
+        for path in invalid {
+            let is_of_graph = path.file_name().unwrap().to_string_lossy().starts_with("graph_");
+            match load(&path) {
+                Ok(_) => assert!(is_of_graph, "{} loads", path.display()),
+                Err(errors) => {
+                    assert!(!is_of_graph, "{errors}");
+                    assert!(errors.diagnostics.iter().all(|problem| problem.primary.is_some()), "{errors}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn mistakes_of_fixtures_are_said_at_their_place() {
+        for (fixture, message, place) in [
+            ("unknown_key", "asset `completed_bars` has no key `inptu`", "inptu"),
+            ("unknown_top_level_key", "the project has no key `calender`", "calender"),
+            ("missing_key", "asset `signals` has no `top_k`", "signals"),
+            ("wrong_type_number", "`k` must be a whole number, not `ten`", "ten"),
+            ("bad_choice", "`open` cannot be `cary`", "cary"),
+            ("undefined_variable", "there is no variable `horizn`", "${horizn}"),
+            ("include_twice_declared", "asset `raw_bars` is declared twice", "raw_bars"),
+            ("include_missing", "there is no such file", "strategies/momentum.yaml"),
+            ("calendar_file_bad", "`05.01.2027` is not a date", "05.01.2027"),
+            ("start_past_calendar", "`2031-01-02` is after the last known session of `XSHG`", "2031-01-02"),
+            ("yaml_not_utf8", "the file is not UTF-8: byte 108 is 0xbb", "\u{fffd}"),
+        ] {
+            let path = fixtures("invalid").into_iter().find(|path| path.ends_with(format!("{fixture}.yaml"))).unwrap();
+            let errors = load(&path).unwrap_err();
+            let [problem] = errors.diagnostics.as_slice() else { panic!("{fixture}: {errors}") };
+            assert!(problem.message.contains(message), "{fixture}: {}", problem.message);
+            assert_eq!(errors.sources.text(&problem.primary.as_ref().unwrap().loc), place, "{fixture}");
+        }
+    }
+
+    #[test]
+    fn all_mistakes_come_at_once_in_the_order_of_the_file() {
+        let path = fixtures("invalid").into_iter().find(|path| path.ends_with("many_mistakes.yaml")).unwrap();
+        let errors = load(&path).unwrap_err();
+        let lines: Vec<usize> = errors
+            .diagnostics
+            .iter()
+            .map(|problem| errors.sources.line_column(&problem.primary.as_ref().unwrap().loc).0)
+            .collect();
+        assert_eq!(lines, [4, 7, 13, 19]);
+    }
+
+    #[test]
+    fn a_file_as_windows_saves_it_loads_alike() {
+        let path = fixtures("valid").into_iter().find(|path| path.ends_with("sql.yaml")).unwrap();
+        let text = std::fs::read_to_string(path).unwrap();
+        let (unix, windows) =
+            (load_text(&text).unwrap(), load_text(&format!("\u{feff}{}", text.replace('\n', "\r\n"))).unwrap());
+        for (a, b) in unix.assets.iter().zip(&windows.assets) {
+            assert_eq!((&a.kind, &a.common), (&b.kind, &b.common));
+        }
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file_that_names_them() {
+        let path = fixtures("valid").into_iter().find(|path| path.ends_with("include.yaml")).unwrap();
+        let project = load(&path).unwrap();
+        let folder = path.parent().unwrap();
+        assert_eq!((project.root.as_path(), project.data_dir.clone()), (folder, folder.join("data")));
+        assert_eq!(project.asset("indicators").unwrap().base, folder.join("parts"));
+        assert_eq!(join(Path::new("."), "data"), Path::new("data"));
+    }
+
+    #[test]
+    fn a_missing_file_and_an_include_that_matches_nothing() {
+        let errors = load(Path::new("no/such/assets.yaml")).unwrap_err();
+        assert_eq!(errors.diagnostics[0].message, "cannot read `no/such/assets.yaml`: there is no such file");
+        let project = load_text(&format!("include: no_such/*.yaml\n{BARS}")).unwrap();
+        assert_eq!(project.warnings[0].message, "`no_such/*.yaml` matches no file");
+    }
+
+    #[test]
+    fn variables_are_named_once_and_used_below() {
+        assert_eq!(
+            mistakes(&format!("vars: {{ env: 1, 1x: 2 }}\n{BARS}")),
+            [
+                ("`env` cannot be the name of a variable".into(), "env".into()),
+                ("`1x` cannot be the name of a variable".into(), "1x".into())
+            ]
+        );
+        assert_eq!(mistakes(&format!("vars: {{ a: \"${{b}}\", b: 1 }}\n{BARS}"))[0].0, "there is no variable `b`");
     }
 }

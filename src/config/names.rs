@@ -7,8 +7,8 @@ const LONGEST: usize = 100;
 
 /// Names that Windows keeps for devices, whatever the extension.
 const DEVICES: [&str; 22] = [
-    "con", "prn", "aux", "nul", "com1", "com2", "com3", "com4", "com5", "com6", "com7", "com8", "com9", "lpt1", "lpt2", "lpt3",
-    "lpt4", "lpt5", "lpt6", "lpt7", "lpt8", "lpt9",
+    "con", "prn", "aux", "nul", "com1", "com2", "com3", "com4", "com5", "com6", "com7", "com8", "com9", "lpt1", "lpt2",
+    "lpt3", "lpt4", "lpt5", "lpt6", "lpt7", "lpt8", "lpt9",
 ];
 
 /// Why a text cannot be a name.
@@ -58,7 +58,7 @@ pub fn did_you_mean<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) 
 }
 
 /// Help for a name that is not known: the one that was meant, or else all there are.
-pub(crate) fn suggest<'a>(wanted: &str, known: &[&'a str], what: &str) -> Option<String> {
+pub(crate) fn suggest(wanted: &str, known: &[&str], what: &str) -> Option<String> {
     match did_you_mean(wanted, known.iter().copied()) {
         Some(name) => Some(format!("did you mean `{name}`?")),
         None if known.is_empty() => None,

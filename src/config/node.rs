@@ -139,7 +139,9 @@ impl Node {
         match &self.content {
             Content::Scalar(scalar) => scalar.unresolved(),
             Content::List(items) => items.iter().any(Node::unresolved),
-            Content::Map(entries) => entries.iter().any(|entry| entry.key.scalar.unresolved() || entry.value.unresolved()),
+            Content::Map(entries) => {
+                entries.iter().any(|entry| entry.key.scalar.unresolved() || entry.value.unresolved())
+            }
         }
     }
 

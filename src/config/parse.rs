@@ -161,9 +161,9 @@ impl Builder<'_> {
         }
         if tag {
             self.problems.push(
-                Diagnostic::error("tags (`!name`) are not supported")
-                    .at(loc.clone(), "this value has a tag")
-                    .help("leave it out: what a value is follows from its key, and `000001` stays text where text belongs"),
+                Diagnostic::error("tags (`!name`) are not supported").at(loc.clone(), "this value has a tag").help(
+                    "leave it out: what a value is follows from its key, and `000001` stays text where text belongs",
+                ),
             );
         }
     }
@@ -172,9 +172,9 @@ impl Builder<'_> {
         let first_line = self.text[loc.range.clone()].lines().next().unwrap_or_default();
         loc.range.end = loc.range.start + first_line.trim_end().len();
         self.problems.push(
-            Diagnostic::error("anchors and aliases are not supported")
-                .at(loc, format!("{what} is used here"))
-                .help("share values by `vars:`, settings by `defaults:`, and make several assets from one by `for_each:`"),
+            Diagnostic::error("anchors and aliases are not supported").at(loc, format!("{what} is used here")).help(
+                "share values by `vars:`, settings by `defaults:`, and make several assets from one by `for_each:`",
+            ),
         );
     }
 
@@ -189,9 +189,8 @@ impl Builder<'_> {
         }
         if self.stack.len() == DEEPEST {
             let (Frame::List(loc, _) | Frame::Map(loc, _, _)) = frame;
-            return self.fail(
-                Diagnostic::error(format!("nested deeper than {DEEPEST} levels")).at(loc, "one level too deep"),
-            );
+            return self
+                .fail(Diagnostic::error(format!("nested deeper than {DEEPEST} levels")).at(loc, "one level too deep"));
         }
         self.stack.push(frame);
         true
@@ -215,7 +214,8 @@ impl Builder<'_> {
     /// A block ends where its last value does; a flow collection (`{…}`, `[…]`) with its bracket.
     fn block(&self, start: Loc, end: usize, last: Option<usize>) -> Loc {
         let flow = !start.range.is_empty();
-        let end = if flow { end } else { last.unwrap_or(start.range.end) };
+        let flow_end = start.range.start + self.text[start.range.start..end.max(start.range.start)].trim_end().len();
+        let end = if flow { flow_end } else { last.unwrap_or(start.range.end) };
         Loc { file: self.file, range: start.range.start..end.max(start.range.start) }
     }
 
@@ -261,7 +261,7 @@ impl Builder<'_> {
     /// The innermost `{` or `[` that is open: only theirs has a place of its own.
     fn open_bracket(&self) -> Option<Loc> {
         let (Frame::List(loc, _) | Frame::Map(loc, _, _)) = self.stack.last()?;
-        (!loc.range.is_empty()).then(|| loc.clone())
+        (!loc.range.is_empty()).then(|| Loc { file: loc.file, range: loc.range.start..loc.range.start + 1 })
     }
 
     /// The scanner's complaint in the words of someone who writes configuration.
@@ -306,7 +306,9 @@ impl Builder<'_> {
             let start = before.rfind('\n').map_or(0, |at| at + 1);
             let start = start + (before[start..].len() - before[start..].trim_start().len());
             let loc = Loc { file: self.file, range: start..before.len().max(start) };
-            return Diagnostic::error("a key without `:`").at(loc, "expected `key: value`").help("put a `:` after the key");
+            return Diagnostic::error("a key without `:`")
+                .at(loc, "expected `key: value`")
+                .help("put a `:` after the key");
         }
         if info.contains("did not find expected key") || info.contains("<document start>") {
             let loc = Loc { file: self.file, range: line_start + indent..line_end };
@@ -334,6 +336,8 @@ impl Builder<'_> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::diagnostic::SourceMap;
 
@@ -407,5 +411,24 @@ mod tests {
         assert!(text.starts_with("a: \u{fffd}"));
         let diagnostic = mistake.unwrap().diagnostic(FileId(0));
         assert_eq!(diagnostic.message, "the file is not UTF-8: byte 4 is 0xc4");
+    }
+
+    proptest! {
+        /// Whatever is typed, there is a tree or a mistake, and every place is one of the text.
+        #[test]
+        fn no_text_is_without_an_answer(cut in 0usize..900, length in 0usize..6, typed in "[-:{}\\[\\]'\"#|>&*!%@ \\t\\r\\n$a中]{0,4}") {
+            let whole = include_str!("../../tests/fixtures/config/valid/stages.yaml");
+            let mut characters: Vec<char> = whole.chars().collect();
+            let cut = cut.min(characters.len());
+            let end = (cut + length).min(characters.len());
+            characters.splice(cut..end, typed.chars());
+            let text: String = characters.into_iter().collect();
+            let mut problems = Vec::new();
+            let node = parse(FileId(0), &text, &mut problems);
+            prop_assert!(node.is_some() || !problems.is_empty());
+            for label in problems.iter().flat_map(|problem| problem.primary.iter().chain(&problem.secondary)) {
+                prop_assert!(text.get(label.loc.range.clone()).is_some(), "{:?} of {text:?}", label.loc.range);
+            }
+        }
     }
 }

@@ -92,7 +92,9 @@ impl Walk<'_> {
 
     /// In double quotes, a backslash at a line's end joins the lines and stands for nothing.
     fn skip_line_continuation(&mut self) {
-        while self.style == Style::DoubleQuoted && (self.rest().starts_with("\\\n") || self.rest().starts_with("\\\r\n")) {
+        while self.style == Style::DoubleQuoted
+            && (self.rest().starts_with("\\\n") || self.rest().starts_with("\\\r\n"))
+        {
             let tail = &self.rest()[1..];
             let blank = tail.len() - tail.trim_start().len();
             self.take(1 + blank);
@@ -103,7 +105,7 @@ impl Walk<'_> {
 fn escape_length(source: &str) -> Option<usize> {
     Some(match source.chars().nth(1)? {
         'x' => 4,
-        'u' => 6,
+        'u' => 5,
         'U' => 10,
         c => 1 + c.len_utf8(),
     })

@@ -106,3 +106,51 @@ impl Places {
         parent.entry(last).map(|entry| entry.key.loc.clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{BARS, load_text};
+
+    /// The source behind a needle in a value.
+    fn behind(text: &str, path: &[&str], value: &str, needle: &str) -> String {
+        let project = load_text(text).unwrap_or_else(|errors| panic!("{errors}"));
+        let start = value.find(needle).unwrap();
+        let asset = project.assets.last().unwrap();
+        project.sources.text(&asset.locate_within(path, start..start + needle.len())).to_owned()
+    }
+
+    #[test]
+    fn a_place_in_an_expression_is_found_through_every_style() {
+        let asset = format!(
+            "vars: {{ n: 20 }}\n{BARS}  f:\n    kind: indicators\n    input: raw_bars\n    columns:\n      x: "
+        );
+        let path = ["columns", "x"];
+        let value = "close / ref(close, 20) - clsoe";
+        for written in [
+            "close / ref(close, 20) - clsoe # a comment",
+            "'close / ref(close, 20) - clsoe'",
+            "close /\n        ref(close, 20)\n        - clsoe",
+            "close / ref(close, ${n}) - clsoe",
+            ">-\n        close / ref(close, ${n})\n        - clsoe",
+        ] {
+            assert_eq!(behind(&format!("{asset}{written}\n"), &path, value, "clsoe"), "clsoe", "{written}");
+        }
+        let block = format!("{asset}|\r\n        close / ref(close, ${{n}})\r\n          - clsoe\r\n");
+        assert_eq!(behind(&block, &path, "close / ref(close, 20)\n  - clsoe", "clsoe"), "clsoe");
+        let interpolated = format!("{asset}close / ref(close, ${{n}})\n");
+        assert_eq!(behind(&interpolated, &path, "close / ref(close, 20)", "20"), "${n}");
+        assert_eq!(behind(&interpolated, &path, "close / ref(close, 20)", "close, 20)"), "close, ${n})");
+    }
+
+    #[test]
+    fn what_is_not_there_is_located_at_the_nearest_key_above() {
+        let project = load_text(&format!("{BARS}    types: {{ name: text }}\n")).unwrap();
+        let (asset, text) = (&project.assets[0], |loc| project.sources.text(&loc).to_owned());
+        assert_eq!(text(asset.locate(&["types", "name"])), "text");
+        assert_eq!(text(asset.locate_key(&["types", "name"])), "name");
+        assert_eq!(text(asset.locate(&["types", "nothing"])), "types");
+        assert_eq!(text(asset.locate(&["types"])), "types");
+        assert_eq!(text(asset.locate(&["nothing"])), "raw_bars");
+        assert_eq!(text(asset.name_loc()), "raw_bars");
+    }
+}

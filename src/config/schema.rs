@@ -8,9 +8,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use crate::spec::{
-    ColumnsSpec, Common, CompleteSpec, Kind, ProjectSpec, SignalsSpec, SourceSpec, SqlSpec, TableSpec,
-};
+use crate::spec::{ColumnsSpec, Common, CompleteSpec, Kind, ProjectSpec, SignalsSpec, SourceSpec, SqlSpec, TableSpec};
 
 /// Schemas that the structural pass walks.
 pub(crate) struct Schemas {
@@ -168,7 +166,9 @@ fn is_interpolated(schema: &Map<String, Value>) -> bool {
     choice(schema)
         || choices.is_some_and(|all| all.iter().all(|one| one.as_object().is_some_and(choice)))
         || schema.contains_key("format")
-        || schema.get("type").is_some_and(|name| types(name).any(|name| ["number", "integer", "boolean"].contains(&name)))
+        || schema
+            .get("type")
+            .is_some_and(|name| types(name).any(|name| ["number", "integer", "boolean"].contains(&name)))
 }
 
 /// The names of a `type`, which is one or a list.
@@ -178,6 +178,11 @@ pub(crate) fn types(value: &Value) -> impl Iterator<Item = &str> {
         one => (one.as_str(), [].as_slice()),
     };
     one.into_iter().chain(many.iter().filter_map(Value::as_str))
+}
+
+/// Whether a schema allows a type.
+pub(crate) fn has_type(form: &Value, name: &str) -> bool {
+    form.get("type").is_some_and(|names| types(names).any(|known| known == name))
 }
 
 #[cfg(test)]

@@ -4,13 +4,14 @@
 //! number is. What passes is JSON that serde takes.
 
 use chrono::NaiveDate;
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
 use crate::diagnostic::{Diagnostic, Loc};
 use crate::duration::{self, Span};
 use crate::names;
 use crate::node::{Content, Entry, Node, Scalar, Style};
-use crate::schema::{SCHEMAS, types};
+use crate::scalar::{number_text, number_value, plain_value};
+use crate::schema::{SCHEMAS, has_type, types};
 
 /// What is being looked at, for messages.
 #[derive(Clone)]
@@ -120,7 +121,8 @@ impl Structure<'_> {
         }
         for key in required {
             if entries.iter().all(|entry| entry.key.text() != key) && !meant.iter().any(|meant| meant == key) {
-                let description = properties.get(key).and_then(|schema| schema.get("description")).and_then(Value::as_str);
+                let description =
+                    properties.get(key).and_then(|schema| schema.get("description")).and_then(Value::as_str);
                 let mut problem = Diagnostic::error(format!("{} has no `{key}`", subject.name))
                     .at(subject.loc.clone(), format!("`{key}` is missing"));
                 if let Some(description) = description {
@@ -138,15 +140,19 @@ impl Structure<'_> {
         let known: Vec<&str> = properties.keys().map(String::as_str).collect();
         let meant = names::did_you_mean(&key.name, known.iter().copied());
         let shared = properties.contains_key("defaults").then(|| defaults_key(&key.name)).flatten();
-        let mut problem = Diagnostic::error(format!("{} has no key `{}`", subject.name, key.name))
-            .at(key.loc.clone(), "unknown key");
+        let mut problem =
+            Diagnostic::error(format!("{} has no key `{}`", subject.name, key.name)).at(key.loc.clone(), "unknown key");
         let owners = kinds_with(&key.name);
         problem = match (meant, shared) {
             (Some(name), _) => problem.help(format!("did you mean `{name}`?")),
-            (None, Some(name)) => problem.help(format!("did you mean `{name}` for all assets? that stands under `defaults:`")),
-            (None, None) if properties.contains_key("kind") && !owners.is_empty() => {
-                problem.help(format!("it is a key of the kinds {}; this asset may have {}", names::list(&owners), names::list(&known)))
+            (None, Some(name)) => {
+                problem.help(format!("did you mean `{name}` for all assets? that stands under `defaults:`"))
             }
+            (None, None) if properties.contains_key("kind") && !owners.is_empty() => problem.help(format!(
+                "it is a key of the kinds {}; this asset may have {}",
+                names::list(&owners),
+                names::list(&known)
+            )),
             (None, None) => problem.help(format!("it may have {}", names::list(&known))),
         };
         self.problems.push(problem);
@@ -187,7 +193,9 @@ impl Structure<'_> {
                     Ok(span) => return Some(Value::from(span.to_string())),
                     Err(_) => {
                         let help = match scalar.shown() {
-                            text if text.bytes().all(|byte| byte.is_ascii_digit()) => format!("add the unit: `{text}m` or `{text}h`"),
+                            text if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+                                format!("add the unit: `{text}m` or `{text}h`")
+                            }
                             _ => "durations are written `90s`, `30m`, `1h30m`, `1d`".to_owned(),
                         };
                         Diagnostic::error(format!("`{}` is not a duration", scalar.shown()))
@@ -201,8 +209,9 @@ impl Structure<'_> {
             match number_value(scalar, form) {
                 Ok(number) => return Some(number),
                 Err(expected) => {
-                    let mut problem = Diagnostic::error(format!("{} must be {expected}, not `{}`", subject.name, scalar.shown()))
-                        .at(node.loc.clone(), format!("expected {expected}"));
+                    let mut problem =
+                        Diagnostic::error(format!("{} must be {expected}, not `{}`", subject.name, scalar.shown()))
+                            .at(node.loc.clone(), format!("expected {expected}"));
                     if number_text(&scalar.text).is_some() && scalar.style != Style::Plain {
                         problem = problem.help("take the quotes away");
                     }
@@ -213,7 +222,8 @@ impl Structure<'_> {
             Diagnostic::error(format!("{} cannot be `{}`", subject.name, scalar.shown()))
                 .at(node.loc.clone(), "unknown value")
                 .help(names::suggest(&scalar.text, &choices, "it is one of").unwrap_or_default())
-        } else if forms.iter().any(|form| has_type(form, "boolean")) && matches!(scalar.text.as_str(), "true" | "false") {
+        } else if forms.iter().any(|form| has_type(form, "boolean")) && matches!(scalar.text.as_str(), "true" | "false")
+        {
             return Some(Value::Bool(scalar.text == "true"));
         } else {
             return self.wrong_type(node, forms, subject);
@@ -266,10 +276,6 @@ fn kinds_with(key: &str) -> Vec<&'static str> {
 fn defaults_key(key: &str) -> Option<&'static str> {
     let properties = SCHEMAS.definitions["Common"]["properties"].as_object()?;
     names::did_you_mean(key, properties.keys().map(String::as_str))
-}
-
-fn has_type(form: &Value, name: &str) -> bool {
-    form.get("type").is_some_and(|names| types(names).any(|known| known == name))
 }
 
 /// A schema that says nothing: any value.
@@ -328,48 +334,57 @@ fn first_sentence(text: &str) -> String {
     first + chars.as_str()
 }
 
-/// A number as JSON and the YAML core schema have it: digits, a point, an exponent.
-fn number_text(text: &str) -> Option<f64> {
-    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let shaped = digits.starts_with(|c: char| c.is_ascii_digit() || c == '.')
-        && digits.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-'));
-    shaped.then(|| text.parse().ok()).flatten().filter(|number: &f64| number.is_finite())
-}
+#[cfg(test)]
+mod tests {
+    use crate::testing::{BARS, load_text, mistakes};
+    use crate::{Kind, OneOrMany};
 
-/// # Errors
-/// What was expected, in words.
-fn number_value(scalar: &Scalar, form: &Value) -> Result<Value, String> {
-    let plain = scalar.style == Style::Plain;
-    if has_type(form, "integer") {
-        let largest = match form.get("format").and_then(Value::as_str) {
-            Some("uint32") => u64::from(u32::MAX),
-            _ => u64::MAX,
-        };
-        let smallest = form.get("minimum").and_then(Value::as_u64).unwrap_or(0);
-        let number = scalar.text.parse::<u64>().ok().filter(|number| plain && (smallest..=largest).contains(number));
-        return number.map(Value::from).ok_or_else(|| match number_text(&scalar.text) {
-            Some(number) if plain && number > largest as f64 => format!("a whole number of at most {largest}"),
-            Some(_) if plain => format!("a whole number of at least {smallest}"),
-            _ => "a whole number".to_owned(),
-        });
+    fn said(more: &str) -> (String, String) {
+        mistakes(&format!("{BARS}{more}")).remove(0)
     }
-    let number = number_text(&scalar.text).filter(|_| plain).and_then(Number::from_f64);
-    number.map(Value::Number).ok_or_else(|| "a number".to_owned())
-}
 
-/// What YAML itself makes of a scalar, where nothing in particular is expected.
-fn plain_value(scalar: &Scalar) -> Value {
-    if scalar.style != Style::Plain {
-        return Value::from(scalar.text.clone());
+    #[test]
+    fn a_scalar_is_what_its_place_says() {
+        let project = load_text(&format!(
+            "{BARS}    description: 000001\n    owner: no\n    tags: [NAN, TRUE, 1e3, null, '', 2024-01-01]\n    retries: 3\n    timeout: 90s\n    parquet:\n    missing: [~]\n"
+        ))
+        .unwrap();
+        let common = &project.assets[0].common;
+        assert_eq!((common.description.as_deref(), common.owner.as_deref()), (Some("000001"), Some("no")));
+        assert_eq!(common.tags, ["NAN", "TRUE", "1e3", "null", "", "2024-01-01"]);
+        assert_eq!(common.timeout.unwrap().to_std().as_secs(), 90);
+        let Kind::Source(spec) = &project.assets[0].kind else { panic!() };
+        assert_eq!(
+            (&spec.files.parquet, spec.files.missing.as_slice()),
+            (&None::<OneOrMany>, ["~".to_owned()].as_slice())
+        );
+        let names: Vec<(&String, &String)> = spec.files.columns.iter().collect();
+        assert_eq!(names, [(&"instrument".into(), &"symbol".into()), (&"session".into(), &"date".into())]);
     }
-    match scalar.text.as_str() {
-        _ if scalar.is_null() => Value::Null,
-        "true" => Value::Bool(true),
-        "false" => Value::Bool(false),
-        text => match (text.parse::<i64>(), number_text(text).and_then(Number::from_f64)) {
-            (Ok(whole), _) => Value::from(whole),
-            (_, Some(number)) => Value::Number(number),
-            _ => Value::from(text),
-        },
+
+    #[test]
+    fn what_does_not_fit_says_what_would() {
+        for (more, message, place) in [
+            ("    retries: -1\n", "`retries` must be a whole number of at least 0, not `-1`", "-1"),
+            ("    retries: 1.5\n", "`retries` must be a whole number of at least 0, not `1.5`", "1.5"),
+            (
+                "    retries: 9999999999\n",
+                "`retries` must be a whole number of at most 4294967295, not `9999999999`",
+                "9999999999",
+            ),
+            ("    retries: '3'\n", "`retries` must be a whole number, not `3`", "'3'"),
+            ("    retries: [3]\n", "`retries` must be a whole number, not a list", "retries"),
+            ("    tags: { a: b }\n", "`tags` must be a list, not a map", "tags"),
+            ("    tags: [[a]]\n", "item 1 of `tags` must be text, not a list", "a"),
+            ("    off_calendar: ignore\n", "`off_calendar` cannot be `ignore`", "ignore"),
+            ("    start: 2014-02-30\n", "`2014-02-30` is not a date", "2014-02-30"),
+            ("    timeout: 5 minutes\n", "`5 minutes` is not a duration", "5 minutes"),
+            ("    checks: [{ range: { column: x, above: .inf } }]\n", "`above` must be a number, not `.inf`", ".inf"),
+            ("    checks: [{ range: { above: 0 } }]\n", "`range` has no `column`", "range"),
+            ("    checks: [{ nul: x }]\n", "item 1 of `checks` has no key `nul`", "nul"),
+            ("    columns: { a: }\n", "key `columns` is there twice", "columns"),
+        ] {
+            assert_eq!(said(more), (message.to_owned(), place.to_owned()), "{more}");
+        }
     }
 }

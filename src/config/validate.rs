@@ -1,15 +1,15 @@
 //! Rules that a schema cannot state and that need no graph: what excludes what, names, bounds, inputs that exist.
 
-use std::collections::BTreeMap;
+mod files;
 
-use chrono::format::{Item, StrftimeItems};
+use std::collections::BTreeMap;
 
 use crate::assets::Draft;
 use crate::diagnostic::{Diagnostic, Loc};
 use crate::names::{self, check_file_name, check_name};
 use crate::node::Key;
 use crate::project::Places;
-use crate::spec::{Check, ColumnsSpec, ExpectedRows, Files, Inputs, Kind, OneOrMany, RangeCheck, SqlSpec};
+use crate::spec::{Check, ColumnsSpec, ExpectedRows, Inputs, Kind, OneOrMany, RangeCheck, SqlSpec};
 
 /// Names that mean something else in the warehouse: its own schema, and the key column.
 const RESERVED: [&str; 2] = ["assetctl", "session"];
@@ -55,7 +55,12 @@ pub(crate) fn asset(draft: &Draft, known: &[&str], problems: &mut Vec<Diagnostic
         Kind::Signals(spec) => {
             rules.input(&spec.input, rules.places.locate(&["input"]));
             if spec.top_k.k == 0 {
-                rules.error("`k` is 0: no instrument would be held", &["top_k", "k"], "at least 1", "say how many to hold");
+                rules.error(
+                    "`k` is 0: no instrument would be held",
+                    &["top_k", "k"],
+                    "at least 1",
+                    "say how many to hold",
+                );
             }
         }
         Kind::Sql(spec) => rules.sql(spec),
@@ -99,7 +104,12 @@ impl Rules<'_> {
         }
         for (form, columns) in [("not_null", &check.not_null), ("unique", &check.unique)] {
             if columns.as_ref().is_some_and(|columns| columns.as_slice().is_empty()) {
-                self.error(format!("`{form}` names no column"), &["checks", at, form], "an empty list", "name a column");
+                self.error(
+                    format!("`{form}` names no column"),
+                    &["checks", at, form],
+                    "an empty list",
+                    "name a column",
+                );
             }
         }
         if let Some(range) = &check.range {
@@ -109,13 +119,19 @@ impl Rules<'_> {
             && min > max
         {
             let path = ["checks", at, "expected_rows", "max"];
-            self.error(format!("no number of rows is at least {min} and at most {max}"), &path, "less than `min`", "swap them");
+            self.error(
+                format!("no number of rows is at least {min} and at most {max}"),
+                &path,
+                "less than `min`",
+                "swap them",
+            );
         }
     }
 
     fn range(&mut self, range: &RangeCheck, path: &[&str]) {
         let RangeCheck { column, above, min, below, max } = range;
-        let twice = [("above", "min", above.is_some() && min.is_some()), ("below", "max", below.is_some() && max.is_some())];
+        let twice =
+            [("above", "min", above.is_some() && min.is_some()), ("below", "max", below.is_some() && max.is_some())];
         for (strict, weak, _) in twice.into_iter().filter(|(_, _, both)| *both) {
             let inside: Vec<&str> = path.iter().copied().chain([weak]).collect();
             self.error(
@@ -143,82 +159,6 @@ impl Rules<'_> {
                 }
             }
             _ => {}
-        }
-    }
-
-    fn files(&mut self, files: &Files) {
-        let name = &self.draft.name;
-        match (&files.csv, &files.parquet) {
-            (None, None) => self.problems.push(
-                Diagnostic::error(format!("asset `{name}` has no files"))
-                    .at(self.places.name_loc.clone(), "neither `csv` nor `parquet`")
-                    .help("say which files it reads: `csv: data/source/bars/*.csv`"),
-            ),
-            (Some(_), Some(_)) => {
-                let problem = Diagnostic::error(format!("asset `{name}` has both `csv` and `parquet`"))
-                    .at(self.places.locate_key(&["parquet"]), "one of the two")
-                    .and(self.places.locate_key(&["csv"]), "and the other")
-                    .help("make two assets of it, or keep one");
-                self.problems.push(problem);
-            }
-            _ => {}
-        }
-        for (form, paths) in [("csv", &files.csv), ("parquet", &files.parquet)] {
-            if paths.as_ref().is_some_and(|paths| paths.as_slice().iter().all(String::is_empty)) {
-                self.error(format!("`{form}` names no file"), &[form], "empty", "give it a path or glob");
-            }
-        }
-        if files.parquet.is_some() && files.csv.is_none() {
-            for key in ["date_format", "encoding", "delimiter", "thousands", "decimal", "missing"] {
-                if self.places.node.get(key).is_some() {
-                    let message = format!("`{key}` is for CSV files, and `{name}` reads Parquet");
-                    self.error(message, &[key], "has no meaning here", "take it away");
-                }
-            }
-        }
-        for key in files.columns.keys() {
-            self.column_name(key, &["columns", key]);
-        }
-        self.same_but_case(files.columns.keys(), "columns");
-        for key in files.types.keys() {
-            self.column_name(key, &["types", key]);
-        }
-        self.marks(files);
-        if let Some(format) = &files.date_format
-            && let Some(help) = date_format_mistake(format)
-        {
-            self.error(format!("`{format}` is not a date format"), &["date_format"], "how a date is written", help);
-        }
-    }
-
-    /// The characters that structure a CSV file and its numbers must differ.
-    fn marks(&mut self, files: &Files) {
-        let given = [
-            ("delimiter", files.delimiter.as_deref().map(|text| if text == "tab" { "\t" } else { text }), ","),
-            ("thousands", files.thousands.as_deref(), ""),
-            ("decimal", files.decimal.as_deref(), "."),
-        ];
-        for (key, mark, _) in given {
-            let Some(mark) = mark else { continue };
-            let mut chars = mark.chars();
-            let usable = |c: char| c.is_ascii() && !c.is_ascii_alphanumeric() && !matches!(c, '"' | '\n' | '\r' | '-' | '+');
-            let narrow_space = key == "thousands" && matches!(mark, "\u{a0}" | "\u{202f}" | "\u{2019}");
-            if !narrow_space && !matches!((chars.next(), chars.next()), (Some(c), None) if usable(c)) {
-                let help = if key == "delimiter" { "such as `;`, `|` or `tab`" } else { "such as `,` or `.`" };
-                self.error(format!("`{key}` must be one mark, not `{mark}`"), &[key], "one character", help);
-            }
-        }
-        for (at, (key, mark, default)) in given.iter().enumerate() {
-            for (other, other_mark, other_default) in &given[..at] {
-                let (a, b) = (mark.unwrap_or(default), other_mark.unwrap_or(other_default));
-                // Thousands as `1,234` may be quoted in a file that is separated by commas.
-                let quoted = (*other, *key) == ("delimiter", "thousands") || (*other, *key) == ("delimiter", "decimal");
-                if a == b && !a.is_empty() && !quoted && (mark.is_some() || other_mark.is_some()) {
-                    let path = if mark.is_some() { key } else { other };
-                    let message = format!("`{other}` and `{key}` are both `{a}`");
-                    self.error(message, &[path], "cannot be told apart", "say which mark each has, as `thousands: '.'` with `decimal: ','`");
-                }
-            }
         }
     }
 
@@ -321,7 +261,12 @@ impl Rules<'_> {
         for (at, column) in key.iter().enumerate() {
             self.column_name(column, &["key", &at.to_string()]);
             if key[..at].contains(column) {
-                self.error(format!("key `{column}` is there twice"), &["key", &at.to_string()], "here again", "keep one");
+                self.error(
+                    format!("key `{column}` is there twice"),
+                    &["key", &at.to_string()],
+                    "here again",
+                    "keep one",
+                );
             }
         }
     }
@@ -345,17 +290,80 @@ impl Rules<'_> {
     }
 }
 
-/// What to do about a `strftime` format that gives no date; `None` when it gives one.
-fn date_format_mistake(format: &str) -> Option<String> {
-    let items: Vec<Item<'_>> = StrftimeItems::new(format).collect();
-    if items.iter().any(|item| matches!(item, Item::Error)) {
-        return Some("`%Y-%m-%d` is 2024-03-15, `%Y%m%d` is 20240315, `%d/%m/%Y` is 15/03/2024".to_owned());
+#[cfg(test)]
+mod tests {
+    use crate::testing::{BARS, load_text, mistakes};
+
+    fn said(more: &str) -> (String, String) {
+        mistakes(&format!("{BARS}{more}")).remove(0)
     }
-    let sample = chrono::NaiveDate::from_ymd_opt(2024, 3, 15)?;
-    let mut written = String::new();
-    let whole = std::fmt::Write::write_fmt(&mut written, format_args!("{}", sample.format_with_items(items.iter())));
-    match whole.ok().and_then(|()| chrono::NaiveDate::parse_from_str(&written, format).ok()) {
-        Some(date) if date == sample => None,
-        _ => Some("it must have year, month and day: `%Y-%m-%d`".to_owned()),
+
+    #[test]
+    fn rules_of_files_and_checks() {
+        for (more, message, place) in [
+            ("    delimiter: ';;'\n", "`delimiter` must be one mark, not `;;`", "';;'"),
+            ("    delimiter: a\n", "`delimiter` must be one mark, not `a`", "a"),
+            ("    thousands: '.'\n", "`thousands` and `decimal` are both `.`", "'.'"),
+            ("    date_format: '%Q'\n", "`%Q` is not a date format", "'%Q'"),
+            ("    types: { 名: text }\n", "`名` cannot be the name of a column", "名"),
+            ("    checks: [{}]\n", "a check must say what it checks", "{}"),
+            ("    checks: [{ severity: warn }]\n", "a check must say what it checks", "severity"),
+            ("    checks: [{ not_null: [] }]\n", "`not_null` names no column", "[]"),
+            (
+                "    checks: [{ range: { column: x, min: 2, max: 1 } }]\n",
+                "no value of `x` can be within this range",
+                "1",
+            ),
+            (
+                "    checks: [{ range: { column: x, above: 1, below: 1 } }]\n",
+                "no value of `x` can be within this range",
+                "1",
+            ),
+            (
+                "    checks: [{ range: { column: x, above: 1, min: 1 } }]\n",
+                "the range of `x` has both `above` and `min`",
+                "1",
+            ),
+            (
+                "    checks: [{ expected_rows: { min: 5, max: 4 } }]\n",
+                "no number of rows is at least 5 and at most 4",
+                "4",
+            ),
+            ("    checks: [{ expected_rows: }]\n", "a check must say what it checks", "expected_rows"),
+        ] {
+            assert_eq!(said(more), (message.to_owned(), place.to_owned()), "{more}");
+        }
+        let fine = "    delimiter: tab\n    thousands: ','\n    date_format: '%d.%m.%y'\n    checks: [{ range: { column: x, min: 1, max: 1 } }]\n";
+        load_text(&format!("{BARS}{fine}")).unwrap_or_else(|errors| panic!("{errors}"));
+        let parquet = BARS.replace("csv:", "parquet:") + "    delimiter: ';'\n";
+        assert_eq!(mistakes(&parquet)[0].0, "`delimiter` is for CSV files, and `raw_bars` reads Parquet");
+    }
+
+    #[test]
+    fn rules_of_inputs_and_columns() {
+        for (more, message, place) in [
+            ("input: []\n    columns: { x: close }", "asset `f` has no input", "[]"),
+            ("input: [raw_bars, raw_bars]\n    columns: { x: close }", "input `raw_bars` is there twice", "raw_bars"),
+            (
+                "input: { a-b: raw_bars }\n    columns: { x: close }",
+                "`a-b` cannot be the short name of an input",
+                "a-b",
+            ),
+            ("input: { a: raw_bar }\n    columns: { x: close }", "there is no asset `raw_bar`", "raw_bar"),
+            ("input: f\n    columns: { x: close }", "asset `f` reads itself", "f"),
+            ("input: raw_bars\n    columns: {}", "asset `f` has no columns", "columns"),
+            ("input: raw_bars\n    columns: { x: '' }", "column `x` has no expression", "''"),
+            ("input: raw_bars\n    columns: { x: close, X: open }", "columns `x` and `X` differ only by case", "X"),
+            (
+                "input: raw_bars\n    columns: { Instrument: close }",
+                "`Instrument` is a key, and cannot be computed",
+                "Instrument",
+            ),
+        ] {
+            let text = format!("  f:\n    kind: scores\n    {more}\n");
+            assert_eq!(said(&text), (message.to_owned(), place.to_owned()), "{more}");
+        }
+        let sql = "  q:\n    kind: sql\n    query: select 1\n    key: instrumnt\n    columns: { instrument: text }\n";
+        assert_eq!(said(sql), ("key `instrumnt` is not one of the columns".to_owned(), "instrumnt".to_owned()));
     }
 }

@@ -4,6 +4,8 @@
 //! given bytes; if it differs, the file is read again), then per session its day (i32, since 1970-01-01) and 16 bytes of
 //! BLAKE3 over the layout's shape and the session's rows in canonical order. A table is one entry of day 0.
 
+use std::collections::{BTreeSet, HashMap};
+
 use crate::layout::Layout;
 use crate::rows::Rows;
 use crate::unique::{Entry, order, put, put_text};
@@ -76,6 +78,28 @@ fn put_row(bytes: &mut Vec<u8>, rows: &Rows, entry: &Entry) {
     }
     for cells in &rows.columns {
         put(bytes, cells, row);
+    }
+}
+
+/// Rows by session and hash, those after less those before: what does not come out even has changed.
+#[derive(Default)]
+pub(crate) struct Balance(HashMap<(i32, [u8; 16]), i64>);
+
+impl Balance {
+    pub fn before(&mut self, digest: Option<&Digest>) {
+        for entry in digest.into_iter().flat_map(|digest| &digest.sessions) {
+            *self.0.entry(*entry).or_default() -= 1;
+        }
+    }
+
+    pub fn after(&mut self, digest: &Digest) {
+        for entry in &digest.sessions {
+            *self.0.entry(*entry).or_default() += 1;
+        }
+    }
+
+    pub fn days(&self) -> BTreeSet<i32> {
+        self.0.iter().filter(|(_, count)| **count != 0).map(|((day, _), _)| *day).collect()
     }
 }
 

@@ -45,7 +45,7 @@ pub(crate) fn refuse_duplicates(
                 "a source has one row for each session and instrument: remove one of them",
             ),
         };
-        problems.push(Problem { other: Some(place(&one)), ..Problem::new(place(&two), message).help(help) });
+        problems.push(Problem { other: Some(Box::new(place(&one))), ..Problem::new(place(&two), message).help(help) });
     }
     entries
 }

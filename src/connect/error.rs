@@ -41,13 +41,13 @@ impl From<Problem> for ConnectError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// Where; a mistake that lies in no file (a pattern without files, say) names what it can.
-    pub place: Place,
+    pub place: Box<Place>,
     /// A lower-case fragment with names in backticks.
     pub message: String,
     /// What to do about it.
     pub help: Option<String>,
     /// The other place of a duplicate key.
-    pub other: Option<Place>,
+    pub other: Option<Box<Place>>,
 }
 
 /// A place in a file.
@@ -92,7 +92,7 @@ pub struct Excerpt {
 
 impl Problem {
     pub(crate) fn new(place: Place, message: impl Into<String>) -> Self {
-        Self { place, message: message.into(), help: None, other: None }
+        Self { place: Box::new(place), message: message.into(), help: None, other: None }
     }
 
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
@@ -148,7 +148,7 @@ impl Fault {
     }
 
     pub fn at(self, place: Place) -> Problem {
-        Problem { place, message: self.message, help: self.help, other: None }
+        Problem { place: Box::new(place), message: self.message, help: self.help, other: None }
     }
 }
 

@@ -52,19 +52,26 @@ impl Stat {
     }
 }
 
+/// What a file holds.
+#[derive(Debug)]
+pub(crate) struct Content {
+    pub bytes: Vec<u8>,
+    pub stat: Stat,
+}
+
 /// The bytes of a file, and what the file system said of it before and after they were read.
 ///
 /// # Errors
 /// The file cannot be read, or somebody goes on writing to it.
-pub(crate) fn read_stable(file: &SourceFile) -> Result<(Vec<u8>, Stat), Problem> {
-    let attempt = || -> io::Result<Option<(Vec<u8>, Stat)>> {
+pub(crate) fn read_stable(file: &SourceFile) -> Result<Content, Problem> {
+    let attempt = || -> io::Result<Option<Content>> {
         let mut open = File::open(&file.path)?;
         let before = Stat::of(&open.metadata()?);
         let mut bytes = Vec::with_capacity(usize::try_from(before.size).unwrap_or(0));
         open.read_to_end(&mut bytes)?;
         let after = Stat::of(&open.metadata()?);
         let whole = before == after && after.size == bytes.len() as u64;
-        Ok(whole.then_some((bytes, after)))
+        Ok(whole.then_some(Content { bytes, stat: after }))
     };
     for _ in 0..MOST_READS {
         if let Some(read) = attempt().map_err(|error| unreadable(&file.path, &error))? {
@@ -260,6 +267,6 @@ mod tests {
         std::os::unix::fs::symlink(folder.path("real/a.csv"), folder.path("link.csv")).unwrap();
         folder.csv(&["*.csv"]);
         assert_eq!(names(&folder), ["link.csv"]);
-        assert_eq!(read_stable(&find(&folder.source()).unwrap()[0]).unwrap().0, b"x");
+        assert_eq!(read_stable(&find(&folder.source()).unwrap()[0]).unwrap().bytes, b"x");
     }
 }

@@ -4,7 +4,7 @@ use assetctl_calendar::SessionIx;
 use assetctl_config::{ColumnType, Encoding, Files, OffCalendar};
 
 use crate::date::to_days;
-use crate::error::{ConnectError, Place, Problem, Problems};
+use crate::error::{ConnectError, Problem, Problems};
 use crate::header::Header;
 use crate::settings::Settings;
 use crate::source::FileSource;
@@ -30,6 +30,8 @@ pub(crate) struct Layout {
     /// How many of the columns are keys: 0 for a table.
     pub keys: usize,
     pub settings: Settings,
+    /// The name of the file that the columns are those of.
+    pub first: String,
     /// Of everything that decides what is read from given bytes.
     pub hash: [u8; 16],
     /// Of the columns' names and types.
@@ -39,7 +41,7 @@ pub(crate) struct Layout {
 impl Layout {
     /// # Errors
     /// Columns that are mapped or typed but not there, two columns of one name, a source without `session`.
-    pub fn new(source: &FileSource, settings: Settings, header: &Header) -> Result<Self, ConnectError> {
+    pub fn new(source: &FileSource, settings: Settings, header: &Header, first: &str) -> Result<Self, ConnectError> {
         let mut problems = Problems::default();
         let mut columns = columns(source.files, header, &mut problems);
         check_types(source, &columns, header, &mut problems);
@@ -68,7 +70,7 @@ impl Layout {
         problems.into_result()?;
         let shape = shape(&columns, keys);
         let hash = hash(source, &settings, &columns, &shape);
-        Ok(Self { columns, keys, settings, hash, shape })
+        Ok(Self { columns, keys, settings, first: first.to_owned(), hash, shape })
     }
 
     /// The columns that are no keys.
@@ -84,14 +86,14 @@ impl Layout {
     ///
     /// # Errors
     /// The file lacks a column that the first file has.
-    pub fn bind(&self, header: &Header, first: &str) -> Result<Vec<usize>, Problem> {
+    pub fn bind(&self, header: &Header) -> Result<Vec<usize>, Problem> {
         self.columns
             .iter()
             .map(|column| {
                 header.position(&column.from).ok_or_else(|| {
                     Problem::new(
                         header.place.clone(),
-                        format!("the file has no column `{}`, which `{first}` has", column.from),
+                        format!("the file has no column `{}`, which `{}` has", column.from, self.first),
                     )
                     .help(format!(
                         "all files of a source have the same columns; {}",
@@ -293,6 +295,7 @@ fn hash(source: &FileSource, settings: &Settings, columns: &[Column], shape: &[u
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Place;
     use crate::testing::{Folder, mapping};
 
     fn header(names: &[&str]) -> Header {
@@ -301,7 +304,7 @@ mod tests {
 
     fn layout(folder: &Folder, names: &[&str]) -> Result<Layout, ConnectError> {
         let source = folder.source();
-        Layout::new(&source, Settings::new(&source)?, &header(names))
+        Layout::new(&source, Settings::new(&source)?, &header(names), "a.csv")
     }
 
     fn refused(folder: &Folder, names: &[&str]) -> String {
@@ -318,11 +321,8 @@ mod tests {
         use ColumnType::{Date, Number, Text};
         let wanted = [("session", Date), ("instrument", Text), ("open", Number), ("name", Text), ("close", Number)];
         assert_eq!(got, wanted);
-        assert_eq!(
-            layout.bind(&header(&["date", "close", "symbol", "name", "open"]), "a.csv"),
-            Ok(vec![0, 2, 4, 3, 1])
-        );
-        let lacking = layout.bind(&header(&["date", "clos", "symbol", "name", "open"]), "a.csv").unwrap_err();
+        assert_eq!(layout.bind(&header(&["date", "close", "symbol", "name", "open"])), Ok(vec![0, 2, 4, 3, 1]));
+        let lacking = layout.bind(&header(&["date", "clos", "symbol", "name", "open"])).unwrap_err();
         assert_eq!(lacking.message, "the file has no column `close`, which `a.csv` has");
         assert!(lacking.help.unwrap().contains("did you mean `clos`?"));
         assert_eq!(layout.ignored(&header(&["date", "close", "symbol", "name", "open", "x"])), ["x"]);

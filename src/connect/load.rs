@@ -7,7 +7,7 @@ use std::io::Read;
 use crate::decode::decode;
 use crate::error::{ConnectError, Place, Problem, Problems};
 use crate::excerpt;
-use crate::files::{Format, SourceFile, Stat, changing, unreadable};
+use crate::files::{Content, Format, SourceFile, Stat, changing, unreadable};
 use crate::gate::Gate;
 use crate::header::Header;
 use crate::layout::Layout;
@@ -42,7 +42,7 @@ impl<'a> Loader<'a> {
             Format::Parquet => self.parquet(first)?.header(&first.path)?,
             Format::Csv => self.head(first)?,
         };
-        Layout::new(&self.source, self.settings.clone(), &header)
+        Layout::new(&self.source, self.settings.clone(), &header, &first.name)
     }
 
     /// The header of a CSV file, from as little of it as there must be.
@@ -79,16 +79,14 @@ impl<'a> Loader<'a> {
     pub fn rows(
         &mut self,
         file: &SourceFile,
-        bytes: &[u8],
-        stat: Stat,
+        content: &Content,
         layout: &Layout,
-        first: &str,
         problems: &mut Problems,
         notes: &mut Vec<String>,
     ) -> Option<Rows> {
         problems.begin_file();
         let before = problems.count();
-        let rows = self.try_rows(file, bytes, stat, layout, first, problems, notes);
+        let rows = self.try_rows(file, content, layout, problems, notes);
         match rows {
             Ok(rows) if problems.count() == before => {
                 tracing::debug!(file = file.name, rows = rows.len(), "read");
@@ -105,10 +103,8 @@ impl<'a> Loader<'a> {
     fn try_rows(
         &mut self,
         file: &SourceFile,
-        bytes: &[u8],
-        stat: Stat,
+        content: &Content,
         layout: &Layout,
-        first: &str,
         problems: &mut Problems,
         notes: &mut Vec<String>,
     ) -> Result<Rows, Problem> {
@@ -116,19 +112,19 @@ impl<'a> Loader<'a> {
         let delimiter = self.settings.delimiter;
         let header = match file.format {
             Format::Csv => {
-                let text = decode(&file.path, bytes, self.settings.encoding)?;
+                let text = decode(&file.path, &content.bytes, self.settings.encoding)?;
                 let header = csv::header(&file.path, &text, delimiter)?;
-                let binding = layout.bind(&header, first)?;
+                let binding = layout.bind(&header)?;
                 csv::read(&file.path, &text, delimiter, &header, &binding, &mut builder, problems);
                 header
             }
             Format::Parquet => {
                 let parquet = self.parquet(file)?;
                 let header = parquet.header(&file.path)?;
-                let binding = layout.bind(&header, first)?;
+                let binding = layout.bind(&header)?;
                 parquet.read(&file.path, &header, &binding, layout, &mut builder, problems);
                 // DuckDB has opened the file anew: it must still be the one whose bytes were hashed.
-                if Stat::read(file)? != stat {
+                if Stat::read(file)? != content.stat {
                     return Err(changing(&file.path));
                 }
                 header
@@ -137,7 +133,10 @@ impl<'a> Loader<'a> {
         let ignored = layout.ignored(&header);
         if !ignored.is_empty() {
             let columns = suggest::list(ignored, 8);
-            notes.push(format!("`{}`: not read, since `{first}` does not have them: the columns {columns}", file.name));
+            notes.push(format!(
+                "`{}`: not read, since `{}` does not have them: the columns {columns}",
+                file.name, layout.first
+            ));
         }
         if header.names.iter().any(String::is_empty) {
             notes.push(format!("`{}`: a column without a name is not read", file.name));

@@ -6,7 +6,7 @@ use polars::prelude::DataFrame;
 use crate::date::from_days;
 use crate::duplicate::refuse_duplicates;
 use crate::error::{ConnectError, Place, Problem, Problems};
-use crate::files::{Stat, read_stable};
+use crate::files::read_stable;
 use crate::frame::frame;
 use crate::load::Loader;
 use crate::rows::Rows;
@@ -28,8 +28,7 @@ pub fn read(
 ) -> Result<DataFrame, ConnectError> {
     let is_table = scan.layout.keys == 0;
     let wanted = |day: i32| is_table || wanted(from_days(day));
-    let needed: Vec<usize> =
-        (0..scan.sources.len()).filter(|&at| scan.digests[at].sessions.iter().any(|(day, _)| wanted(*day))).collect();
+    let needed = scan.holding(wanted);
 
     let mut loader = Loader::new(source)?;
     let mut problems = Problems::default();
@@ -56,14 +55,14 @@ pub fn read(
 /// Parses a file that the scan did not, and holds it against what the scan knows of it.
 fn parse(loader: &mut Loader, scan: &Scan, at: usize, problems: &mut Problems) -> Result<Option<Rows>, Problem> {
     let file = &scan.sources[at];
-    let (bytes, stat): (Vec<u8>, Stat) = read_stable(file)?;
-    if content_hash(&bytes) != scan.files[at].known.content {
+    let content = read_stable(file)?;
+    if content_hash(&content.bytes) != scan.files[at].known.content {
         return Err(
             Problem::new(Place::file(&file.path), "the file has changed since it was looked at").help("run again")
         );
     }
     // What there is to note about the file was noted when it was new.
-    Ok(loader.rows(file, &bytes, stat, &scan.layout, &scan.sources[0].name, problems, &mut Vec::new()))
+    Ok(loader.rows(file, &content, &scan.layout, problems, &mut Vec::new()))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The rows of one file, column by column.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::cell::{Cells, Context, Value};
 use crate::error::Fault;
@@ -26,11 +26,21 @@ pub(crate) struct Rows {
     pub lanes: Option<Lanes>,
     /// In the order of the layout's `values()`.
     pub columns: Vec<Cells>,
+    /// The rows of each session, so that a batch of a long file touches its own rows only. Empty for a table.
+    pub by_session: BTreeMap<i32, Vec<u32>>,
 }
 
 impl Rows {
     pub fn len(&self) -> usize {
         self.places.len()
+    }
+
+    /// Brings `by_session` up to date.
+    pub fn index(&mut self) {
+        self.by_session.clear();
+        for (row, &session) in (0..).zip(&self.sessions) {
+            self.by_session.entry(session).or_default().push(row);
+        }
     }
 
     /// The instrument of a row; empty where there are none.
@@ -101,7 +111,8 @@ impl<'a> RowBuilder<'a> {
         }
     }
 
-    pub fn finish(self) -> Rows {
+    pub fn finish(mut self) -> Rows {
+        self.rows.index();
         self.rows
     }
 }

@@ -4,15 +4,15 @@
 //! both is not seen: whoever writes files with set times must change the size or the name, or touch them.) A file that
 //! holds the same bytes is not parsed. A file that is parsed tells session by session whether its rows differ.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::NaiveDate;
 
 use crate::date::from_days;
-use crate::digest::Digest;
+use crate::digest::{Balance, Digest};
 use crate::duplicate::refuse_duplicates;
 use crate::error::{ConnectError, Problems};
-use crate::files::{SourceFile, Stat, find, read_stable};
+use crate::files::{Content, SourceFile, Stat, find, read_stable};
 use crate::layout::Layout;
 use crate::load::Loader;
 use crate::rows::Rows;
@@ -72,9 +72,38 @@ pub struct Scan {
     pub(crate) layout: Layout,
     pub(crate) digests: Vec<Digest>,
     pub(crate) parsed: HashMap<usize, Rows>,
+    /// Which files have rows of a day; made when rows are first asked for.
+    holders: Option<BTreeMap<i32, Vec<usize>>>,
 }
 
 impl Scan {
+    /// One digest per session over the rows of all files; `None` stands for a table, which has no sessions. A session without
+    /// rows has none. The sum of the files' digests: it depends on which rows there are, not on the names of files.
+    pub fn digests(&self) -> BTreeMap<Option<NaiveDate>, [u8; 16]> {
+        let mut sums: BTreeMap<Option<NaiveDate>, u128> = BTreeMap::new();
+        for (day, digest) in self.digests.iter().flat_map(|digest| &digest.sessions) {
+            let session = (self.layout.keys > 0).then(|| from_days(*day));
+            let sum = sums.entry(session).or_default();
+            *sum = sum.wrapping_add(u128::from_le_bytes(*digest));
+        }
+        sums.into_iter().map(|(session, sum)| (session, sum.to_le_bytes())).collect()
+    }
+
+    /// Positions of the files that have rows of the wanted days, in order.
+    pub(crate) fn holding(&mut self, wanted: impl Fn(i32) -> bool) -> BTreeSet<usize> {
+        let digests = &self.digests;
+        let holders = self.holders.get_or_insert_with(|| {
+            let mut holders: BTreeMap<i32, Vec<usize>> = BTreeMap::new();
+            for (at, digest) in digests.iter().enumerate() {
+                for (day, _) in &digest.sessions {
+                    holders.entry(*day).or_default().push(at);
+                }
+            }
+            holders
+        });
+        holders.iter().filter(|(day, _)| wanted(**day)).flat_map(|(_, files)| files).copied().collect()
+    }
+
     /// All sessions that any file has rows of; empty for a table.
     pub fn held(&self) -> BTreeSet<NaiveDate> {
         if self.layout.keys == 0 {
@@ -95,7 +124,6 @@ pub fn scan(source: &FileSource, known: &[KnownFile]) -> Result<Scan, ConnectErr
     let sources = find(source)?;
     let mut loader = Loader::new(source)?;
     let layout = loader.layout(&sources)?;
-    let first = sources[0].name.clone();
     let known_by_path: HashMap<&str, &KnownFile> = known.iter().map(|file| (file.path.as_str(), file)).collect();
 
     let mut problems = Problems::default();
@@ -114,14 +142,15 @@ pub fn scan(source: &FileSource, known: &[KnownFile]) -> Result<Scan, ConnectErr
                 Ok(Looked::Known(FileState::Unchanged, known.clone(), digest.clone()))
             }
             _ => {
-                let (bytes, stat) = read_stable(file)?;
-                let content = content_hash(&bytes);
+                let content = read_stable(file)?;
+                let hash = content_hash(&content.bytes);
                 match usable {
-                    Some((known, digest)) if known.content == content => {
-                        let known = KnownFile { size: stat.size, mtime_ns: stat.mtime_ns, ..known.clone() };
+                    Some((known, digest)) if known.content == hash => {
+                        let known =
+                            KnownFile { size: content.stat.size, mtime_ns: content.stat.mtime_ns, ..known.clone() };
                         Ok(Looked::Known(FileState::Touched, known, digest.clone()))
                     }
-                    _ => Ok(Looked::Read(bytes, stat, content)),
+                    _ => Ok(Looked::Read(content, hash)),
                 }
             }
         });
@@ -131,8 +160,8 @@ pub fn scan(source: &FileSource, known: &[KnownFile]) -> Result<Scan, ConnectErr
                 files.push(ScannedFile { known, state });
                 digests.push(digest);
             }
-            Ok(Looked::Read(bytes, stat, content)) => {
-                let Some(rows) = loader.rows(file, &bytes, stat, &layout, &first, &mut problems, &mut notes) else {
+            Ok(Looked::Read(content, hash)) => {
+                let Some(rows) = loader.rows(file, &content, &layout, &mut problems, &mut notes) else {
                     continue;
                 };
                 let digest = Digest::of(&rows, &layout);
@@ -140,9 +169,9 @@ pub fn scan(source: &FileSource, known: &[KnownFile]) -> Result<Scan, ConnectErr
                 balance.after(&digest);
                 let known = KnownFile {
                     path: file.name.clone(),
-                    size: stat.size,
-                    mtime_ns: stat.mtime_ns,
-                    content,
+                    size: content.stat.size,
+                    mtime_ns: content.stat.mtime_ns,
+                    content: hash,
                     digest: digest.encode(),
                 };
                 let state = if before.is_some() { FileState::Changed } else { FileState::New };
@@ -184,41 +213,20 @@ pub fn scan(source: &FileSource, known: &[KnownFile]) -> Result<Scan, ConnectErr
         layout,
         digests,
         parsed,
+        holders: None,
     })
 }
 
 /// What a look at a file gave.
 enum Looked {
     Known(FileState, KnownFile, Digest),
-    Read(Vec<u8>, Stat, [u8; 16]),
+    Read(Content, [u8; 16]),
 }
 
 pub(crate) fn content_hash(bytes: &[u8]) -> [u8; 16] {
     let mut short = [0; 16];
     short.copy_from_slice(&blake3::hash(bytes).as_bytes()[..16]);
     short
-}
-
-/// Rows by session and hash, those after less those before: what does not come out even has changed.
-#[derive(Default)]
-struct Balance(HashMap<(i32, [u8; 16]), i64>);
-
-impl Balance {
-    fn before(&mut self, digest: Option<&Digest>) {
-        for entry in digest.into_iter().flat_map(|digest| &digest.sessions) {
-            *self.0.entry(*entry).or_default() -= 1;
-        }
-    }
-
-    fn after(&mut self, digest: &Digest) {
-        for entry in &digest.sessions {
-            *self.0.entry(*entry).or_default() += 1;
-        }
-    }
-
-    fn days(&self) -> BTreeSet<i32> {
-        self.0.iter().filter(|(_, count)| **count != 0).map(|((day, _), _)| *day).collect()
-    }
 }
 
 #[cfg(test)]

@@ -38,12 +38,15 @@ pub(crate) fn order(parts: &[&Rows], wanted: impl Fn(i32) -> bool) -> Vec<Entry>
     for (part, rows) in (0..).zip(parts) {
         let by_code: Vec<u32> =
             rows.lanes.iter().flat_map(|lanes| &lanes.names).map(|name| ranks[name.as_str()]).collect();
-        for row in 0..rows.len() {
-            let session = rows.sessions.get(row).copied();
-            if session.is_none_or(&wanted) {
-                let rank = rows.lanes.as_ref().map_or(0, |lanes| by_code[lanes.codes[row] as usize]);
-                entries.push(Entry { session: session.unwrap_or(0), rank, part, row: row as u32 });
-            }
+        let mut take = |session: i32, row: u32| {
+            let rank = rows.lanes.as_ref().map_or(0, |lanes| by_code[lanes.codes[row as usize] as usize]);
+            entries.push(Entry { session, rank, part, row });
+        };
+        if rows.sessions.is_empty() {
+            (0..).take(rows.len()).for_each(|row| take(0, row));
+        }
+        for (&session, of_session) in rows.by_session.iter().filter(|(session, _)| wanted(**session)) {
+            of_session.iter().for_each(|&row| take(session, row));
         }
     }
     // Most files are sorted already, by session or by instrument: a stable sort finds their runs.
@@ -121,12 +124,14 @@ mod tests {
             });
             lanes.codes.push(code as u32);
         }
-        Rows {
+        let mut rows = Rows {
             places: (1..=keys.len() as u32).collect(),
             sessions: keys.iter().map(|(session, _)| *session).collect(),
             lanes: Some(lanes),
-            columns: vec![],
-        }
+            ..Rows::default()
+        };
+        rows.index();
+        rows
     }
 
     #[test]

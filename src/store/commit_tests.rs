@@ -188,6 +188,28 @@ fn damage_is_seen_and_what_cannot_be_read_is_not_kept() {
 }
 
 #[test]
+fn a_large_store_looks_at_names_and_at_the_newest_sizes() {
+    let scratch = Scratch::new();
+    let sessions = ["2023-11-01", "2023-12-01", "2024-01-02", "2024-02-01", "2024-03-01"];
+    let rows: Vec<_> = sessions.iter().map(|session| (*session, "x", Some(1.0))).collect();
+    scratch.commit("bars", &sessions, &rows).unwrap();
+    let damaged = || {
+        let snapshot = scratch.store.snapshot().unwrap().as_large();
+        snapshot.head("bars").unwrap().damaged.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert!(damaged().is_empty());
+    for month in ["2023-11", "2024-02"] {
+        let file = std::fs::OpenOptions::new().write(true).open(scratch.file("bars", month)).unwrap();
+        file.set_len(7).unwrap();
+    }
+    assert_eq!(damaged(), ["2024-02"]);
+    // Well after the commit, so that the folder's time tells.
+    std::thread::sleep(std::time::Duration::from_millis(30));
+    std::fs::remove_file(scratch.file("bars", "2023-12")).unwrap();
+    assert_eq!(damaged(), ["2023-12", "2024-02"]);
+}
+
+#[test]
 fn rows_that_do_not_fit_are_refused_and_nothing_moves() {
     let scratch = Scratch::new();
     let refused = |commit| scratch.store.commit(commit).unwrap_err().to_string();

@@ -117,6 +117,15 @@ fn one_writer_for_each_asset() {
 }
 
 #[test]
+fn handles_cross_threads() {
+    fn crosses<T: Send + Sync>() {}
+    crosses::<Store>();
+    crosses::<crate::Snapshot>();
+    crosses::<crate::AssetLocks>();
+    crosses::<Error>();
+}
+
+#[test]
 fn a_missing_store_is_none_and_nothing_is_made() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("data");
@@ -232,56 +241,5 @@ proptest! {
         };
         prop_assert_eq!(files(&one), files(&two));
         prop_assert!(once.read("bars").equals_missing(&often.read("bars")));
-    }
-}
-#[test]
-fn zz_perf() {
-    use std::time::Instant;
-    let folder = std::path::PathBuf::from("/tmp/store-perf");
-    let fresh = !folder.exists();
-    let store = Store::open(&folder).unwrap();
-    if fresh {
-        let mut entries_all = Vec::new();
-        for a in 0..1000 {
-            let asset = format!("asset_{a:04}");
-            let dir = store.layout().asset(&asset);
-            std::fs::create_dir_all(&dir).unwrap();
-            let mut entries = Vec::new();
-            for m in 0..240 {
-                let e = crate::codec::ManifestEntry {
-                    month: assetctl_plan::Month(24000 + m),
-                    content: assetctl_plan::Hash128::of(&[m as u8, a as u8]),
-                    size: 5,
-                };
-                let name = crate::layout::segment_name(e.month, false, e.content);
-                std::fs::write(dir.join(name), b"12345").unwrap();
-                entries.push(e);
-            }
-            entries_all.push((asset, crate::codec::pack_manifest(&entries), crate::layout::folder_mtime(&dir)));
-        }
-        store
-            .write("x", |t| {
-                for (a, m, f) in &entries_all {
-                    t.execute(
-                        "INSERT INTO heads VALUES (?1,1,0,zeroblob(16),1,1,1,5000,1,2,0,?3,?2)",
-                        rusqlite::params![a, m, f],
-                    )?;
-                }
-                Ok(())
-            })
-            .unwrap();
-    }
-    for k in 0..4 {
-        if k == 2 {
-            store.write("x", |t| t.execute("UPDATE heads SET folder_mtime = NULL", [])).unwrap();
-        }
-        let t = Instant::now();
-        let s = store.snapshot().unwrap();
-        let t1 = t.elapsed();
-        s.check_files();
-        let t2 = t.elapsed();
-        use assetctl_plan::Ledger;
-        let damaged: usize = (0..1000).map(|a| s.head(&format!("asset_{a:04}")).unwrap().damaged.len()).sum();
-        eprintln!("snapshot {t1:?} check {:?} damaged {damaged}", t2 - t1);
     }
 }

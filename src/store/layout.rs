@@ -95,6 +95,18 @@ impl Layout {
     }
 }
 
+/// Writes a file whole or not at all, in place of one that may be there: results of queries, files of a new project.
+///
+/// # Errors
+/// [`Error::Io`] when the folder cannot be made or the file not be written; what was there is kept.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    use std::io::Write;
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        create_folder(folder)?;
+    }
+    Layout::write_whole(path, |mut file| file.write_all(bytes).map_err(Error::io("write", path))).map(|_| ())
+}
+
 /// A name in the same folder that no other process and no other thread uses.
 pub(crate) fn temporary_beside(path: &Path) -> PathBuf {
     static NEXT: AtomicU64 = AtomicU64::new(0);

@@ -43,7 +43,7 @@ mod warehouse_tests;
 pub use commit::{Commit, CommitReceipt, NewPartition};
 pub use error::{Error, Result};
 pub use gc::{GcPolicy, GcReport};
-pub use layout::Layout;
+pub use layout::{Layout, write_whole};
 pub use locks::{AssetLocks, LockError};
 pub use manifest::SourceFileRow;
 pub use runs::{AssetOutcome, AssetStatus, CheckRow, NewRun, RunDetail, RunId, RunRow, RunStatus};

@@ -176,6 +176,13 @@ impl Snapshot {
         });
     }
 
+    /// Looks at files as in a store of very many segments.
+    #[cfg(test)]
+    pub(crate) fn as_large(mut self) -> Self {
+        self.is_large = true;
+        self
+    }
+
     fn seen<'a>(&self, lazy: &'a LazyHead) -> &'a AssetHead {
         lazy.seen.get_or_init(|| {
             let mut head = lazy.stored.head.clone();

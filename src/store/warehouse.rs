@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use assetctl_plan::{Hash128, PartitionRecord};
 use duckdb::types::{TimeUnit, Value};
 use duckdb::{Connection, appender_params_from_iter};
+use rusqlite::OptionalExtension;
 
 use crate::canonical::days;
 use crate::database::micros;
@@ -18,7 +19,7 @@ use crate::layout::{Layout, TEMPORARY, remove, temporary_beside};
 use crate::month::MonthRow;
 use crate::schema::AssetSchema;
 use crate::snapshot::Snapshot;
-use crate::store::Store;
+use crate::store::{Store, newest_rev};
 
 const LEDGER_TABLES: &str = "
     CREATE SCHEMA assetctl;
@@ -48,7 +49,22 @@ impl Store {
             let _ = remove(&temporary);
             let _ = remove(&wal_of(&temporary));
         }
-        published
+        let path = published?;
+        self.write("note the publication in", |transaction| {
+            transaction.execute("INSERT OR REPLACE INTO published (one, rev) VALUES (1, ?1)", [snapshot.rev() as i64])
+        })?;
+        Ok(path)
+    }
+
+    /// Whether the warehouse shows the newest revision. It does not when a run was killed between a commit and its publication.
+    pub fn is_published(&self) -> Result<bool> {
+        let failed = self.ledger.failed("read");
+        let connection = self.connection();
+        let published: Option<i64> =
+            connection.query_row("SELECT rev FROM published", [], |row| row.get(0)).optional().map_err(&failed)?;
+        let newest = newest_rev(&connection).map_err(&failed)?;
+        let shown = published.map_or(0, |rev| rev as u64) == newest;
+        Ok(newest == 0 || shown && newest_warehouse(self.layout.root())?.is_some())
     }
 
     fn write_warehouse(&self, snapshot: &Snapshot, only: Option<&[String]>, path: &Path) -> Result<()> {

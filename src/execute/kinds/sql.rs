@@ -102,7 +102,7 @@ impl Query<'_> {
         let batch = self.batch;
         for (at, edge) in batch.node.edges.iter().enumerate() {
             let input = batch.input(edge);
-            let files = batch.snapshot.files(&input.name)?;
+            let files = batch.snapshot.files(&input.name);
             let files: Vec<String> = files.iter().map(|file| format!("'{}'", file.display().to_string().replace('\'', "''"))).collect();
             let mut sql = format!("CREATE TABLE input_{at} AS SELECT * FROM read_parquet([{}], union_by_name = true)", files.join(", "));
             if input.axis == Axis::Session {

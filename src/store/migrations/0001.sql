@@ -121,3 +121,9 @@ CREATE TABLE lock_holders (
     asset TEXT PRIMARY KEY,
     run INTEGER NOT NULL
 ) STRICT;
+
+-- The revision that the warehouse shows; behind the newest one when a run was killed before it could publish.
+CREATE TABLE published (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    rev INTEGER NOT NULL
+) STRICT;
