@@ -56,7 +56,6 @@ const MOST_DEPTH: usize = 32;
 
 pub fn run(context: &Context, args: &Explain) -> Result<(), CliError> {
     let loaded = context.load()?;
-    loaded.show_warnings(context.quiet);
     let (name, date) = partition(&args.partition)?;
     let selecting = Selecting { select: vec![name.to_owned()], exclude: Vec::new() };
     let selected = loaded.select(&selecting, None)?;

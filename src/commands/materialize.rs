@@ -35,7 +35,6 @@ pub fn backfill(context: &Context, args: &Backfill) -> Result<(), CliError> {
 
 fn start(context: &Context, wish: &Wish<'_>, running: &Running, dry_run: bool) -> Result<(), CliError> {
     let loaded = context.load()?;
-    loaded.show_warnings(context.quiet);
     let store = if dry_run { loaded.existing_store()? } else { Some(loaded.store()?) };
     let snapshot = store.as_ref().map(assetctl_store::Store::snapshot).transpose()?;
     let planned = loaded.plan(store.as_ref(), snapshot.as_ref(), wish, context.clock.now())?;

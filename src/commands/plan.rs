@@ -7,7 +7,6 @@ use crate::report;
 
 pub fn run(context: &Context, args: &Plan) -> Result<(), CliError> {
     let loaded = context.load()?;
-    loaded.show_warnings(context.quiet);
     let store = loaded.existing_store()?;
     let snapshot = store.as_ref().map(assetctl_store::Store::snapshot).transpose()?;
     let wish = Wish { selecting: &args.selecting, dates: args.dates.clone(), only: args.only, force: args.force };

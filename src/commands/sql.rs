@@ -20,7 +20,7 @@ const SCRATCH: &str = "scratch.duckdb";
 pub fn run(context: &Context, args: &Sql) -> Result<(), CliError> {
     let query = query(args)?;
     let loaded = context.load()?;
-    let connection = connect(context, &loaded, args)?;
+    let connection = connect(&loaded, args)?;
     let output = args.output.unwrap_or(match context.format {
         Format::Json => SqlOutput::Json,
         Format::Human => SqlOutput::Table,
@@ -51,7 +51,7 @@ fn query(args: &Sql) -> Result<Option<String>, CliError> {
     Ok(Some(text))
 }
 
-fn connect(context: &Context, loaded: &Loaded, args: &Sql) -> Result<Connection, CliError> {
+fn connect(loaded: &Loaded, args: &Sql) -> Result<Connection, CliError> {
     let nothing = || CliError::usage("nothing was materialized yet", Some("`assetctl materialize` makes everything"));
     if let Some(as_of) = &args.as_of {
         let store = loaded.existing_store()?.ok_or_else(nothing)?;
@@ -72,7 +72,6 @@ fn connect(context: &Context, loaded: &Loaded, args: &Sql) -> Result<Connection,
         warehouse.display().to_string().replace('\'', "''")
     );
     connection.execute_batch(&attach).map_err(failed())?;
-    let _ = context;
     Ok(connection)
 }
 

@@ -29,7 +29,6 @@ struct AssetState {
 
 pub fn run(context: &Context, args: &Status) -> Result<(), CliError> {
     let loaded = context.load()?;
-    loaded.show_warnings(context.quiet);
     let store = loaded.existing_store()?;
     let snapshot = store.as_ref().map(assetctl_store::Store::snapshot).transpose()?;
     let wish = Wish { selecting: &args.selecting, dates: Dates { from: None, to: None }, only: false, force: false };

@@ -133,7 +133,7 @@ pub(crate) fn with_defaults(asset: &Node, defaults: Option<&Node>) -> Node {
                             *ours = all;
                         }
                         "checks" => {
-                            ours.extend(theirs.iter().cloned());
+                            ours.splice(0..0, theirs.iter().cloned());
                         }
                         _ => {}
                     }

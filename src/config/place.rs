@@ -105,7 +105,7 @@ impl Walk<'_> {
 fn escape_length(source: &str) -> Option<usize> {
     Some(match source.chars().nth(1)? {
         'x' => 4,
-        'u' => 5,
+        'u' => 6,
         'U' => 10,
         c => 1 + c.len_utf8(),
     })

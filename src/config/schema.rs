@@ -133,16 +133,12 @@ pub fn json_schema() -> Value {
     root
 }
 
-/// What the structural pass knows without being told: maps with known keys are closed, and `${…}` may stand for any
-/// number, date or choice.
+/// What the structural pass knows without being told: maps with known keys are closed, any scalar is a text where text
+/// belongs, and `${…}` may stand for any number, date, choice or list.
 fn finish(schema: &mut Value) {
     let Some(object) = schema.as_object_mut() else { return };
     if is_interpolated(object) {
-        let outside: Map<String, Value> =
-            ["description", "default"].into_iter().filter_map(|key| object.remove_entry(key)).collect();
-        let inside = std::mem::replace(object, outside);
-        object.insert("anyOf".into(), json!([inside, { "type": "string", "pattern": "\\$\\{[^}]+\\}" }]));
-        return;
+        return interpolated(object);
     }
     if object.contains_key("properties") {
         object.entry("additionalProperties").or_insert(json!(false));
@@ -157,6 +153,21 @@ fn finish(schema: &mut Value) {
             _ => {}
         }
     }
+    let names: Vec<String> = object.get("type").into_iter().flat_map(types).map(str::to_owned).collect();
+    if names.iter().any(|name| name == "array") {
+        interpolated(object);
+    } else if names.iter().any(|name| name == "string") && !object.contains_key("pattern") {
+        // `000001` and `no` are text where text belongs, whatever a plugin takes them for.
+        object.insert("type".into(), names.iter().map(String::as_str).chain(["number", "boolean"]).collect());
+    }
+}
+
+/// The schema, or a text with a `${…}` in it.
+fn interpolated(object: &mut Map<String, Value>) {
+    let outside: Map<String, Value> =
+        ["description", "default"].into_iter().filter_map(|key| object.remove_entry(key)).collect();
+    let inside = std::mem::replace(object, outside);
+    object.insert("anyOf".into(), json!([inside, { "type": "string", "pattern": "\\$\\{[^}]+\\}" }]));
 }
 
 /// Numbers, flags, choices, and texts of a given form: values of which a `${…}` is none as it stands.

@@ -61,6 +61,9 @@ pub fn observe(
         };
         let scan = assetctl_connect::scan(&source, &known)
             .map_err(|error| ObserveError::Source { asset: node.name.clone(), error })?;
+        for note in &scan.notes {
+            tracing::warn!(asset = node.name, "{note}");
+        }
         observations.insert(ix, observation(&scan));
         sources.insert(ix, Arc::new(Mutex::new(scan)));
     }

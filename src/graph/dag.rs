@@ -22,22 +22,27 @@ impl Graph {
     /// Resolves a project, or reports everything that is wrong with it.
     pub fn build(project: &Project, schemas: &dyn SchemaSource) -> Result<Self, Vec<Diagnostic>> {
         let references = lower::references(project)?;
-        let mut dag = DiGraph::with_capacity(project.assets.len(), references.iter().map(|(_, _, list)| list.len()).sum());
-        for _ in &project.assets {
-            dag.add_node(());
-        }
-        for (reader, _, inputs) in &references {
-            for reference in inputs {
-                dag.update_edge(NodeIndex::new(reference.input), NodeIndex::new(*reader), ());
-            }
-        }
-        let order: Vec<usize> = match petgraph::algo::toposort(&dag, None) {
-            Ok(order) => order.into_iter().map(NodeIndex::index).collect(),
-            Err(cycle) => return Err(vec![lower::cycle_diagnostic(project, &references, &cycle_path(&dag, cycle.node_id()))]),
-        };
+        let edges = references.iter().map(|(reader, _, inputs)| (*reader, inputs.iter().map(|reference| reference.input).collect()));
+        let dag = connect(project.assets.len(), edges);
+        let order = order(&dag).map_err(|path| vec![lower::cycle_diagnostic(project, &references, &path)])?;
         let nodes = lower::nodes(project, &references, &order, schemas)?;
+        Ok(Self::assemble(nodes, dag, order))
+    }
+
+    /// A graph of nodes that were made by hand.
+    ///
+    /// # Errors
+    /// The positions of nodes that read each other in a circle.
+    pub fn from_nodes(nodes: Vec<AssetNode>) -> Result<Self, Vec<usize>> {
+        let edges = nodes.iter().enumerate().map(|(ix, node)| (ix, node.edges.iter().map(|edge| edge.input).collect()));
+        let dag = connect(nodes.len(), edges);
+        let order = order(&dag)?;
+        Ok(Self::assemble(nodes, dag, order))
+    }
+
+    fn assemble(nodes: Vec<AssetNode>, dag: DiGraph<(), ()>, order: Vec<usize>) -> Self {
         let by_name = nodes.iter().enumerate().map(|(ix, node)| (node.name.clone(), ix)).collect();
-        Ok(Self { nodes, dag, order, by_name })
+        Self { nodes, dag, order, by_name }
     }
 
     pub fn nodes(&self) -> &[AssetNode] {
@@ -97,6 +102,28 @@ impl Graph {
             left -= 1;
         }
         seen
+    }
+}
+
+/// One edge from every input to its reader.
+fn connect(nodes: usize, edges: impl Iterator<Item = (usize, Vec<usize>)>) -> DiGraph<(), ()> {
+    let mut dag = DiGraph::with_capacity(nodes, nodes);
+    for _ in 0..nodes {
+        dag.add_node(());
+    }
+    for (reader, inputs) in edges {
+        for input in inputs {
+            dag.update_edge(NodeIndex::new(input), NodeIndex::new(reader), ());
+        }
+    }
+    dag
+}
+
+/// Inputs before readers, or the path of a cycle.
+fn order(dag: &DiGraph<(), ()>) -> Result<Vec<usize>, Vec<usize>> {
+    match petgraph::algo::toposort(dag, None) {
+        Ok(order) => Ok(order.into_iter().map(NodeIndex::index).collect()),
+        Err(cycle) => Err(cycle_path(dag, cycle.node_id())),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use assetctl_config::{
-    Asset, ColumnType, CompleteSpec, Diagnostic, Kind, Label, Loc, OneOrMany, Project, Severity, SignalsSpec, TopK,
+    Asset, ColumnType, CompleteSpec, Diagnostic, Kind, Label, Loc, OneOrMany, Project, SignalsSpec, TopK,
 };
 use assetctl_expr::{ColumnKind, InputScope, Source, Type};
 use serde_json::json;
@@ -187,7 +187,7 @@ pub fn nodes(
     let mut problems = Vec::new();
     let mut nodes: Vec<Option<AssetNode>> = vec![None; project.assets.len()];
     for &ix in order {
-        let mut lowering = Lowering { project, nodes: &nodes, asset: &project.assets[ix], problems: Vec::new() };
+        let mut lowering = Lowering { nodes: &nodes, asset: &project.assets[ix], problems: Vec::new() };
         let node = lowering.node(ix, &references[ix], schemas);
         problems.append(&mut lowering.problems);
         nodes[ix] = node;
@@ -205,7 +205,6 @@ pub fn nodes(
 }
 
 struct Lowering<'a> {
-    project: &'a Project,
     nodes: &'a [Option<AssetNode>],
     asset: &'a Asset,
     problems: Vec<Diagnostic>,
@@ -543,6 +542,18 @@ impl Lowering<'_> {
                     self.need(schema, column, &self.asset.name, self.asset.locate(&["checks", &index, form]));
                 }
             }
+            if let Some(rows) = &check.expected_rows
+                && rows.min.is_none()
+                && rows.max.is_none()
+                && !matches!(self.asset.kind, Kind::Complete(_) | Kind::Indicators(_) | Kind::Scores(_))
+            {
+                self.problems.push(error(
+                    self.asset.locate(&["checks", &index, "expected_rows"]),
+                    format!("nothing says how many rows `{}` should have", self.asset.name),
+                    "no bounds",
+                    Some("give bounds: `expected_rows: { min: 30, max: 50 }`".into()),
+                ));
+            }
             let Some(range) = &check.range else { continue };
             let loc = self.asset.locate(&["checks", &index, "range", "column"]);
             self.need(schema, &range.column, &self.asset.name, loc.clone());
@@ -550,7 +561,6 @@ impl Lowering<'_> {
                 self.problems.push(error(loc, format!("`{}` is not a number", range.column), "a range is of numbers", None));
             }
         }
-        let _ = (&self.project, Severity::Error);
     }
 }
 

@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use assetctl_calendar::{CalendarError, SessionIx, SessionRange, SessionSet};
-use assetctl_graph::{AssetNode, Axis, Graph};
+use assetctl_graph::{AssetNode, Axis, Edge, Graph};
 use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::assess::{Assessment, Cause, Observation, Question, assess};
@@ -52,6 +52,8 @@ struct Known {
     absent: SessionSet,
     /// Positions that are recomputed, or may be.
     planned: SessionSet,
+    /// Those of them that do not hang on a value being carried on: what is likely, and worth showing first.
+    direct: SessionSet,
 }
 
 /// The spec hash of an asset.
@@ -171,7 +173,7 @@ fn outside<L: Ledger>(cache: &RecordCache<'_, L>, ix: usize) -> Result<Known, L:
         };
         absent = SessionSet::from_iter(range.iter().filter(|ix| !there(ix)));
     }
-    Ok(Known { data: Some(range), available: Some(range), absent, planned: SessionSet::new() })
+    Ok(Known { data: Some(range), available: Some(range), absent, ..Known::default() })
 }
 
 struct AssetPlanner<'a, L: Ledger> {
@@ -219,18 +221,23 @@ impl<L: Ledger> AssetPlanner<'_, L> {
 
         let Some(scope) = scope else {
             let absent = self.absent(&assessment, &SessionSet::new());
-            return Ok((plan, Known { data: Some(data), available: Some(available), absent, planned: SessionSet::new() }));
+            return Ok((plan, Known { data: Some(data), available: Some(available), absent, ..Known::default() }));
         };
         let forced = self.request.force && plan.selected;
         let scope_set = SessionSet::from_range(scope);
         let mut certain = if forced { scope_set.clone() } else { everywhere.intersection(&scope_set) };
         let mut possible: Vec<(SessionSet, Maybe)> = Vec::new();
         let mut taken = certain.clone();
-        for (at, edge) in node.edges.iter().enumerate() {
-            let planned = &self.known[&edge.input].planned;
-            let touched = EdgeMap::new(node, self.cache.graph.node(edge.input), edge).touched(planned, scope).difference(&taken);
-            taken = taken.union(&touched);
-            possible.push((touched, Maybe::Edge(at)));
+        let mut direct = certain.clone();
+        for through_carry in [false, true] {
+            for (at, edge) in node.edges.iter().enumerate() {
+                let touched = self.touched(edge, through_carry, scope).difference(&taken);
+                taken = taken.union(&touched);
+                possible.push((touched, Maybe::Edge { at, through_carry }));
+            }
+            if !through_carry {
+                direct = taken.clone();
+            }
         }
         if node.recursive && let Some(first) = taken.first() {
             let later = SessionSet::from_range(SessionRange { first, last: scope.last }).difference(&taken);
@@ -249,7 +256,15 @@ impl<L: Ledger> AssetPlanner<'_, L> {
             plan.unmoved = false;
         }
         let absent = self.absent(&assessment, &planned);
-        Ok((plan, Known { data: Some(data), available: Some(available), absent, planned }))
+        let direct = direct.difference(&missing);
+        Ok((plan, Known { data: Some(data), available: Some(available), absent, planned, direct }))
+    }
+
+    /// Positions that read what is recomputed of an input, or only what may be.
+    fn touched(&self, edge: &Edge, through_carry: bool, scope: SessionRange) -> SessionSet {
+        let known = &self.known[&edge.input];
+        let changed = if through_carry { &known.planned } else { &known.direct };
+        EdgeMap::new(self.node, self.cache.graph.node(edge.input), edge).touched(changed, scope)
     }
 
     /// The range that the asset has data for, and the part of it that is final; what waits goes into `plan.blocked`.
@@ -439,11 +454,12 @@ impl<L: Ledger> AssetPlanner<'_, L> {
         for range in sessions.ranges() {
             let reason = match why {
                 Maybe::Carry => StaleReason::CarryRecomputed,
-                Maybe::Edge(at) => {
+                Maybe::Edge { at, through_carry } => {
                     let edge = &self.node.edges[at];
                     let input = self.cache.graph.node(edge.input);
                     let read = EdgeMap::new(self.node, input, edge).windows(*range);
-                    let planned = &self.known[&edge.input].planned;
+                    let known = &self.known[&edge.input];
+                    let planned = if through_carry { &known.planned } else { &known.direct };
                     let read = read.map(|read| planned.intersection(&SessionSet::from_range(read))).unwrap_or_default();
                     let Some(dates) = dates(input, &read) else { continue };
                     StaleReason::InputRecomputed { asset: input.name.clone(), dates }
@@ -466,7 +482,8 @@ impl<L: Ledger> AssetPlanner<'_, L> {
 
 #[derive(Debug, Clone, Copy)]
 enum Maybe {
-    Edge(usize),
+    /// An input is recomputed; or is only if an earlier session's values are carried on into it.
+    Edge { at: usize, through_carry: bool },
     Carry,
 }
 

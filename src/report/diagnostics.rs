@@ -2,7 +2,7 @@
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use assetctl_config::{Diagnostic, DiagnosticSeverity, Label, SourceMap};
-use assetctl_connect::{ConnectError, Place, Problem};
+use assetctl_connect::{ConnectError, Problem};
 
 use crate::error::CliError;
 
@@ -131,9 +131,4 @@ pub fn chain(error: &dyn std::error::Error) -> String {
         cause = next.source();
     }
     text
-}
-
-/// Where a problem is, for JSON.
-pub fn place_json(place: &Place) -> serde_json::Value {
-    serde_json::json!({ "file": place.path, "line": place.line, "column": place.column })
 }

@@ -110,7 +110,7 @@ fn clean(asset: &str, column: &Column) -> Result<Column> {
         return Ok(number);
     }
     // Adding zero turns -0.0 into 0.0 and leaves every other number as it is.
-    let cleaned = values.iter().map(|value| value.filter(|value| value.is_finite()));
+    let cleaned = values.iter().map(|value| value.filter(|value| value.is_finite()).map(|value| value + 0.0));
     Ok(Float64Chunked::from_iter_options(name.clone(), cleaned).into_series().into_column())
 }
 

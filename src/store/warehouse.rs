@@ -192,12 +192,14 @@ fn fill(connection: &Connection, snapshot: &Snapshot, only: Option<&[String]>, p
     connection.execute_batch(LEDGER_TABLES).map_err(failed)?;
     let mut partitions = connection.appender_to_db("partitions", "assetctl").map_err(failed)?;
     let mut segments = connection.appender_to_db("segments", "assetctl").map_err(failed)?;
-    let mut views = String::new();
     let is_wanted = |asset: &&str| only.is_none_or(|only| only.iter().any(|name| name == asset));
     for asset in snapshot.assets().filter(is_wanted) {
         let months = snapshot.all_months(asset)?;
-        if let Some(view) = view(snapshot.layout(), asset, &months) {
-            views.push_str(&view);
+        if let Some(view) = view(snapshot.layout(), asset, &months)
+            && let Err(error) = connection.execute_batch(&view)
+        {
+            // One unreadable file, or two names that differ in case alone, must not cost the views of all others.
+            tracing::warn!(asset, %error, "the warehouse has no view of this asset");
         }
         for month in &months {
             let file = snapshot.layout().segment(asset, &month.file());
@@ -226,8 +228,7 @@ fn fill(connection: &Connection, snapshot: &Snapshot, only: Option<&[String]>, p
         }
     }
     partitions.flush().map_err(failed)?;
-    segments.flush().map_err(failed)?;
-    connection.execute_batch(&views).map_err(failed)
+    segments.flush().map_err(failed)
 }
 
 /// One hash of a partition's content, names of columns included, whatever the order of columns.
@@ -243,20 +244,20 @@ fn content_hash(schema: &AssetSchema, record: &PartitionRecord) -> Hash128 {
     Hash128::finish(&hasher)
 }
 
-/// The statement that makes the view of one asset; `None` if it has no segment, or none whose file is there.
+/// The statement that makes the view of one asset; `None` if it has no segment, or none whose file is whole.
 fn view(layout: &Layout, asset: &str, months: &[MonthRow]) -> Option<String> {
     let newest = months.last()?.schema.as_ref();
     let agrees = |month: &&MonthRow| {
         let typed = month.schema.key.iter().chain(&month.schema.columns);
         typed.into_iter().all(|(name, kind)| newest.type_of(name).is_none_or(|new| new == *kind))
     };
-    // A month whose column has another type than now is due to be rebuilt; one whose file is gone would break the view of
-    // all others.
+    // A month whose column has another type than now is due to be rebuilt; one whose file is gone or cut off would
+    // break the view of all others.
     let there: Vec<(&MonthRow, PathBuf)> = months
         .iter()
         .filter(agrees)
         .map(|month| (month, layout.segment(asset, &month.file())))
-        .filter(|(_, path)| path.exists())
+        .filter(|(month, path)| fs::metadata(path).is_ok_and(|found| found.len() == month.size))
         .collect();
     let mut union = newest.clone();
     for (month, _) in &there {
