@@ -134,6 +134,15 @@ impl Loaded {
         Selection::parse(&words.join(" ")).map_err(|error| CliError::Usage { message: error.message, help: error.help })
     }
 
+    /// Publishes the warehouse if it is behind the ledger: a run was killed between a commit and its publication.
+    pub fn publish_if_behind(&self, store: &Store) -> Result<(), CliError> {
+        if !store.is_published()? {
+            let names: Vec<String> = self.graph.nodes().iter().map(|node| node.name.clone()).collect();
+            store.publish(Some(&names))?;
+        }
+        Ok(())
+    }
+
     /// Looks at the sources' files and makes a plan; writes nothing.
     pub fn plan(&self, store: Option<&Store>, snapshot: Option<&Snapshot>, wish: &Wish<'_>, now: DateTime<Utc>) -> Result<Planned, CliError> {
         let needs_state = self.selection(&wish.selecting.select)?.needs_state() || self.selection(&wish.selecting.exclude)?.needs_state();
@@ -175,11 +184,13 @@ impl Loaded {
     }
 
     fn plan_request(&self, snapshot: Option<&Snapshot>, observations: &HashMap<usize, Observation>, request: &Request) -> Result<Plan, CliError> {
-        let made = match snapshot {
-            Some(snapshot) => assetctl_plan::plan(&self.graph, snapshot, snapshot.rev(), observations, request).map_err(planning),
+        match snapshot {
+            Some(snapshot) => {
+                snapshot.check_files();
+                assetctl_plan::plan(&self.graph, snapshot, snapshot.rev(), observations, request).map_err(planning)
+            }
             None => assetctl_plan::plan(&self.graph, &NothingYet, 0, observations, request).map_err(planning),
-        };
-        made
+        }
     }
 }
 

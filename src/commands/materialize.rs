@@ -44,7 +44,7 @@ fn start(context: &Context, wish: &Wish<'_>, running: &Running, dry_run: bool) -
         return report::result(context.format, &outcome, |outcome| report::plan::human(&outcome.plan));
     };
     if planned.plan.is_empty() {
-        return nothing_to_do(context, &store, planned);
+        return nothing_to_do(context, &loaded, &store, planned);
     }
     if context.format == Format::Human && !context.quiet {
         anstream::eprint!("{}", report::plan::human(&planned.plan));
@@ -53,11 +53,9 @@ fn start(context: &Context, wish: &Wish<'_>, running: &Running, dry_run: bool) -
 }
 
 /// Everything is up to date; what was only touched is noted, and the warehouse is published if a killed run had not come to it.
-fn nothing_to_do(context: &Context, store: &assetctl_store::Store, planned: Planned) -> Result<(), CliError> {
+fn nothing_to_do(context: &Context, loaded: &Loaded, store: &assetctl_store::Store, planned: Planned) -> Result<(), CliError> {
     assetctl_execute::note_clean(store, &planned.plan, &planned.sources).map_err(CliError::Run)?;
-    if !store.is_published()? {
-        store.publish(None)?;
-    }
+    loaded.publish_if_behind(store)?;
     let outcome = Outcome { plan: planned.plan, run: None };
     report::result(context.format, &outcome, |outcome| report::plan::human(&outcome.plan))
 }

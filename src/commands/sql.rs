@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Read};
 use std::path::Path;
 
-use assetctl_store::{AsOf, Store, connect_snapshot, newest_warehouse};
+use assetctl_store::{AsOf, connect_snapshot, newest_warehouse};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use duckdb::types::{TimeUnit, ValueRef};
 use duckdb::{AccessMode, Config, Connection};
@@ -58,7 +58,9 @@ fn connect(loaded: &Loaded, args: &Sql) -> Result<Connection, CliError> {
         let snapshot = store.snapshot_at(instant_or_run(as_of)?)?;
         return Ok(connect_snapshot(&snapshot)?);
     }
-    publish_if_behind(loaded)?;
+    if let Some(store) = loaded.existing_store()? {
+        loaded.publish_if_behind(&store)?;
+    }
     let warehouse = newest_warehouse(loaded.data())?.ok_or_else(nothing)?;
     let failed = || CliError::other(format!("opening `{}`", warehouse.display()));
     if !args.write {
@@ -73,16 +75,6 @@ fn connect(loaded: &Loaded, args: &Sql) -> Result<Connection, CliError> {
     );
     connection.execute_batch(&attach).map_err(failed())?;
     Ok(connection)
-}
-
-/// A killed run may have committed and not published.
-fn publish_if_behind(loaded: &Loaded) -> Result<(), CliError> {
-    if let Some(store) = loaded.existing_store()?
-        && !Store::is_published(&store)?
-    {
-        store.publish(None)?;
-    }
-    Ok(())
 }
 
 /// `12` is a run; `2024-03-15` is the end of that day; `2024-03-15T15:30:00Z` is an instant.

@@ -83,11 +83,16 @@ impl Job {
     fn work(&self, report: &mut AssetReport) -> Result<(), JobError> {
         let materializer = materializer(self.node());
         let mut announced = false;
+        // Partitions that went with a segment file which turned out to be unreadable: they were not announced, but they are this
+        // run's to make again.
+        let mut lost: BTreeSet<NaiveDate> = BTreeSet::new();
         loop {
             let snapshot = self.store.snapshot()?;
             let settled = settle(&self.graph, &snapshot, self.observation.as_ref(), &self.plan)?;
             let done: BTreeSet<NaiveDate> = report.ran.iter().copied().collect();
-            let sessions: Vec<NaiveDate> = settled.sessions.into_iter().filter(|session| !done.contains(session)).collect();
+            let mut sessions: Vec<NaiveDate> = settled.sessions.into_iter().filter(|session| !done.contains(session)).collect();
+            sessions.extend(settled.others.iter().filter(|session| lost.contains(session)));
+            sessions.sort_unstable();
             if !announced {
                 self.tell(RunEvent::AssetStarted { asset: self.plan.asset.clone(), sessions: sessions.len() as u32 });
                 announced = true;
@@ -99,19 +104,19 @@ impl Job {
             let batches = batch::split(&sessions, shape, |date| ix_of(self.node(), date).map_or(0, |ix| ix.0));
             for (at, sessions) in batches.iter().enumerate() {
                 let next = batches.get(at + 1).and_then(|batch| batch.first().copied());
-                self.batch(materializer.as_ref(), sessions, next, report)?;
+                lost.extend(self.batch(materializer.as_ref(), sessions, next, report)?);
             }
         }
     }
 
-    /// Makes, checks and commits one batch.
+    /// Makes, checks and commits one batch. Gives the partitions that the commit found lost.
     fn batch(
         &self,
         materializer: &dyn Materializer,
         sessions: &[NaiveDate],
         next: Option<NaiveDate>,
         report: &mut AssetReport,
-    ) -> Result<(), JobError> {
+    ) -> Result<Vec<NaiveDate>, JobError> {
         let common = &self.asset().common;
         let cancel = self.cancel.within(common.timeout.as_ref().map(|span| span.to_std()));
         let snapshot = self.store.snapshot()?;
@@ -141,12 +146,10 @@ impl Job {
         };
         let failed = self.check(&batch, &mut made)?;
         batch.check_cancel()?;
-        if !made.sessions.is_empty() {
-            self.commit(&snapshot, made, report)?;
-        }
+        let lost = if made.sessions.is_empty() { Vec::new() } else { self.commit(&snapshot, made, report)? };
         match failed {
             Some(message) => Err(JobError::Check(message)),
-            None => Ok(()),
+            None => Ok(lost),
         }
     }
 
@@ -205,7 +208,7 @@ impl Job {
         }
     }
 
-    fn commit(&self, snapshot: &Snapshot, made: Made, report: &mut AssetReport) -> Result<(), JobError> {
+    fn commit(&self, snapshot: &Snapshot, made: Made, report: &mut AssetReport) -> Result<Vec<NaiveDate>, JobError> {
         let partitions = self.partitions(snapshot, &made.sessions)?;
         let receipt = self.store.commit(Commit {
             dirty: made.dirty,
@@ -224,7 +227,7 @@ impl Job {
             bytes: receipt.bytes,
         });
         report.ran.extend(made.sessions);
-        Ok(())
+        Ok(receipt.lost)
     }
 
     fn empty_commit(&self, snapshot: &Snapshot) -> Commit<'_> {

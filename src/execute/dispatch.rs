@@ -78,6 +78,7 @@ pub async fn materialize(
         plan: plan_json,
     })?;
     let store = Arc::clone(&work.store);
+    let names: Vec<String> = work.graph.nodes().iter().map(|node| node.name.clone()).collect();
     let outcome = execute(work, options, run, cancel, events).await;
     let status = match &outcome {
         Ok(report) if report.cancelled => RunStatus::Cancelled,
@@ -88,7 +89,7 @@ pub async fn materialize(
     store.finish_run(run, status, clock())?;
     let report = outcome?;
     if !report.cancelled {
-        store.publish(None).map_err(RunError::Publish)?;
+        store.publish(Some(&names)).map_err(RunError::Publish)?;
     }
     Ok(report)
 }

@@ -500,7 +500,9 @@ fn dates(node: &AssetNode, sessions: &SessionSet) -> Option<Dates> {
 pub struct Settled {
     /// To be recomputed, in order.
     pub sessions: Vec<NaiveDate>,
-    /// Whether nothing else of the asset is stale.
+    /// Stale as well, but not announced: left for another plan.
+    pub others: Vec<NaiveDate>,
+    /// Whether the asset is up to date once `sessions` are made.
     pub whole: bool,
 }
 
@@ -531,5 +533,7 @@ pub fn settle<L: Ledger>(
         }
     }
     let now = stale.intersection(&announced).union(&forced);
-    Ok(Settled { sessions: dates_of(node, &now), whole: stale.difference(&now).is_empty() && plan.blocked_by_input().is_none() })
+    let others = dates_of(node, &stale.difference(&now));
+    let whole = others.is_empty() && plan.blocked_by_input().is_none();
+    Ok(Settled { sessions: dates_of(node, &now), others, whole })
 }
