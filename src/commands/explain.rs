@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use assetctl_graph::Axis;
-use assetctl_plan::{EdgeMap, Plan, STATIC_SESSION, date_of, ix_of};
+use assetctl_plan::{EdgeMap, PartitionRecord, Plan, STATIC_SESSION, StaleReason, date_of, ix_of};
 use assetctl_store::{RunId, Snapshot, Store};
 use chrono::NaiveDate;
 use serde::Serialize;
@@ -68,7 +68,7 @@ pub fn run(context: &Context, args: &Explain) -> Result<(), CliError> {
     let planned = loaded.plan(store.as_ref(), snapshot.as_ref(), &wish, context.clock.now())?;
     let explainer = Explainer { loaded: &loaded, plan: &planned.plan, store: store.as_ref(), snapshot: snapshot.as_ref() };
     let session = explainer.session(*ix, date)?;
-    let explanation = explainer.explain(*ix, session, &mut HashSet::new(), 0)?;
+    let explanation = explainer.explain(*ix, session, &mut HashSet::from([(*ix, session)]), 0)?;
     report::result(context.format, &explanation, |explanation| human(explanation, 0))?;
     match (&args.instrument, &snapshot) {
         (Some(instrument), Some(snapshot)) => explainer.row(snapshot, *ix, session, instrument),
@@ -117,47 +117,31 @@ impl Explainer<'_> {
         depth: usize,
     ) -> Result<Explanation, CliError> {
         let node = self.loaded.graph.node(ix);
-        seen.insert((ix, session));
         let plan = self.plan.asset(&node.name);
         let stale = plan.and_then(|plan| plan.range_of(session));
         let record = match self.snapshot {
             Some(snapshot) => snapshot.partition(&node.name, session)?,
             None => None,
         };
-        let mut built = None;
-        let mut past_cause = None;
-        if let Some(record) = &record {
-            let reason = self.recorded_reason(record.run, &node.name, session)?;
-            past_cause = reason.as_ref().and_then(|(_, cause)| cause.clone());
-            built = Some(Built {
-                run: record.run,
-                why: reason.map(|(why, _)| why),
-                rows: record.rows,
-                revision: record.rev,
-                spec: record.spec.short(8),
-            });
-        }
         let blocked = plan.and_then(|plan| plan.blocked.iter().find(|range| (range.first..=range.last).contains(&session)));
-        let (state, why, cause) = match (stale, blocked, &record) {
-            (Some(range), _, _) => {
-                let state = if range.certain { "stale" } else { "possibly stale" };
-                (state, range.reason.to_string(), cause(&serde_json::to_value(&range.reason).unwrap_or_default()))
-            }
-            (None, Some(range), _) => ("blocked", range.reason.to_string(), None),
-            (None, None, Some(_)) => ("clean", "nothing that it reads has changed since it was built".to_owned(), past_cause),
+        let (state, why) = match (stale, blocked, &record) {
+            (Some(range), _, _) if range.certain => ("stale", range.reason.to_string()),
+            (Some(range), _, _) => ("possibly stale", range.reason.to_string()),
+            (None, Some(range), _) => ("blocked", range.reason.to_string()),
+            (None, None, Some(_)) => ("clean", "nothing that it reads has changed since it was built".to_owned()),
             (None, None, None) => {
                 let extent = plan.map(report::plan::extent).unwrap_or_default();
-                ("not part of the asset", format!("the asset has {extent}"), None)
+                ("not part of the asset", format!("the asset has {extent}"))
             }
         };
-        let mut causes = Vec::new();
-        if let Some((asset, date)) = cause
-            && let Some(next) = self.loaded.graph.find(&asset)
-            && depth < MOST_DEPTH
-            && !seen.contains(&(next, date))
-        {
-            causes.push(self.explain(next, date, seen, depth + 1)?);
-        }
+        let causes = match self.cause(ix, session, stale.is_some(), record.as_ref())? {
+            Some(cause) if depth < MOST_DEPTH && seen.insert(cause) => vec![self.explain(cause.0, cause.1, seen, depth + 1)?],
+            _ => Vec::new(),
+        };
+        let built = match &record {
+            Some(record) => Some(self.built(record, &node.name, session, causes.first().filter(|_| state == "clean"))?),
+            None => None,
+        };
         Ok(Explanation {
             asset: node.name.clone(),
             session: (node.axis == Axis::Session).then_some(session),
@@ -169,22 +153,83 @@ impl Explainer<'_> {
         })
     }
 
-    /// Why a run built a partition, and what its plan named as the cause.
-    fn recorded_reason(&self, run: u64, asset: &str, session: NaiveDate) -> Result<Option<(String, Option<(String, NaiveDate)>)>, CliError> {
-        let Some(store) = self.store else { return Ok(None) };
-        let Some(detail) = store.run(RunId(run))? else { return Ok(None) };
-        let assets = detail.plan["assets"].as_array().cloned().unwrap_or_default();
-        let of_asset = assets.iter().find(|plan| plan["asset"] == asset);
-        let ranges = of_asset.and_then(|plan| plan["stale"].as_array()).cloned().unwrap_or_default();
+    /// The partition of an input behind a partition's state: for a stale one what moved, or will, since it was built; for a clean one
+    /// what moved in the run that built it.
+    fn cause(
+        &self,
+        ix: usize,
+        session: NaiveDate,
+        stale: bool,
+        record: Option<&PartitionRecord>,
+    ) -> Result<Option<(usize, NaiveDate)>, CliError> {
+        let graph = &self.loaded.graph;
+        let node = graph.node(ix);
+        let (Some(snapshot), Some(record)) = (self.snapshot, record) else { return Ok(None) };
+        for edge in &node.edges {
+            let input = graph.node(edge.input);
+            let Some(window) = ix_of(node, session).and_then(|at| EdgeMap::new(node, input, edge).window(at)) else { continue };
+            let plan = self.plan.asset(&input.name);
+            let (first, last) = (date_of(input, window.first), date_of(input, window.last));
+            let segments = assetctl_plan::Ledger::segments(snapshot, &input.name, first, last)?;
+            let records = segments.iter().flat_map(|segment| &segment.partitions);
+            let moved = records.filter(|read| (first..=last).contains(&read.session)).find(|read| {
+                if stale {
+                    read.rev > record.built_rev || plan.is_some_and(|plan| plan.range_of(read.session).is_some_and(|range| range.certain))
+                } else {
+                    read.run == record.run && read.rev > self.start_of(record.run)
+                }
+            });
+            if let Some(moved) = moved {
+                return Ok(Some((edge.input, moved.session)));
+            }
+        }
+        // Nothing is certain: follow what may be.
+        let possible = node.edges.iter().find_map(|edge| {
+            let input = graph.node(edge.input);
+            let window = EdgeMap::new(node, input, edge).window(ix_of(node, session)?)?;
+            let plan = self.plan.asset(&input.name)?;
+            let dates = window.iter().map(|at| date_of(input, at));
+            dates.filter(|date| plan.range_of(*date).is_some()).map(|date| (edge.input, date)).next()
+        });
+        Ok(possible.filter(|_| stale))
+    }
+
+    /// The revision that a run began at.
+    fn start_of(&self, run: u64) -> u64 {
+        let detail = self.store.and_then(|store| store.run(RunId(run)).ok().flatten());
+        detail.map_or(u64::MAX, |detail| detail.run.start_rev)
+    }
+
+    /// What the ledger knows of a partition. A reason that was only possible when it was planned has become a fact.
+    fn built(&self, record: &PartitionRecord, asset: &str, session: NaiveDate, cause: Option<&Explanation>) -> Result<Built, CliError> {
+        let recorded = self.recorded_reason(record.run, asset, session)?;
+        let why = match (recorded, cause) {
+            (Some(StaleReason::InputRecomputed { .. }), Some(cause)) => {
+                let when = cause.session.map(|session| format!(" on {session}")).unwrap_or_default();
+                Some(format!("`{}` came out different{when}", cause.asset))
+            }
+            (Some(StaleReason::InputRecomputed { asset, .. }), None) => Some(format!("`{asset}` came out different")),
+            (Some(StaleReason::CarryRecomputed), _) => Some("a carried value came out different".to_owned()),
+            (reason, _) => reason.map(|reason| reason.to_string()),
+        };
+        Ok(Built { run: record.run, why, rows: record.rows, revision: record.rev, spec: record.spec.short(8) })
+    }
+
+    /// Why a run built a partition, as its plan said.
+    fn recorded_reason(&self, run: u64, asset: &str, session: NaiveDate) -> Result<Option<StaleReason>, CliError> {
+        let detail = match self.store {
+            Some(store) => store.run(RunId(run))?,
+            None => None,
+        };
+        let Some(detail) = detail else { return Ok(None) };
         let date = |value: &serde_json::Value| value.as_str().and_then(|text| text.parse::<NaiveDate>().ok());
-        let range = ranges.iter().find(|range| match (date(&range["first"]), date(&range["last"])) {
+        let holds = |range: &&serde_json::Value| match (date(&range["first"]), date(&range["last"])) {
             (Some(first), Some(last)) => (first..=last).contains(&session),
             _ => false,
-        });
-        Ok(range.and_then(|range| {
-            let reason: assetctl_plan::StaleReason = serde_json::from_value(range["reason"].clone()).ok()?;
-            Some((reason.to_string(), cause(&range["reason"])))
-        }))
+        };
+        let of_asset = detail.plan["assets"].as_array().and_then(|assets| assets.iter().find(|plan| plan["asset"] == asset));
+        let range = of_asset.and_then(|plan| plan["stale"].as_array()).and_then(|ranges| ranges.iter().find(holds));
+        Ok(range.and_then(|range| serde_json::from_value(range["reason"].clone()).ok()))
     }
 
     fn reads(&self, ix: usize, session: NaiveDate) -> Result<Vec<Read>, CliError> {
@@ -231,13 +276,6 @@ impl Explainer<'_> {
         let rows = super::sql::rows(&connection, &query)?;
         report::text(&format!("\n{}", super::sql::human(&rows, 0)))
     }
-}
-
-/// The partition that a reason names: the newest date of the input.
-fn cause(reason: &serde_json::Value) -> Option<(String, NaiveDate)> {
-    let asset = reason["asset"].as_str()?;
-    let last = reason["dates"]["last"].as_str()?.parse().ok()?;
-    Some((asset.to_owned(), last))
 }
 
 fn human(explanation: &Explanation, depth: usize) -> String {

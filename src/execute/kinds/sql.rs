@@ -5,6 +5,7 @@
 
 use std::fmt::Write;
 
+use assetctl_calendar::SessionIx;
 use assetctl_config::ColumnType;
 use assetctl_graph::{Axis, SqlRef};
 use assetctl_plan::{STATIC_SESSION, date_of, ix_of};
@@ -28,6 +29,7 @@ impl Materializer for Sql {
             return Ok(Made { frame: DataFrame::empty(), sessions, dirty: Vec::new(), key: Vec::new() });
         };
         query.lay_out_inputs(*first, *last)?;
+        query.make_views()?;
         query.set_windows(*first)?;
         let columns = query.prepare(*first)?;
         for session in &sessions {
@@ -131,27 +133,38 @@ impl Query<'_> {
         Ok(())
     }
 
-    /// Lays the views of all `ref()`s over the windows of one session.
+    /// Makes the view of each `ref()`: the rows of its input between two variables.
+    fn make_views(&self) -> Result<(), MakeError> {
+        for (at, reference) in self.refs.iter().enumerate() {
+            let mut view = format!("CREATE TEMP VIEW {} AS SELECT * FROM input_{}", reference.name, reference.edge);
+            if self.has_window(reference) {
+                let _ = write!(view, " WHERE session BETWEEN getvariable('from_{at}') AND getvariable('to_{at}')");
+            }
+            self.execute(&view, None)?;
+        }
+        Ok(())
+    }
+
+    fn has_window(&self, reference: &SqlRef) -> bool {
+        self.batch.input(&self.batch.node.edges[reference.edge]).axis == Axis::Session
+    }
+
+    /// Moves the views of all `ref()`s to the windows of one session.
     fn set_windows(&self, session: NaiveDate) -> Result<(), MakeError> {
         let batch = self.batch;
         let mut sql = format!("SET VARIABLE session = DATE '{session}';\n");
-        for reference in self.refs {
+        for (at, reference) in self.refs.iter().enumerate().filter(|(_, reference)| self.has_window(reference)) {
             let edge = &batch.node.edges[reference.edge];
             let input = batch.input(edge);
-            let mut view = format!("CREATE OR REPLACE TEMP VIEW {} AS SELECT * FROM input_{}", reference.name, reference.edge);
-            if input.axis == Axis::Session {
-                let last = ix_of(batch.node, session).and_then(|ix| batch.map(edge).last_read(ix));
-                match last {
-                    Some(last) => {
-                        let first = last.0.saturating_sub(reference.sessions - 1).max(input.start.0);
-                        let first = assetctl_calendar::SessionIx(first.min(last.0));
-                        let (from, to) = (date_of(input, first), date_of(input, last));
-                        let _ = write!(view, " WHERE session BETWEEN DATE '{from}' AND DATE '{to}'");
-                    }
-                    None => view.push_str(" WHERE false"),
+            // Before the input's calendar begins there is nothing to see.
+            let (from, to) = match ix_of(batch.node, session).and_then(|ix| batch.map(edge).last_read(ix)) {
+                Some(last) => {
+                    let first = last.0.saturating_sub(reference.sessions - 1).max(input.start.0);
+                    (date_of(input, SessionIx(first.min(last.0))), date_of(input, last))
                 }
-            }
-            let _ = writeln!(sql, "{view};");
+                None => (session, session.pred_opt().unwrap_or(session)),
+            };
+            let _ = writeln!(sql, "SET VARIABLE from_{at} = DATE '{from}'; SET VARIABLE to_{at} = DATE '{to}';");
         }
         self.execute(&sql, Some(session))
     }
@@ -212,10 +225,11 @@ impl Query<'_> {
     }
 
     fn run(&self, session: NaiveDate, columns: &[Column]) -> Result<(), MakeError> {
-        let before = self.count("SELECT count(*) FROM results", session)?;
+        let checks_session = self.batch.node.axis == Axis::Session && columns.iter().any(|column| column.name == "session");
+        let before = if checks_session { self.count("SELECT count(*) FROM results", session)? } else { 0 };
         let casts = self.casts(columns, session).join(", ");
         self.execute(&format!("INSERT INTO results SELECT {casts} FROM (\n{}\n)", self.sql), Some(session))?;
-        if self.batch.node.axis == Axis::Session && columns.iter().any(|column| column.name == "session") {
+        if checks_session {
             let others = format!("SELECT count(*) FROM results WHERE rowid >= {before} AND session IS DISTINCT FROM DATE '{session}'");
             let others = self.count(&others, session)?;
             if others > 0 {
