@@ -40,7 +40,8 @@ impl Context {
     /// Reads the project and builds its graph; warnings are shown as they are found.
     pub fn load(&self) -> Result<Loaded, CliError> {
         let path = self.project_file()?;
-        let project = assetctl_config::load(&path).map_err(|ConfigErrors { sources, diagnostics }| CliError::Config { sources, diagnostics })?;
+        let project = assetctl_config::load(&path)
+            .map_err(|ConfigErrors { sources, diagnostics }| CliError::Config { sources, diagnostics })?;
         match Graph::build(&project, &FileSchemas) {
             Ok(graph) => {
                 let mut warnings = project.warnings.clone();
@@ -120,7 +121,9 @@ impl Loaded {
         let exclude = self.selection(&selecting.exclude)?;
         let state = |ix: usize| plan.map_or_else(Vec::new, |plan| states(plan, &self.graph.node(ix).name));
         let resolve = |selection: &Selection| {
-            selection.resolve(&self.graph, &state).map_err(|error| CliError::Usage { message: error.message, help: error.help })
+            selection
+                .resolve(&self.graph, &state)
+                .map_err(|error| CliError::Usage { message: error.message, help: error.help })
         };
         let mut selected = resolve(&selection)?;
         if !selecting.exclude.is_empty() {
@@ -144,8 +147,15 @@ impl Loaded {
     }
 
     /// Looks at the sources' files and makes a plan; writes nothing.
-    pub fn plan(&self, store: Option<&Store>, snapshot: Option<&Snapshot>, wish: &Wish<'_>, now: DateTime<Utc>) -> Result<Planned, CliError> {
-        let needs_state = self.selection(&wish.selecting.select)?.needs_state() || self.selection(&wish.selecting.exclude)?.needs_state();
+    pub fn plan(
+        &self,
+        store: Option<&Store>,
+        snapshot: Option<&Snapshot>,
+        wish: &Wish<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<Planned, CliError> {
+        let needs_state = self.selection(&wish.selecting.select)?.needs_state()
+            || self.selection(&wish.selecting.exclude)?.needs_state();
         let (selected, seen) = if needs_state {
             let everything = self.request(wish, (0..self.graph.nodes().len()).collect(), now);
             let seen = self.observe(store, &everything)?;
@@ -168,10 +178,22 @@ impl Loaded {
         if !wish.selecting.exclude.is_empty() {
             selection.push_str(&format!(" --exclude {}", wish.selecting.exclude.join(" ")));
         }
-        Request { selection, selected, only: wish.only, from: wish.dates.from, to: wish.dates.to, force: wish.force, now }
+        Request {
+            selection,
+            selected,
+            only: wish.only,
+            from: wish.dates.from,
+            to: wish.dates.to,
+            force: wish.force,
+            now,
+        }
     }
 
-    fn observe(&self, store: Option<&Store>, request: &Request) -> Result<(Sources, HashMap<usize, Observation>), CliError> {
+    fn observe(
+        &self,
+        store: Option<&Store>,
+        request: &Request,
+    ) -> Result<(Sources, HashMap<usize, Observation>), CliError> {
         let needed: BTreeSet<usize> = if request.only {
             request.selected.clone()
         } else {
@@ -183,7 +205,12 @@ impl Loaded {
         })
     }
 
-    fn plan_request(&self, snapshot: Option<&Snapshot>, observations: &HashMap<usize, Observation>, request: &Request) -> Result<Plan, CliError> {
+    fn plan_request(
+        &self,
+        snapshot: Option<&Snapshot>,
+        observations: &HashMap<usize, Observation>,
+        request: &Request,
+    ) -> Result<Plan, CliError> {
         match snapshot {
             Some(snapshot) => {
                 snapshot.check_files();
@@ -211,7 +238,9 @@ pub fn states(plan: &Plan, asset: &str) -> Vec<&'static str> {
     if asset.is_empty() && asset.blocked.is_empty() {
         states.push("clean");
     }
-    if asset.stale.iter().any(|range| range.reason == assetctl_plan::StaleReason::NeverMaterialized && range.sessions == asset.partitions) {
+    if asset.stale.iter().any(|range| {
+        range.reason == assetctl_plan::StaleReason::NeverMaterialized && range.sessions == asset.partitions
+    }) {
         states.push("never");
     }
     if !asset.blocked.is_empty() {

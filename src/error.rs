@@ -41,7 +41,9 @@ impl CliError {
         Self::Usage { message: message.into(), help: help.map(str::to_owned) }
     }
 
-    pub fn other<E: Into<Box<dyn std::error::Error + Send + Sync>>>(doing: impl Into<String>) -> impl FnOnce(E) -> Self {
+    pub fn other<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
+        doing: impl Into<String>,
+    ) -> impl FnOnce(E) -> Self {
         let doing = doing.into();
         move |source| Self::Other { doing, source: source.into() }
     }

@@ -60,13 +60,17 @@ pub fn run(context: &Context, args: &Explain) -> Result<(), CliError> {
     let selecting = Selecting { select: vec![name.to_owned()], exclude: Vec::new() };
     let selected = loaded.select(&selecting, None)?;
     let &[ix] = selected.iter().collect::<Vec<_>>().as_slice() else {
-        return Err(CliError::usage(format!("`{name}` is more than one asset"), Some("name one: `assetctl explain scores@2024-03-15`")));
+        return Err(CliError::usage(
+            format!("`{name}` is more than one asset"),
+            Some("name one: `assetctl explain scores@2024-03-15`"),
+        ));
     };
     let store = loaded.existing_store()?;
     let snapshot = store.as_ref().map(Store::snapshot).transpose()?;
     let wish = Wish { selecting: &selecting, dates: Dates { from: None, to: None }, only: false, force: false };
     let planned = loaded.plan(store.as_ref(), snapshot.as_ref(), &wish, context.clock.now())?;
-    let explainer = Explainer { loaded: &loaded, plan: &planned.plan, store: store.as_ref(), snapshot: snapshot.as_ref() };
+    let explainer =
+        Explainer { loaded: &loaded, plan: &planned.plan, store: store.as_ref(), snapshot: snapshot.as_ref() };
     let session = explainer.session(*ix, date)?;
     let explanation = explainer.explain(*ix, session, &mut HashSet::from([(*ix, session)]), 0)?;
     report::result(context.format, &explanation, |explanation| human(explanation, 0))?;
@@ -81,7 +85,10 @@ fn partition(text: &str) -> Result<(&str, Option<NaiveDate>), CliError> {
         None => Ok((text, None)),
         Some((name, date)) => match date.parse() {
             Ok(date) => Ok((name, Some(date))),
-            Err(_) => Err(CliError::usage(format!("`{date}` is not a date"), Some("a partition is written `scores@2024-03-15`"))),
+            Err(_) => Err(CliError::usage(
+                format!("`{date}` is not a date"),
+                Some("a partition is written `scores@2024-03-15`"),
+            )),
         },
     }
 }
@@ -106,7 +113,9 @@ impl Explainer<'_> {
         }
         let plan = self.plan.asset(&node.name);
         let stale = plan.and_then(|plan| plan.stale.first()).map(|range| range.first);
-        stale.or_else(|| plan.and_then(|plan| plan.last)).ok_or_else(|| CliError::usage(format!("`{}` has no partition yet", node.name), None))
+        stale
+            .or_else(|| plan.and_then(|plan| plan.last))
+            .ok_or_else(|| CliError::usage(format!("`{}` has no partition yet", node.name), None))
     }
 
     fn explain(
@@ -123,7 +132,8 @@ impl Explainer<'_> {
             Some(snapshot) => snapshot.partition(&node.name, session)?,
             None => None,
         };
-        let blocked = plan.and_then(|plan| plan.blocked.iter().find(|range| (range.first..=range.last).contains(&session)));
+        let blocked =
+            plan.and_then(|plan| plan.blocked.iter().find(|range| (range.first..=range.last).contains(&session)));
         let (state, why) = match (stale, blocked, &record) {
             (Some(range), _, _) if range.certain => ("stale", range.reason.to_string()),
             (Some(range), _, _) => ("possibly stale", range.reason.to_string()),
@@ -135,11 +145,15 @@ impl Explainer<'_> {
             }
         };
         let causes = match self.cause(ix, session, stale.is_some(), record.as_ref())? {
-            Some(cause) if depth < MOST_DEPTH && seen.insert(cause) => vec![self.explain(cause.0, cause.1, seen, depth + 1)?],
+            Some(cause) if depth < MOST_DEPTH && seen.insert(cause) => {
+                vec![self.explain(cause.0, cause.1, seen, depth + 1)?]
+            }
             _ => Vec::new(),
         };
         let built = match &record {
-            Some(record) => Some(self.built(record, &node.name, session, causes.first().filter(|_| state == "clean"))?),
+            Some(record) => {
+                Some(self.built(record, &node.name, session, causes.first().filter(|_| state == "clean"))?)
+            }
             None => None,
         };
         Ok(Explanation {
@@ -167,14 +181,17 @@ impl Explainer<'_> {
         let (Some(snapshot), Some(record)) = (self.snapshot, record) else { return Ok(None) };
         for edge in &node.edges {
             let input = graph.node(edge.input);
-            let Some(window) = ix_of(node, session).and_then(|at| EdgeMap::new(node, input, edge).window(at)) else { continue };
+            let Some(window) = ix_of(node, session).and_then(|at| EdgeMap::new(node, input, edge).window(at)) else {
+                continue;
+            };
             let plan = self.plan.asset(&input.name);
             let (first, last) = (date_of(input, window.first), date_of(input, window.last));
             let segments = assetctl_plan::Ledger::segments(snapshot, &input.name, first, last)?;
             let records = segments.iter().flat_map(|segment| &segment.partitions);
             let moved = records.filter(|read| (first..=last).contains(&read.session)).find(|read| {
                 if stale {
-                    read.rev > record.built_rev || plan.is_some_and(|plan| plan.range_of(read.session).is_some_and(|range| range.certain))
+                    read.rev > record.built_rev
+                        || plan.is_some_and(|plan| plan.range_of(read.session).is_some_and(|range| range.certain))
                 } else {
                     read.run == record.run && read.rev > self.start_of(record.run)
                 }
@@ -201,7 +218,13 @@ impl Explainer<'_> {
     }
 
     /// What the ledger knows of a partition. A reason that was only possible when it was planned has become a fact.
-    fn built(&self, record: &PartitionRecord, asset: &str, session: NaiveDate, cause: Option<&Explanation>) -> Result<Built, CliError> {
+    fn built(
+        &self,
+        record: &PartitionRecord,
+        asset: &str,
+        session: NaiveDate,
+        cause: Option<&Explanation>,
+    ) -> Result<Built, CliError> {
         let recorded = self.recorded_reason(record.run, asset, session)?;
         let why = match (recorded, cause) {
             (Some(StaleReason::InputRecomputed { .. }), Some(cause)) => {
@@ -227,7 +250,8 @@ impl Explainer<'_> {
             (Some(first), Some(last)) => (first..=last).contains(&session),
             _ => false,
         };
-        let of_asset = detail.plan["assets"].as_array().and_then(|assets| assets.iter().find(|plan| plan["asset"] == asset));
+        let of_asset =
+            detail.plan["assets"].as_array().and_then(|assets| assets.iter().find(|plan| plan["asset"] == asset));
         let range = of_asset.and_then(|plan| plan["stale"].as_array()).and_then(|ranges| ranges.iter().find(holds));
         Ok(range.and_then(|range| serde_json::from_value(range["reason"].clone()).ok()))
     }
@@ -272,9 +296,12 @@ impl Explainer<'_> {
         let name = &self.loaded.graph.node(ix).name;
         let connection = assetctl_store::connect_snapshot(snapshot)?;
         let quoted = |text: &str| text.replace('\'', "''");
-        let query = format!("select * from \"{name}\" where session = DATE '{session}' and instrument = '{}'", quoted(instrument));
-        let rows = super::sql::rows(&connection, &query)?;
-        report::text(&format!("\n{}", super::sql::human(&rows, 0)))
+        let query = format!(
+            "select * from \"{name}\" where session = DATE '{session}' and instrument = '{}'",
+            quoted(instrument)
+        );
+        let rows = report::rows::Rows::of(&connection, &query)?;
+        report::text(&format!("\n{}", rows.human(0)))
     }
 }
 
@@ -288,7 +315,10 @@ fn human(explanation: &Explanation, depth: usize) -> String {
     if let Some(built) = &explanation.built {
         let why = built.why.as_deref().map(|why| format!(", because: {why}")).unwrap_or_default();
         text.push_str(&format!("{lead}  built by run {}{why}\n", built.run));
-        text.push_str(&format!("{lead}  {} rows, content of revision {}, spec {}\n", built.rows, built.revision, built.spec));
+        text.push_str(&format!(
+            "{lead}  {} rows, content of revision {}, spec {}\n",
+            built.rows, built.revision, built.spec
+        ));
     }
     for read in &explanation.reads {
         let columns = read.columns.as_ref().map(|columns| format!(" ({})", columns.join(", "))).unwrap_or_default();
@@ -297,7 +327,10 @@ fn human(explanation: &Explanation, depth: usize) -> String {
             (Some(first), Some(last)) => format!(" {first}…{last}, {} sessions", read.sessions),
             _ => String::new(),
         };
-        text.push_str(&format!("{lead}  reads {}{columns}{dates}; newest change: revision {}\n", read.asset, read.newest_revision));
+        text.push_str(&format!(
+            "{lead}  reads {}{columns}{dates}; newest change: revision {}\n",
+            read.asset, read.newest_revision
+        ));
     }
     for cause in &explanation.causes {
         text.push_str(&format!("{lead}  └ because of\n"));

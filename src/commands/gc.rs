@@ -39,7 +39,12 @@ pub fn run(context: &Context, args: &Gc) -> Result<(), CliError> {
     report::result(context.format, &collected, |found| {
         let verb = if found.dry_run { "would remove" } else { "removed" };
         let total = found.files + found.orphans + found.warehouses;
-        let mut text = format!("{verb} {} ({:.1} MB); {} kept for earlier snapshots\n", count(total, "file"), found.bytes as f64 / 1e6, count(found.kept, "segment"));
+        let mut text = format!(
+            "{verb} {} ({:.1} MB); {} kept for earlier snapshots\n",
+            count(total, "file"),
+            found.bytes as f64 / 1e6,
+            count(found.kept, "segment")
+        );
         for asset in &found.busy {
             text.push_str(&format!("left `{asset}` alone: a run is writing it\n"));
         }

@@ -46,12 +46,17 @@ pub fn run(context: &Context, args: &Graph) -> Result<(), CliError> {
 fn drawing(loaded: &Loaded, selected: &BTreeSet<usize>) -> Drawing {
     let graph = &loaded.graph;
     let ordered: Vec<usize> = graph.order().iter().copied().filter(|ix| selected.contains(ix)).collect();
-    let assets = ordered.iter().map(|ix| Node { asset: graph.node(*ix).name.clone(), kind: graph.node(*ix).kind }).collect();
+    let assets =
+        ordered.iter().map(|ix| Node { asset: graph.node(*ix).name.clone(), kind: graph.node(*ix).kind }).collect();
     let edges = ordered
         .iter()
         .flat_map(|ix| graph.node(*ix).edges.iter().map(move |edge| (*ix, edge)))
         .filter(|(_, edge)| selected.contains(&edge.input))
-        .map(|(ix, edge)| Edge { from: graph.node(edge.input).name.clone(), to: graph.node(ix).name.clone(), back: edge.back })
+        .map(|(ix, edge)| Edge {
+            from: graph.node(edge.input).name.clone(),
+            to: graph.node(ix).name.clone(),
+            back: edge.back,
+        })
         .collect();
     Drawing { assets, edges }
 }
@@ -59,11 +64,16 @@ fn drawing(loaded: &Loaded, selected: &BTreeSet<usize>) -> Drawing {
 /// A tree from the assets that read nothing selected; an asset with several inputs stands below its last one.
 fn text(loaded: &Loaded, selected: &BTreeSet<usize>) -> String {
     let graph = &loaded.graph;
-    let parent = |ix: usize| graph.inputs(ix).into_iter().filter(|input| selected.contains(input)).max_by_key(|input| {
-        graph.order().iter().position(|at| at == input)
-    });
+    let parent = |ix: usize| {
+        graph
+            .inputs(ix)
+            .into_iter()
+            .filter(|input| selected.contains(input))
+            .max_by_key(|input| graph.order().iter().position(|at| at == input))
+    };
     let mut out = String::new();
-    let roots: Vec<usize> = graph.order().iter().copied().filter(|ix| selected.contains(ix) && parent(*ix).is_none()).collect();
+    let roots: Vec<usize> =
+        graph.order().iter().copied().filter(|ix| selected.contains(ix) && parent(*ix).is_none()).collect();
     for root in roots {
         branch(loaded, selected, &parent, root, "", "", &mut out);
     }
@@ -97,7 +107,8 @@ fn branch(
         let _ = write!(out, ", also reads {}", others.join(", "));
     }
     out.push_str(")\n");
-    let children: Vec<usize> = graph.readers(ix).into_iter().filter(|child| selected.contains(child) && parent(*child) == Some(ix)).collect();
+    let children: Vec<usize> =
+        graph.readers(ix).into_iter().filter(|child| selected.contains(child) && parent(*child) == Some(ix)).collect();
     for (at, child) in children.iter().enumerate() {
         let last = at + 1 == children.len();
         let (mark, next) = if last { ("└─ ", "   ") } else { ("├─ ", "│  ") };

@@ -16,8 +16,12 @@ const FILES: [(&str, &str); 4] = [
 ];
 
 pub fn run(context: &Context, args: &Init) -> Result<(), CliError> {
-    let taken: Vec<String> =
-        FILES.iter().map(|(name, _)| args.folder.join(name)).filter(|path| path.exists()).map(|path| path.display().to_string()).collect();
+    let taken: Vec<String> = FILES
+        .iter()
+        .map(|(name, _)| args.folder.join(name))
+        .filter(|path| path.exists())
+        .map(|path| path.display().to_string())
+        .collect();
     if !taken.is_empty() {
         return Err(CliError::usage(
             format!("`{}` exists already; nothing was written", taken.join("`, `")),

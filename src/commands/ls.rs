@@ -50,7 +50,11 @@ fn listed<'a>(loaded: &'a Loaded, node: &'a AssetNode) -> Listed<'a> {
         kind: node.kind,
         calendar: node.calendar.name(),
         start: node.start_date().to_string(),
-        inputs: node.edges.iter().map(|edge| Input { asset: &loaded.graph.node(edge.input).name, back: edge.back }).collect(),
+        inputs: node
+            .edges
+            .iter()
+            .map(|edge| Input { asset: &loaded.graph.node(edge.input).name, back: edge.back })
+            .collect(),
         columns: node.schema.as_ref().map(|schema| schema.iter().map(|(name, ty)| Column { name, ty: *ty }).collect()),
         tags: &node.tags,
         owner: node.owner.as_deref(),

@@ -53,7 +53,12 @@ fn start(context: &Context, wish: &Wish<'_>, running: &Running, dry_run: bool) -
 }
 
 /// Everything is up to date; what was only touched is noted, and the warehouse is published if a killed run had not come to it.
-fn nothing_to_do(context: &Context, loaded: &Loaded, store: &assetctl_store::Store, planned: Planned) -> Result<(), CliError> {
+fn nothing_to_do(
+    context: &Context,
+    loaded: &Loaded,
+    store: &assetctl_store::Store,
+    planned: Planned,
+) -> Result<(), CliError> {
     assetctl_execute::note_clean(store, &planned.plan, &planned.sources).map_err(CliError::Run)?;
     loaded.publish_if_behind(store)?;
     let outcome = Outcome { plan: planned.plan, run: None };
@@ -124,7 +129,9 @@ fn run(
     };
     let summary = report::run::summary(&report);
     let outcome = Outcome { plan, run: Some(report) };
-    report::result(context.format, &outcome, |outcome| outcome.run.as_ref().map(report::run::human).unwrap_or_default())?;
+    report::result(context.format, &outcome, |outcome| {
+        outcome.run.as_ref().map(report::run::human).unwrap_or_default()
+    })?;
     if !context.quiet {
         anstream::eprintln!("{summary}");
     }

@@ -17,7 +17,8 @@ pub fn run(context: &Context, args: &Runs) -> Result<(), CliError> {
                 Some(store) => store.run(RunId(id))?,
                 None => None,
             };
-            let detail = found.ok_or_else(|| CliError::usage(format!("there is no run {id}"), Some("`assetctl runs` lists them")))?;
+            let detail = found
+                .ok_or_else(|| CliError::usage(format!("there is no run {id}"), Some("`assetctl runs` lists them")))?;
             report::result(context.format, &detail, show)
         }
         None => {
@@ -51,7 +52,14 @@ fn list(rows: &[RunRow]) -> String {
 
 fn show(detail: &RunDetail) -> String {
     let run = &detail.run;
-    let mut text = format!("run {}: {}\n  {}\n  started {}, took {}\n", run.id.0, run.status.name(), run.command, instant(run.started_at), took(run));
+    let mut text = format!(
+        "run {}: {}\n  {}\n  started {}, took {}\n",
+        run.id.0,
+        run.status.name(),
+        run.command,
+        instant(run.started_at),
+        took(run)
+    );
     if let Some(end) = run.end_rev {
         text.push_str(&format!("  revisions {}…{end}\n", run.start_rev));
     }
@@ -77,7 +85,10 @@ fn show(detail: &RunDetail) -> String {
     if !detail.checks.is_empty() {
         text.push_str(&format!("\n{}:\n", count(detail.checks.len() as u64, "failed check")));
         for check in &detail.checks {
-            text.push_str(&format!("  {}@{} {} ({}): {}\n", check.asset, check.session, check.check, check.severity, check.message));
+            text.push_str(&format!(
+                "  {}@{} {} ({}): {}\n",
+                check.asset, check.session, check.check, check.severity, check.message
+            ));
         }
     }
     text

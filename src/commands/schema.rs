@@ -4,6 +4,7 @@ use crate::error::CliError;
 use crate::report;
 
 pub fn run() -> Result<(), CliError> {
-    let text = serde_json::to_string_pretty(&assetctl_config::json_schema()).map_err(CliError::other("writing the schema"))?;
+    let text =
+        serde_json::to_string_pretty(&assetctl_config::json_schema()).map_err(CliError::other("writing the schema"))?;
     report::line(&text)
 }

@@ -11,9 +11,8 @@ use rustyline::history::FileHistory;
 use rustyline::validate::Validator;
 use rustyline::{Config, Context, Editor, Helper};
 
-use super::sql;
 use crate::error::CliError;
-use crate::report;
+use crate::report::{self, rows::Rows};
 
 const HELP: &str = "\
 end a query with `;`
@@ -23,8 +22,30 @@ end a query with `;`
 ";
 
 const KEYWORDS: [&str; 24] = [
-    "select", "from", "where", "group by", "order by", "having", "limit", "join", "left join", "using", "on", "with", "as", "and",
-    "or", "not", "between", "in", "is null", "case", "when", "then", "else", "summarize",
+    "select",
+    "from",
+    "where",
+    "group by",
+    "order by",
+    "having",
+    "limit",
+    "join",
+    "left join",
+    "using",
+    "on",
+    "with",
+    "as",
+    "and",
+    "or",
+    "not",
+    "between",
+    "in",
+    "is null",
+    "case",
+    "when",
+    "then",
+    "else",
+    "summarize",
 ];
 
 /// Completes words from what the database knows.
@@ -45,7 +66,9 @@ impl Completer for Words {
 
     fn complete(&self, line: &str, at: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
         let before = &line[..at];
-        let start = before.rfind(|c: char| !c.is_alphanumeric() && c != '_').map_or(0, |i| i + before[i..].chars().next().map_or(1, char::len_utf8));
+        let start = before
+            .rfind(|c: char| !c.is_alphanumeric() && c != '_')
+            .map_or(0, |i| i + before[i..].chars().next().map_or(1, char::len_utf8));
         let typed = &before[start..];
         if typed.is_empty() {
             return Ok((at, Vec::new()));
@@ -71,7 +94,9 @@ pub fn run(connection: &Connection, history: &Path, most_rows: usize) -> Result<
                 (true, "") => {}
                 (true, ".quit" | ".exit" | "quit" | "exit") => break,
                 (true, ".help") => report::text(HELP)?,
-                (true, ".tables") => query(connection, "select table_name from information_schema.tables order by 1", most_rows)?,
+                (true, ".tables") => {
+                    query(connection, "select table_name from information_schema.tables order by 1", most_rows)?
+                }
                 _ => {
                     pending.push_str(&line);
                     pending.push('\n');
@@ -91,8 +116,8 @@ pub fn run(connection: &Connection, history: &Path, most_rows: usize) -> Result<
 
 /// A query that fails says so, and the shell goes on.
 fn query(connection: &Connection, query: &str, most_rows: usize) -> Result<(), CliError> {
-    match sql::rows(connection, query) {
-        Ok(rows) => report::text(&sql::human(&rows, most_rows)),
+    match Rows::of(connection, query) {
+        Ok(rows) => report::text(&rows.human(most_rows)),
         Err(error) => {
             report::diagnostics::show(&error);
             Ok(())
@@ -101,7 +126,8 @@ fn query(connection: &Connection, query: &str, most_rows: usize) -> Result<(), C
 }
 
 fn words(connection: &Connection) -> Vec<String> {
-    let known = "select table_name from information_schema.tables union select column_name from information_schema.columns";
+    let known =
+        "select table_name from information_schema.tables union select column_name from information_schema.columns";
     let mut words: Vec<String> = connection
         .prepare(known)
         .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())

@@ -18,7 +18,7 @@ use crate::batch::{self, Shape};
 use crate::cancel::Cancel;
 use crate::checks::{self, Finding};
 use crate::event::{AssetReport, AssetStatus, RunEvent};
-use crate::kinds::{Batch, MakeError, Made, Materializer, materializer};
+use crate::kinds::{Batch, Made, MakeError, Materializer, materializer};
 use crate::observe;
 
 /// Lanes that are assumed of an asset nothing is known of.
@@ -90,7 +90,8 @@ impl Job {
             let snapshot = self.store.snapshot()?;
             let settled = settle(&self.graph, &snapshot, self.observation.as_ref(), &self.plan)?;
             let done: BTreeSet<NaiveDate> = report.ran.iter().copied().collect();
-            let mut sessions: Vec<NaiveDate> = settled.sessions.into_iter().filter(|session| !done.contains(session)).collect();
+            let mut sessions: Vec<NaiveDate> =
+                settled.sessions.into_iter().filter(|session| !done.contains(session)).collect();
             sessions.extend(settled.others.iter().filter(|session| lost.contains(session)));
             sessions.sort_unstable();
             if !announced {
@@ -184,12 +185,18 @@ impl Job {
     fn keep_before(&self, batch: &Batch<'_>, made: &mut Made, session: NaiveDate) -> Result<(), JobError> {
         made.sessions.retain(|made| *made < session);
         if self.node().axis == Axis::Session && made.frame.height() > 0 {
-            let dates = made.frame.column("session").and_then(|column| column.date().cloned()).map_err(MakeError::from)?;
-            let mask: BooleanChunked =
-                dates.as_date_iter().map(|date| Some(date.is_some_and(|date| date < session))).collect_ca("mask".into());
+            let dates =
+                made.frame.column("session").and_then(|column| column.date().cloned()).map_err(MakeError::from)?;
+            let mask: BooleanChunked = dates
+                .as_date_iter()
+                .map(|date| Some(date.is_some_and(|date| date < session)))
+                .collect_ca("mask".into());
             made.frame = made.frame.filter(&mask).map_err(MakeError::from)?;
         }
-        if self.node().recursive && !made.sessions.is_empty() && batch.snapshot.partition(&self.plan.asset, session)?.is_some() {
+        if self.node().recursive
+            && !made.sessions.is_empty()
+            && batch.snapshot.partition(&self.plan.asset, session)?.is_some()
+        {
             made.dirty = vec![session];
         }
         Ok(())
@@ -253,15 +260,22 @@ impl Job {
     fn partitions(&self, snapshot: &Snapshot, sessions: &[NaiveDate]) -> Result<Vec<NewPartition>, JobError> {
         let node = self.node();
         if let Some(scan) = &self.scan {
-            let digests: BTreeMap<NaiveDate, Hash128> = observe::digests(&scan.lock().unwrap_or_else(PoisonError::into_inner));
+            let digests: BTreeMap<NaiveDate, Hash128> =
+                observe::digests(&scan.lock().unwrap_or_else(PoisonError::into_inner));
             let inputs = |session: &NaiveDate| digests.get(session).copied().unwrap_or(Hash128::ZERO);
-            return Ok(sessions.iter().map(|session| NewPartition { session: *session, inputs: inputs(session) }).collect());
+            return Ok(sessions
+                .iter()
+                .map(|session| NewPartition { session: *session, inputs: inputs(session) })
+                .collect());
         }
         let positions: Vec<_> = sessions.iter().filter_map(|session| ix_of(node, *session)).collect();
         let (Some(first), Some(last)) = (positions.iter().min(), positions.iter().max()) else { return Ok(Vec::new()) };
         let cache = RecordCache::new(&self.graph, snapshot);
         let fingerprints = Fingerprints::new(&cache, self.plan.node, SessionRange { first: *first, last: *last })?;
-        Ok(positions.iter().map(|ix| NewPartition { session: date_of(node, *ix), inputs: fingerprints.of(*ix) }).collect())
+        Ok(positions
+            .iter()
+            .map(|ix| NewPartition { session: date_of(node, *ix), inputs: fingerprints.of(*ix) })
+            .collect())
     }
 
     /// Notes what need not be looked at again: partitions that are no longer part of the asset, files as they were read, and,

@@ -9,7 +9,7 @@ use assetctl_plan::STATIC_SESSION;
 use chrono::NaiveDate;
 use polars::prelude::DataFrame;
 
-use crate::kinds::{Batch, MakeError, Made};
+use crate::kinds::{Batch, Made, MakeError};
 
 /// One check that does not hold for one session.
 #[derive(Debug, Clone)]
@@ -27,14 +27,23 @@ pub fn run(batch: &Batch<'_>, made: &Made) -> Result<Vec<Finding>, MakeError> {
     for check in &batch.node.checks {
         for (name, form) in forms(batch, made, check)? {
             for failure in run_check(&made.frame, &made.sessions, &form)? {
-                findings.push(Finding { session: failure.session, check: name, severity: check.severity, message: failure.message });
+                findings.push(Finding {
+                    session: failure.session,
+                    check: name,
+                    severity: check.severity,
+                    message: failure.message,
+                });
             }
         }
     }
     Ok(findings)
 }
 
-fn forms(batch: &Batch<'_>, made: &Made, check: &Check) -> Result<Vec<(&'static str, assetctl_compute::Check)>, MakeError> {
+fn forms(
+    batch: &Batch<'_>,
+    made: &Made,
+    check: &Check,
+) -> Result<Vec<(&'static str, assetctl_compute::Check)>, MakeError> {
     let columns = |list: &OneOrMany| list.as_slice().to_vec();
     let mut forms = Vec::new();
     if let Some(list) = &check.not_null {

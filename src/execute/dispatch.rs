@@ -193,7 +193,8 @@ async fn lock(
     cancel: &Cancel,
 ) -> Result<assetctl_store::AssetLocks, RunError> {
     let (store, names, cancel) = (Arc::clone(&work.store), names.to_vec(), cancel.clone());
-    let locked = tokio::task::spawn_blocking(move || store.lock_assets_wait(&names, run, |_, _| wait && !cancel.is_set()));
+    let locked =
+        tokio::task::spawn_blocking(move || store.lock_assets_wait(&names, run, |_, _| wait && !cancel.is_set()));
     match locked.await.map_err(|error| RunError::Worker(error.to_string()))? {
         Ok(locks) => Ok(locks),
         Err(LockError::Held { asset, run }) => Err(RunError::Busy { asset, run }),
@@ -243,7 +244,12 @@ impl Dispatch {
         let waits: Vec<BTreeSet<usize>> = planned
             .iter()
             .map(|asset| {
-                graph.above(asset.node, None).into_iter().filter(|ix| *ix != asset.node).filter_map(|ix| at.get(&ix).copied()).collect()
+                graph
+                    .above(asset.node, None)
+                    .into_iter()
+                    .filter(|ix| *ix != asset.node)
+                    .filter_map(|ix| at.get(&ix).copied())
+                    .collect()
             })
             .collect();
         let mut readers = vec![Vec::new(); planned.len()];

@@ -8,11 +8,24 @@ use serde::Serialize;
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum RunEvent {
     /// Work on an asset begins: the sessions that are stale now that its inputs are up to date.
-    AssetStarted { asset: String, sessions: u32 },
+    AssetStarted {
+        asset: String,
+        sessions: u32,
+    },
     /// A batch was committed.
-    BatchCommitted { asset: String, sessions: u32, rows: u64, bytes: u64 },
+    BatchCommitted {
+        asset: String,
+        sessions: u32,
+        rows: u64,
+        bytes: u64,
+    },
     /// A check with severity `warn` failed.
-    CheckWarned { asset: String, session: NaiveDate, check: String, message: String },
+    CheckWarned {
+        asset: String,
+        session: NaiveDate,
+        check: String,
+        message: String,
+    },
     AssetFinished(AssetReport),
 }
 

@@ -51,7 +51,8 @@ pub fn diagnostic(sources: &SourceMap, diagnostic: &Diagnostic) -> String {
             let annotation = kind.span(start..end);
             if label.text.is_empty() { annotation } else { annotation.label(label.text.as_str()) }
         });
-        group = group.element(Snippet::source(text).path(sources.path(file).display().to_string()).annotations(annotations));
+        group = group
+            .element(Snippet::source(text).path(sources.path(file).display().to_string()).annotations(annotations));
     }
     for help in &diagnostic.help {
         group = group.element(Level::HELP.message(help.as_str()));
@@ -83,7 +84,8 @@ fn problem(problem: &Problem) -> String {
     let mut group = Group::with_title(Level::ERROR.primary_title(&problem.message));
     let path = problem.place.to_string();
     let other = problem.other.as_ref().map(|other| (other, other.to_string()));
-    let places = std::iter::once((&problem.place, path.as_str())).chain(other.as_ref().map(|(place, path)| (*place, path.as_str())));
+    let places = std::iter::once((&problem.place, path.as_str()))
+        .chain(other.as_ref().map(|(place, path)| (*place, path.as_str())));
     for (at, (place, path)) in places.enumerate() {
         let kind = if at == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
         group = match &place.text {
@@ -97,7 +99,10 @@ fn problem(problem: &Problem) -> String {
                 }
                 let file = place.path.display().to_string();
                 group.element(
-                    Snippet::source(excerpt.text.as_str()).path(file).line_start(place.line.unwrap_or(1)).annotation(annotation),
+                    Snippet::source(excerpt.text.as_str())
+                        .path(file)
+                        .line_start(place.line.unwrap_or(1))
+                        .annotation(annotation),
                 )
             }
             None => group.element(annotate_snippets::Origin::path(path)),

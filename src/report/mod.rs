@@ -5,6 +5,7 @@
 pub mod diagnostics;
 pub mod plan;
 pub mod progress;
+pub mod rows;
 pub mod run;
 pub mod table;
 

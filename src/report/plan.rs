@@ -15,7 +15,8 @@ pub fn human(plan: &Plan) -> String {
         for asset in plan.assets.iter().filter(|asset| !asset.is_empty()) {
             let mut name = asset.asset.as_str();
             for range in asset.stale.iter().take(MOST_RANGES) {
-                let sessions = if range.certain { range.sessions.to_string() } else { format!("≤ {}", range.sessions) };
+                let sessions =
+                    if range.certain { range.sessions.to_string() } else { format!("≤ {}", range.sessions) };
                 let kind = if name.is_empty() { "" } else { asset.kind };
                 rows.add_row([name, kind, &sessions, &dates(range), &range.reason.to_string()]);
                 name = "";
@@ -38,7 +39,10 @@ pub fn human(plan: &Plan) -> String {
     for asset in &plan.assets {
         for range in &asset.blocked {
             let sessions = count(range.sessions, "session");
-            text.push_str(&format!("{} waits: {} ({}…{}): {}\n", asset.asset, sessions, range.first, range.last, range.reason));
+            text.push_str(&format!(
+                "{} waits: {} ({}…{}): {}\n",
+                asset.asset, sessions, range.first, range.last, range.reason
+            ));
         }
     }
     text.push_str(&summary(plan));

@@ -18,8 +18,11 @@ pub struct Progress {
 
 impl Progress {
     pub fn new(plan: &Plan, quiet: bool) -> Self {
-        let open: HashMap<String, u64> =
-            plan.assets.iter().map(|asset| (asset.asset.clone(), u64::from(asset.certain() + asset.possible()))).collect();
+        let open: HashMap<String, u64> = plan
+            .assets
+            .iter()
+            .map(|asset| (asset.asset.clone(), u64::from(asset.certain() + asset.possible())))
+            .collect();
         let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let bar = ProgressBar::with_draw_target(Some(open.values().sum()), target);
         if let Ok(style) = ProgressStyle::with_template("{bar:32} {pos}/{len} partitions {elapsed} {msg}") {

@@ -10,7 +10,7 @@ use assetctl_plan::{date_of, ix_of};
 use chrono::NaiveDate;
 use polars::prelude::*;
 
-use super::{Batch, MakeError, Made, Materializer, instrument_key};
+use super::{Batch, Made, MakeError, Materializer, instrument_key};
 
 pub struct Columns {
     pub program: Arc<Program>,
@@ -87,7 +87,9 @@ impl Columns {
             frames.push(seen);
         }
         let mut frames = frames.into_iter().filter(|frame| frame.height() > 0);
-        let Some(mut all) = frames.next() else { return batch.read(edge, input.start_date(), input.start_date()).map(|f| f.slice(0, 0)) };
+        let Some(mut all) = frames.next() else {
+            return batch.read(edge, input.start_date(), input.start_date()).map(|f| f.slice(0, 0));
+        };
         for frame in frames {
             all.vstack_mut(&frame)?;
         }
@@ -108,7 +110,9 @@ fn keep_sessions(frame: DataFrame, sessions: &[NaiveDate], rows: &[NaiveDate]) -
     }
     let wanted: std::collections::HashSet<NaiveDate> = sessions.iter().copied().collect();
     let dates = frame.column("session")?.date()?.clone();
-    let mask: BooleanChunked =
-        dates.as_date_iter().map(|date| Some(date.is_some_and(|date| wanted.contains(&date)))).collect_ca("mask".into());
+    let mask: BooleanChunked = dates
+        .as_date_iter()
+        .map(|date| Some(date.is_some_and(|date| wanted.contains(&date))))
+        .collect_ca("mask".into());
     Ok(frame.filter(&mask)?)
 }

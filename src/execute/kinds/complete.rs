@@ -13,7 +13,7 @@ use assetctl_plan::{STATIC_SESSION, date_of, ix_of};
 use chrono::NaiveDate;
 use polars::prelude::*;
 
-use super::{Batch, MakeError, Made, Materializer, instrument_key};
+use super::{Batch, Made, MakeError, Materializer, instrument_key};
 
 /// Sessions beyond the stale ones that a batch follows a carried value into; what is left is marked and done by the next batch or run.
 const MOST_FOLLOWED: usize = 252;
@@ -39,7 +39,12 @@ impl Complete {
             })
             .collect();
         let close = (!rules.contains_key("close")).then(|| "close".to_owned());
-        let carried = rules.iter().filter(|(_, fill)| **fill == Fill::Carry).map(|(column, _)| column.clone()).chain(close).collect();
+        let carried = rules
+            .iter()
+            .filter(|(_, fill)| **fill == Fill::Carry)
+            .map(|(column, _)| column.clone())
+            .chain(close)
+            .collect();
         Self { rules: FillRules::new(rules), carried, listing }
     }
 }
@@ -79,7 +84,9 @@ impl Materializer for Complete {
                 _ => *from,
             };
             let previous = match before(node, from) {
-                Some(day) if sessions.last() == Some(&day) => made.last().map(|frame| of_day(frame, day)).transpose()?,
+                Some(day) if sessions.last() == Some(&day) => {
+                    made.last().map(|frame| of_day(frame, day)).transpose()?
+                }
                 Some(day) => Some(batch.snapshot.read(&node.name, day, day, None)?),
                 None => None,
             };
@@ -160,7 +167,8 @@ impl Complete {
         let instruments = frame.column("instrument")?.str()?;
         let mut values = BTreeMap::new();
         for (row, instrument) in instruments.iter().enumerate() {
-            let of_row = columns.iter().map(|column| Ok(column.get(row)?.into_static())).collect::<PolarsResult<Vec<_>>>()?;
+            let of_row =
+                columns.iter().map(|column| Ok(column.get(row)?.into_static())).collect::<PolarsResult<Vec<_>>>()?;
             values.insert(instrument.unwrap_or_default().to_owned(), of_row);
         }
         Ok(values)

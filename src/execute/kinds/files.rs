@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 
 use assetctl_config::Kind;
 
-use super::{Batch, MakeError, Made, Materializer, instrument_key};
+use super::{Batch, Made, MakeError, Materializer, instrument_key};
 use crate::observe::file_source;
 
 pub struct Files;
@@ -17,7 +17,8 @@ impl Materializer for Files {
         };
         let mut scan = scan.lock().unwrap_or_else(PoisonError::into_inner);
         let sessions: BTreeSet<_> = batch.sessions.iter().copied().collect();
-        let frame = assetctl_connect::read(&source, &mut scan, |session| sessions.contains(&session)).map_err(|error| MakeError::Source(Box::new(error)))?;
+        let frame = assetctl_connect::read(&source, &mut scan, |session| sessions.contains(&session))
+            .map_err(|error| MakeError::Source(Box::new(error)))?;
         let key = match &batch.asset.kind {
             Kind::Table(spec) => spec.key.as_ref().map(|key| key.as_slice().to_vec()).unwrap_or_default(),
             _ => instrument_key(&frame),

@@ -97,9 +97,7 @@ pub fn materializer(node: &AssetNode) -> Box<dyn Materializer> {
         Body::Complete { fill, listing } => Box::new(complete::Complete::new(fill, *listing)),
         Body::Columns(program) => Box::new(columns::Columns { program: program.clone() }),
         Body::Signals(spec) => Box::new(signals::TopK::new(&spec.top_k)),
-        Body::Sql { sql, refs, key } => {
-            Box::new(sql::Sql { sql: sql.clone(), refs: refs.clone(), key: key.clone() })
-        }
+        Body::Sql { sql, refs, key } => Box::new(sql::Sql { sql: sql.clone(), refs: refs.clone(), key: key.clone() }),
     }
 }
 

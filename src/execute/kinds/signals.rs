@@ -2,7 +2,7 @@
 
 use assetctl_compute::top_k;
 
-use super::{Batch, MakeError, Made, Materializer, instrument_key};
+use super::{Batch, Made, MakeError, Materializer, instrument_key};
 
 pub struct TopK {
     by: String,

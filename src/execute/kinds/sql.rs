@@ -13,7 +13,7 @@ use chrono::NaiveDate;
 use duckdb::Connection;
 use polars::prelude::*;
 
-use super::{Batch, MakeError, Made, Materializer, instrument_key};
+use super::{Batch, Made, MakeError, Materializer, instrument_key};
 
 pub struct Sql {
     pub sql: String,
@@ -79,7 +79,11 @@ impl Column {
 }
 
 fn connect(batch: &Batch<'_>) -> Result<Connection, MakeError> {
-    let failed = |error: duckdb::Error| MakeError::Sql { asset: batch.node.name.clone(), session: None, message: error.to_string() };
+    let failed = |error: duckdb::Error| MakeError::Sql {
+        asset: batch.node.name.clone(),
+        session: None,
+        message: error.to_string(),
+    };
     let connection = Connection::open_in_memory().map_err(failed)?;
     connection.execute_batch("SET threads = 1").map_err(failed)?;
     Ok(connection)
@@ -105,8 +109,12 @@ impl Query<'_> {
         for (at, edge) in batch.node.edges.iter().enumerate() {
             let input = batch.input(edge);
             let files = batch.snapshot.files(&input.name);
-            let files: Vec<String> = files.iter().map(|file| format!("'{}'", file.display().to_string().replace('\'', "''"))).collect();
-            let mut sql = format!("CREATE TABLE input_{at} AS SELECT * FROM read_parquet([{}], union_by_name = true)", files.join(", "));
+            let files: Vec<String> =
+                files.iter().map(|file| format!("'{}'", file.display().to_string().replace('\'', "''"))).collect();
+            let mut sql = format!(
+                "CREATE TABLE input_{at} AS SELECT * FROM read_parquet([{}], union_by_name = true)",
+                files.join(", ")
+            );
             if input.axis == Axis::Session {
                 match batch.window(edge, first, last) {
                     Some((from, to)) => {
@@ -190,8 +198,13 @@ impl Query<'_> {
 
     /// The select list of the stored rows: `session` first, if the asset has sessions.
     fn casts(&self, columns: &[Column], session: NaiveDate) -> Vec<String> {
-        let makes_session = self.batch.node.axis == Axis::Session && columns.iter().all(|column| column.name != "session");
-        makes_session.then(|| format!("DATE '{session}' AS session")).into_iter().chain(columns.iter().map(Column::cast)).collect()
+        let makes_session =
+            self.batch.node.axis == Axis::Session && columns.iter().all(|column| column.name != "session");
+        makes_session
+            .then(|| format!("DATE '{session}' AS session"))
+            .into_iter()
+            .chain(columns.iter().map(Column::cast))
+            .collect()
     }
 
     fn column_type(&self, name: &str, ty: &str) -> Result<ColumnType, MakeError> {
@@ -204,7 +217,10 @@ impl Query<'_> {
             "DATE" => ColumnType::Date,
             _ if name == "session" && base.starts_with("TIMESTAMP") => ColumnType::Date,
             _ => {
-                return Err(self.refuse(None, format!("column `{name}` is of type {ty}; cast it to DOUBLE, VARCHAR, BOOLEAN or DATE")));
+                return Err(self.refuse(
+                    None,
+                    format!("column `{name}` is of type {ty}; cast it to DOUBLE, VARCHAR, BOOLEAN or DATE"),
+                ));
             }
         })
     }
@@ -214,23 +230,36 @@ impl Query<'_> {
         for (name, ty) in schema {
             match columns.iter().find(|column| column.name == *name) {
                 Some(column) if column.ty == *ty => {}
-                Some(_) => return Err(self.refuse(None, format!("column `{name}` is of another type than `columns:` says"))),
-                None => return Err(self.refuse(None, format!("the result lacks column `{name}`, which `columns:` declares"))),
+                Some(_) => {
+                    return Err(self.refuse(None, format!("column `{name}` is of another type than `columns:` says")));
+                }
+                None => {
+                    return Err(
+                        self.refuse(None, format!("the result lacks column `{name}`, which `columns:` declares"))
+                    );
+                }
             }
         }
-        match columns.iter().find(|column| column.name != "session" && schema.iter().all(|(name, _)| *name != column.name)) {
-            Some(column) => Err(self.refuse(None, format!("the result has a column `{}` that `columns:` does not declare", column.name))),
+        match columns
+            .iter()
+            .find(|column| column.name != "session" && schema.iter().all(|(name, _)| *name != column.name))
+        {
+            Some(column) => Err(self
+                .refuse(None, format!("the result has a column `{}` that `columns:` does not declare", column.name))),
             None => Ok(()),
         }
     }
 
     fn run(&self, session: NaiveDate, columns: &[Column]) -> Result<(), MakeError> {
-        let checks_session = self.batch.node.axis == Axis::Session && columns.iter().any(|column| column.name == "session");
+        let checks_session =
+            self.batch.node.axis == Axis::Session && columns.iter().any(|column| column.name == "session");
         let before = if checks_session { self.count("SELECT count(*) FROM results", session)? } else { 0 };
         let casts = self.casts(columns, session).join(", ");
         self.execute(&format!("INSERT INTO results SELECT {casts} FROM (\n{}\n)", self.sql), Some(session))?;
         if checks_session {
-            let others = format!("SELECT count(*) FROM results WHERE rowid >= {before} AND session IS DISTINCT FROM DATE '{session}'");
+            let others = format!(
+                "SELECT count(*) FROM results WHERE rowid >= {before} AND session IS DISTINCT FROM DATE '{session}'"
+            );
             let others = self.count(&others, session)?;
             if others > 0 {
                 let hint = "add `where session = {{ session }}`, or leave the column out";
@@ -255,14 +284,19 @@ impl Query<'_> {
         let session = (self.batch.node.axis == Axis::Session).then_some("session");
         let names: Vec<String> = session.into_iter().chain(key.iter().map(String::as_str)).map(quote).collect();
         let names = names.join(", ");
-        let twice = format!("SELECT concat_ws(', ', {names}) FROM results GROUP BY {names} HAVING count(*) > 1 ORDER BY 1 LIMIT 1");
+        let twice = format!(
+            "SELECT concat_ws(', ', {names}) FROM results GROUP BY {names} HAVING count(*) > 1 ORDER BY 1 LIMIT 1"
+        );
         let found: Vec<String> = self
             .connection
             .prepare(&twice)
             .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
             .map_err(self.failed(None))?;
         match found.first() {
-            Some(row) => Err(self.refuse(None, format!("it returns two rows with the key ({row}); say `key:` if rows are identified otherwise"))),
+            Some(row) => Err(self.refuse(
+                None,
+                format!("it returns two rows with the key ({row}); say `key:` if rows are identified otherwise"),
+            )),
             None => Ok(()),
         }
     }
