@@ -102,6 +102,8 @@ impl Job {
                 return self.finish(&snapshot, settled.whole);
             }
             let shape = self.shape(&snapshot, materializer.as_ref());
+            // A snapshot keeps the ledger's log from shrinking.
+            drop(snapshot);
             let batches = batch::split(&sessions, shape, |date| ix_of(self.node(), date).map_or(0, |ix| ix.0));
             for (at, sessions) in batches.iter().enumerate() {
                 let next = batches.get(at + 1).and_then(|batch| batch.first().copied());

@@ -74,7 +74,7 @@ impl Materializer for Complete {
         let runs = runs(node, batch.sessions);
         for (at, (from, to)) in runs.iter().enumerate() {
             batch.check_cancel()?;
-            let next_run = runs.get(at + 1).map(|(from, _)| *from).or(batch.next);
+            let in_this_batch = runs.get(at + 1).map(|(from, _)| *from);
             if sessions.last().is_some_and(|done| done >= to) {
                 continue;
             }
@@ -98,32 +98,13 @@ impl Materializer for Complete {
             let mut followed = 0;
             let mut day = *to;
             while let Some(next) = after(node, day) {
-                if next_run.is_some_and(|run| next >= run) || batch.snapshot.partition(&node.name, next)?.is_none() {
-                    break;
-                }
                 let Some(frame) = made.last() else { break };
                 let new = of_day(frame, day)?;
-                let changed = match batch.snapshot.partition(&node.name, day)? {
-                    Some(_) => match batch.snapshot.read(&node.name, day, day, None) {
-                        Ok(old) => self.changed(&old, &new)?,
-                        Err(assetctl_store::Error::Damaged { .. }) => instruments(&new)?,
-                        Err(other) => return Err(other.into()),
-                    },
-                    // There was nothing to carry from: whatever the next session was built on, it was not this.
-                    None => instruments(&new)?,
-                };
-                let of_next = match batch.snapshot.read(&node.name, next, next, None) {
-                    Ok(frame) => frame,
-                    Err(assetctl_store::Error::Damaged { .. }) => break,
-                    Err(other) => return Err(other.into()),
-                };
-                if of_next.height() > 0 && !affected_by_carry(&changed, &of_next, self.listing)? {
+                if in_this_batch.is_some_and(|run| next >= run) || !self.carries_on(batch, &new, day, next)? {
                     break;
                 }
-                if of_next.height() == 0 && changed.is_empty() {
-                    break;
-                }
-                if followed == MOST_FOLLOWED {
+                // The next batch makes this session anyway; but should the run end before, the ledger must know.
+                if batch.next.is_some_and(|pending| next >= pending) || followed == MOST_FOLLOWED {
                     dirty.push(next);
                     break;
                 }
@@ -149,6 +130,37 @@ impl Materializer for Complete {
 }
 
 impl Complete {
+    /// Whether the partition of `next` holds a value that the new rows of `day` carry into it otherwise than the old ones did.
+    fn carries_on(
+        &self,
+        batch: &Batch<'_>,
+        new: &DataFrame,
+        day: NaiveDate,
+        next: NaiveDate,
+    ) -> Result<bool, MakeError> {
+        let (asset, snapshot) = (&batch.node.name, batch.snapshot);
+        if snapshot.partition(asset, next)?.is_none() {
+            return Ok(false);
+        }
+        let read = |day: NaiveDate| match snapshot.read(asset, day, day, None) {
+            Ok(frame) => Ok(Some(frame)),
+            Err(assetctl_store::Error::Damaged { .. }) => Ok(None),
+            Err(other) => Err(MakeError::from(other)),
+        };
+        let old = if snapshot.partition(asset, day)?.is_some() { read(day)? } else { None };
+        let changed = match old {
+            Some(old) => self.changed(&old, new)?,
+            // It cannot be known what the next session was built on.
+            None => instruments(new)?,
+        };
+        match read(next)? {
+            Some(next) if next.height() > 0 => Ok(affected_by_carry(&changed, &next, self.listing)?),
+            Some(_) => Ok(!changed.is_empty()),
+            // It is stale in its own right.
+            None => Ok(false),
+        }
+    }
+
     /// Instruments whose carried values differ, or that only one of two sessions has.
     fn changed(&self, old: &DataFrame, new: &DataFrame) -> Result<BTreeSet<String>, MakeError> {
         let old = self.values(old)?;
