@@ -1,4 +1,4 @@
-# `make demo` and `make test` each do all of their own set-up; they need Rust (rustup.rs) and Node.js.
+# `make demo` and `make test` each do all of their own set-up; they need Rust and Node.js.
 #
 # FEATURES=bundled builds DuckDB from source, for platforms without a prebuilt libduckdb (about an hour on two cores).
 

@@ -99,7 +99,7 @@ fn unknown(name: &Ident) -> Mistake {
     let cross_sectional = format!("cs_{folded}");
     let names = functions().iter().flat_map(|f| [f.name].into_iter().chain(f.aliases.iter().copied()));
     let help = if RECURSIVE.contains(&folded.as_str()) {
-        "functions that carry a state from session to session are not there yet".to_owned()
+        "functions that carry a state from session to session are not there yet; `mean(x, 20)`, say, has a window".to_owned()
     } else if let Some(near) = nearest(wanted, names) {
         did_you_mean(near)
     } else if let Some(near) = functions().iter().find(|f| f.name == cross_sectional) {
@@ -107,14 +107,14 @@ fn unknown(name: &Ident) -> Mistake {
     } else {
         let names: BTreeSet<&str> = functions().iter().map(|f| f.name).collect();
         let names: Vec<&str> = names.into_iter().collect();
-        format!("the functions are: {}", names.join(", "))
+        format!("the functions are: `{}`", names.join("`, `"))
     };
     Mistake::new(name.span.clone(), format!("unknown function {}", code(wanted))).help(help)
 }
 
 fn look_ahead(span: Range<usize>, what: &str) -> Mistake {
     Mistake::new(span, format!("{what}: a partition may read nothing after its own session"))
-        .help("use `ref(x, n)`, which looks back; only labels may look ahead")
+        .help("look back instead: `ref(x, 1)` is the value of the session before")
 }
 
 impl Call<'_> {
@@ -187,7 +187,10 @@ impl Call<'_> {
             (_, Some(param)) if args.iter().any(|arg| arg.name.is_some()) => {
                 Some(format!("{} is missing", code(param.name)))
             }
-            _ => other_forms.next().map(|other| format!("or it is {}", code(&other.signature()))),
+            _ => Some(match other_forms.next() {
+                Some(other) => format!("or it is {}", code(&other.signature())),
+                None => self.across_instruments(given).unwrap_or_else(|| format!("it is {}", code(&self.function.signature()))),
+            }),
         };
         Mistake::new(self.name.span.clone(), message).maybe_help(help)
     }
@@ -368,19 +371,19 @@ mod tests {
 
     #[test]
     fn unknown_functions_get_suggestions() {
-        let state = "functions that carry a state from session to session are not there yet";
+        let state = "functions that carry a state from session to session are not there yet; `mean(x, 20)`, say, has a window";
         assert_refusals(&[
             ("meen(close, 20)", "meen", "unknown function `meen`", "did you mean `mean`?"),
             ("Mean(close, 20)", "Mean", "unknown function `Mean`", "did you mean `mean`?"),
             ("zscore(close)", "zscore", "unknown function `zscore`", "did you mean `cs_zscore`?"),
             ("EMA(close, 20)", "EMA", "unknown function `EMA`", state),
         ]);
-        assert!(refusal("foobarbaz(close)").2.starts_with("the functions are: abs, clip, corr, "));
+        assert!(refusal("foobarbaz(close)").2.starts_with("the functions are: `abs`, `clip`, `corr`, "));
     }
 
     #[test]
     fn look_ahead_is_refused() {
-        let help = "use `ref(x, n)`, which looks back; only labels may look ahead";
+        let help = "look back instead: `ref(x, 1)` is the value of the session before";
         let sentence = "a partition may read nothing after its own session";
         assert_refusals(&[
             ("ref(close, -2)", "-2", &format!("`ref` with a negative lag looks ahead: {sentence}"), help),

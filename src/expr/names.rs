@@ -87,7 +87,7 @@ impl<'a> Scope<'a> {
         let Some(input) = self.inputs.iter().position(|input| input.alias == alias.text) else {
             let help = nearest(&alias.text, aliases.clone())
                 .map(did_you_mean)
-                .or_else(|| listing("the inputs are", aliases.map(written)));
+                .or_else(|| listing("the inputs are", aliases.map(quoted)));
             return Err(
                 Mistake::new(alias.span.clone(), format!("unknown input {}", quoted(&alias.text))).maybe_help(help)
             );
@@ -100,7 +100,7 @@ impl<'a> Scope<'a> {
                 let message = format!("{} has no column {}", quoted(&alias.text), quoted(&column.text));
                 let help = nearest(&column.text, scope.column_names())
                     .map(did_you_mean)
-                    .or_else(|| listing("its columns are", scope.column_names().map(written)));
+                    .or_else(|| listing("its columns are", scope.column_names().map(quoted)));
                 Err(Mistake::new(column.span.clone(), message).maybe_help(help))
             }
         }
@@ -153,13 +153,13 @@ impl<'a> Scope<'a> {
                 .help("a column's own name means that column of an input, and no input has it");
         }
         let earlier = self.columns[..self.done.len()].iter().map(|source| source.name);
-        let available = earlier.chain(self.inputs.iter().flat_map(InputScope::column_names));
+        let available = self.inputs.iter().flat_map(InputScope::column_names).chain(earlier);
         let help = if self.inputs.iter().any(|input| input.alias == name) {
             Some(format!("{} is an input; its columns are written {}", quoted(name), code(&(written(name) + ".close"))))
         } else if let Some(function) = function(name) {
             Some(format!("`{name}` is a function: {}", code(&function.signature())))
         } else {
-            nearest(name, available.clone()).map(did_you_mean).or_else(|| listing("there are", available.map(written)))
+            nearest(name, available.clone()).map(did_you_mean).or_else(|| listing("there are", available.map(quoted)))
         };
         mistake(format!("unknown column {}", quoted(name))).maybe_help(help)
     }
@@ -181,7 +181,7 @@ pub(crate) fn did_you_mean(name: &str) -> String {
     format!("did you mean {}?", quoted(name))
 }
 
-/// `its columns are: close, open`, cut off after a dozen.
+/// ``its columns are: `close`, `open` ``, cut off after a dozen.
 fn listing(intro: &str, names: impl Iterator<Item = String>) -> Option<String> {
     const SHOWN: usize = 12;
     let names: Vec<String> = names.collect();
@@ -295,16 +295,16 @@ mod tests {
                 "turnover",
                 "turnover",
                 "unknown column `turnover`",
-                "there are: open, close, `adj close`, halted, industry",
+                "there are: `open`, `close`, `` `adj close` ``, `halted`, `industry`",
             ),
             ("bar.close", "bar", "unknown input `bar`", "did you mean `bars`?"),
-            ("universe.close", "universe", "unknown input `universe`", "the inputs are: bars"),
+            ("universe.close", "universe", "unknown input `universe`", "the inputs are: `bars`"),
             ("bars.opne", "opne", "`bars` has no column `opne`", "did you mean `open`?"),
             (
                 "bars.turnover",
                 "turnover",
                 "`bars` has no column `turnover`",
-                "its columns are: open, close, `adj close`, halted, industry",
+                "its columns are: `open`, `close`, `` `adj close` ``, `halted`, `industry`",
             ),
             ("bars + 1", "bars", "unknown column `bars`", "`bars` is an input; its columns are written `bars.close`"),
             ("mean + 1", "mean", "unknown column `mean`", "`mean` is a function: `mean(x, n, min_periods=1)`"),

@@ -1,7 +1,7 @@
 //! What may have been meant by a name that is not known.
 
 /// The candidate nearest to `wanted`: the same but for case, else within about a third of its letters
-/// (Damerau-Levenshtein distance; ties go to the earlier candidate). Names of one or two letters are near to everything and
+/// (Damerau-Levenshtein distance; of those equally near the one with the same start and the same letters, then the earlier). Names of one or two letters are near to everything and
 /// are only matched by case.
 pub(crate) fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str> + Clone) -> Option<&'a str> {
     let folded = wanted.to_lowercase();
@@ -12,10 +12,14 @@ pub(crate) fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a
     if letters < 3 {
         return None;
     }
-    let (distance, best) = candidates
+    let (distance, _, best) = candidates
         .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&folded, &candidate.to_lowercase()), candidate))
-        .min_by_key(|(distance, _)| *distance)?;
+        .map(|candidate| {
+            let name = candidate.to_lowercase();
+            let distance = strsim::damerau_levenshtein(&folded, &name);
+            (distance, 1.0 - strsim::jaro_winkler(&folded, &name), candidate)
+        })
+        .min_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)))?;
     (distance <= (letters + 1) / 3).then_some(best)
 }
 
@@ -46,6 +50,7 @@ mod tests {
     fn nearest_prefers_case_then_distance_and_refuses_what_is_far() {
         assert_eq!(nearest("Mean", ["median", "mean"]), Some("mean"));
         assert_eq!(nearest("meen", ["median", "mean"]), Some("mean"));
+        assert_eq!(nearest("men", ["min", "mean"]), Some("mean"), "equally near, but no letter is wrong");
         assert_eq!(nearest("clsoe", ["open", "close"]), Some("close"));
         assert_eq!(nearest("turnover", ["open", "close"]), None);
         assert_eq!(nearest("ab", ["aa"]), None);

@@ -10,7 +10,7 @@ use assetctl_plan::{date_of, ix_of};
 use chrono::NaiveDate;
 use polars::prelude::*;
 
-use super::{Batch, Made, MakeError, Materializer, instrument_key};
+use super::{Batch, Made, MakeError, Materializer, instrument_key, of_session};
 
 pub struct Columns {
     pub program: Arc<Program>,
@@ -73,27 +73,24 @@ impl Columns {
             };
         }
         // On another calendar every session sees the last one that had closed by then.
-        let mut frames: Vec<DataFrame> = Vec::new();
-        for row in rows {
-            let Some(read) = ix_of(node, *row).and_then(|ix| map.last_read(ix)) else { continue };
-            let date = date_of(input, read);
-            if date < input.start_date() {
-                continue;
-            }
-            let mut seen = batch.read(edge, date, date)?;
-            let days = Column::full_null("session".into(), seen.height(), &DataType::Date);
-            let days = if seen.height() == 0 { days } else { date_column(*row, seen.height()) };
-            seen.with_column(days)?;
-            frames.push(seen);
-        }
-        let mut frames = frames.into_iter().filter(|frame| frame.height() > 0);
-        let Some(mut all) = frames.next() else {
-            return batch.read(edge, input.start_date(), input.start_date()).map(|f| f.slice(0, 0));
+        let reads: Vec<(NaiveDate, NaiveDate)> = rows
+            .iter()
+            .filter_map(|row| Some((*row, date_of(input, map.last_read(ix_of(node, *row)?)?))))
+            .filter(|(_, read)| *read >= input.start_date())
+            .collect();
+        let (Some((_, from)), Some((_, to))) = (reads.first(), reads.last()) else {
+            return Ok(batch.read(edge, input.start_date(), input.start_date())?.slice(0, 0));
         };
-        for frame in frames {
-            all.vstack_mut(&frame)?;
+        let window = batch.read(edge, *from, *to)?;
+        let mut seen = window.slice(0, 0);
+        for (row, read) in &reads {
+            let mut rows = of_session(&window, *read)?;
+            if rows.height() > 0 {
+                rows.with_column(date_column(*row, rows.height()))?;
+                seen.vstack_mut(&rows)?;
+            }
         }
-        Ok(all)
+        Ok(seen)
     }
 }
 

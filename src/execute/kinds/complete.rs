@@ -13,7 +13,7 @@ use assetctl_plan::{STATIC_SESSION, date_of, ix_of};
 use chrono::NaiveDate;
 use polars::prelude::*;
 
-use super::{Batch, Made, MakeError, Materializer, instrument_key};
+use super::{Batch, Made, MakeError, Materializer, after, instrument_key, of_session, runs};
 
 /// Sessions beyond the stale ones that a batch follows a carried value into; what is left is marked and done by the next batch or run.
 const MOST_FOLLOWED: usize = 252;
@@ -85,7 +85,7 @@ impl Materializer for Complete {
             };
             let previous = match before(node, from) {
                 Some(day) if sessions.last() == Some(&day) => {
-                    made.last().map(|frame| of_day(frame, day)).transpose()?
+                    made.last().map(|frame| of_session(frame, day)).transpose()?
                 }
                 Some(day) => Some(batch.snapshot.read(&node.name, day, day, None)?),
                 None => None,
@@ -99,7 +99,7 @@ impl Materializer for Complete {
             let mut day = *to;
             while let Some(next) = after(node, day) {
                 let Some(frame) = made.last() else { break };
-                let new = of_day(frame, day)?;
+                let new = of_session(frame, day)?;
                 if in_this_batch.is_some_and(|run| next >= run) || !self.carries_on(batch, &new, day, next)? {
                     break;
                 }
@@ -194,17 +194,6 @@ fn instruments(frame: &DataFrame) -> Result<BTreeSet<String>, MakeError> {
     Ok(frame.column("instrument")?.str()?.iter().flatten().map(str::to_owned).collect())
 }
 
-/// The rows of one session of a sorted frame.
-fn of_day(frame: &DataFrame, day: NaiveDate) -> Result<DataFrame, MakeError> {
-    if frame.height() == 0 {
-        return Ok(frame.clone());
-    }
-    let dates: Vec<Option<NaiveDate>> = frame.column("session")?.date()?.as_date_iter().collect();
-    let first = dates.partition_point(|date| *date < Some(day));
-    let end = dates.partition_point(|date| *date <= Some(day));
-    Ok(frame.slice(first as i64, end - first))
-}
-
 fn days(node: &AssetNode, from: NaiveDate, to: NaiveDate) -> Vec<NaiveDate> {
     match (ix_of(node, from), ix_of(node, to)) {
         (Some(first), Some(last)) => {
@@ -218,22 +207,4 @@ fn days(node: &AssetNode, from: NaiveDate, to: NaiveDate) -> Vec<NaiveDate> {
 fn before(node: &AssetNode, day: NaiveDate) -> Option<NaiveDate> {
     let ix = ix_of(node, day)?;
     (ix > node.start).then(|| date_of(node, SessionIx(ix.0 - 1)))
-}
-
-/// The session after, if the calendar has one.
-fn after(node: &AssetNode, day: NaiveDate) -> Option<NaiveDate> {
-    let next = SessionIx(ix_of(node, day)?.0 + 1);
-    ((next.0 as usize) < node.calendar.len()).then(|| date_of(node, next))
-}
-
-/// Ascending sessions as runs that follow one another in the calendar: (first, last) of each.
-pub fn runs(node: &AssetNode, sessions: &[NaiveDate]) -> Vec<(NaiveDate, NaiveDate)> {
-    let mut runs: Vec<(NaiveDate, NaiveDate)> = Vec::new();
-    for session in sessions {
-        match runs.last_mut() {
-            Some((_, last)) if after(node, *last) == Some(*session) => *last = *session,
-            _ => runs.push((*session, *session)),
-        }
-    }
-    runs
 }

@@ -8,6 +8,7 @@ mod sql;
 
 use std::sync::Mutex;
 
+use assetctl_calendar::SessionIx;
 use assetctl_config::Asset;
 use assetctl_connect::{ConnectError, Scan};
 use assetctl_graph::{AssetNode, Axis, Body, Edge, EdgeColumns, Graph};
@@ -137,4 +138,33 @@ impl<'a> Batch<'a> {
 /// `instrument`, where there is such a column.
 pub fn instrument_key(frame: &DataFrame) -> Vec<String> {
     if frame.column("instrument").is_ok() { vec!["instrument".to_owned()] } else { Vec::new() }
+}
+
+/// The rows of one session of a sorted frame.
+pub fn of_session(frame: &DataFrame, session: NaiveDate) -> Result<DataFrame, MakeError> {
+    if frame.height() == 0 {
+        return Ok(frame.clone());
+    }
+    let dates: Vec<Option<NaiveDate>> = frame.column("session")?.date()?.as_date_iter().collect();
+    let first = dates.partition_point(|date| *date < Some(session));
+    let end = dates.partition_point(|date| *date <= Some(session));
+    Ok(frame.slice(first as i64, end - first))
+}
+
+/// The session after, if the calendar has one.
+pub fn after(node: &AssetNode, day: NaiveDate) -> Option<NaiveDate> {
+    let next = SessionIx(ix_of(node, day)?.0 + 1);
+    ((next.0 as usize) < node.calendar.len()).then(|| date_of(node, next))
+}
+
+/// Ascending sessions as runs that follow one another in the calendar: (first, last) of each.
+pub fn runs(node: &AssetNode, sessions: &[NaiveDate]) -> Vec<(NaiveDate, NaiveDate)> {
+    let mut runs: Vec<(NaiveDate, NaiveDate)> = Vec::new();
+    for session in sessions {
+        match runs.last_mut() {
+            Some((_, last)) if after(node, *last) == Some(*session) => *last = *session,
+            _ => runs.push((*session, *session)),
+        }
+    }
+    runs
 }

@@ -2,7 +2,7 @@
 
 use assetctl_compute::top_k;
 
-use super::{Batch, Made, MakeError, Materializer, instrument_key};
+use super::{Batch, Made, MakeError, Materializer, instrument_key, runs};
 
 pub struct TopK {
     by: String,
@@ -25,7 +25,7 @@ impl Materializer for TopK {
         let edge = &batch.node.edges[0];
         let mut chosen: Option<polars::prelude::DataFrame> = None;
         // Sessions one by one: only these are asked for, and each is chosen by itself.
-        for (from, to) in super::complete::runs(batch.node, batch.sessions) {
+        for (from, to) in runs(batch.node, batch.sessions) {
             batch.check_cancel()?;
             let Some((from, to)) = batch.window(edge, from, to) else { continue };
             let made = top_k(&batch.read(edge, from, to)?, &self.by, self.k, self.weights)?;

@@ -1,0 +1,1 @@
+//! Every command: its JSON, its exit codes, its words.

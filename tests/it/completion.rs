@@ -1,0 +1,1 @@
+//! Completed bars against the oracle, and the checks that guard them.

@@ -1,0 +1,1 @@
+//! Configurations: mistakes with their messages, and what is valid.

@@ -1,0 +1,1 @@
+//! Any history of builds ends in the same bits.

@@ -1,0 +1,23 @@
+//! Stories told to the program itself: each test lays a project down, acts through the command line, and looks at what became
+//! of it. One binary for all, so that it is linked once.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test may panic, and writes the files that a user would"
+)]
+
+mod support;
+
+mod bad_input;
+mod commands;
+mod completion;
+mod concurrency;
+mod config;
+mod exactness;
+mod finality;
+mod incremental;
+mod readers;
+mod selection;
+mod sql;
+mod windows;

@@ -1,0 +1,1 @@
+//! Readers beside runs: the warehouse held open, and earlier snapshots.

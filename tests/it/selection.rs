@@ -1,0 +1,1 @@
+//! What is selected, and what is left alone.

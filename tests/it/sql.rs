@@ -1,0 +1,1 @@
+//! `assetctl sql`, and assets of the kind `sql`.

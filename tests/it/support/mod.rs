@@ -1,0 +1,15 @@
+//! The harness: a project in a temporary folder, the real binary, and assertions that say what differs.
+//!
+//! [`Project`] lays down a small slice of real bars and a configuration of the five stages, edits both, and runs the program
+//! in a cleared environment at a fixed `--now`. [`Ran`] says which sessions a run recomputed. The sessions a test expects come
+//! from [`bars::sessions`], the dates of the index in the demo's CSV, and not from the program.
+
+pub mod bars;
+pub mod output;
+pub mod project;
+pub mod ran;
+
+pub use bars::{Bars, before, date, from_on, sessions, sessions_from, sessions_to};
+pub use output::Output;
+pub use project::{Project, STAGES};
+pub use ran::{Contents, Ran, changes, list};

@@ -1,0 +1,1 @@
+//! Windows: how far a change reaches.
