@@ -22,10 +22,18 @@ struct Explanation {
     /// `clean`, `stale`, `possibly stale`, `blocked` or `not part of the asset`.
     state: &'static str,
     why: String,
+    /// For a changed spec: what only the old one says, and only the new one.
+    spec: Option<SpecChange>,
     built: Option<Built>,
     reads: Vec<Read>,
     /// What this is a consequence of.
     causes: Vec<Explanation>,
+}
+
+#[derive(Serialize)]
+struct SpecChange {
+    old: Vec<String>,
+    new: Vec<String>,
 }
 
 /// What the ledger knows of the partition.
@@ -161,6 +169,7 @@ impl Explainer<'_> {
             session: (node.axis == Axis::Session).then_some(session),
             state,
             why,
+            spec: self.spec_change(ix, stale.map(|range| &range.reason))?,
             built,
             reads: self.reads(ix, session)?,
             causes,
@@ -215,6 +224,18 @@ impl Explainer<'_> {
     fn start_of(&self, run: u64) -> u64 {
         let detail = self.store.and_then(|store| store.run(RunId(run)).ok().flatten());
         detail.map_or(u64::MAX, |detail| detail.run.start_rev)
+    }
+
+    /// The lines in which two specs differ.
+    fn spec_change(&self, ix: usize, reason: Option<&StaleReason>) -> Result<Option<SpecChange>, CliError> {
+        let node = self.loaded.graph.node(ix);
+        let (Some(StaleReason::SpecChanged { old, .. }), Some(store)) = (reason, self.store) else { return Ok(None) };
+        let Some(old) = store.spec_text(&node.name, *old)? else { return Ok(None) };
+        let (old, new) = (spec_lines(&old), spec_lines(&node.spec_text));
+        let only = |these: &[String], others: &[String]| -> Vec<String> {
+            these.iter().filter(|line| !others.contains(line)).cloned().collect()
+        };
+        Ok(Some(SpecChange { old: only(&old, &new), new: only(&new, &old) }))
     }
 
     /// What the ledger knows of a partition. A reason that was only possible when it was planned has become a fact.
@@ -305,6 +326,16 @@ impl Explainer<'_> {
     }
 }
 
+/// A spec as lines of `key: value`; a program is one line per column already.
+fn spec_lines(text: &str) -> Vec<String> {
+    let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).unwrap_or_default();
+    let lines = |(key, value): (String, serde_json::Value)| match value {
+        serde_json::Value::String(text) if text.contains('\n') => text.lines().map(str::to_owned).collect(),
+        value => vec![format!("{key}: {value}")],
+    };
+    fields.into_iter().flat_map(lines).collect()
+}
+
 fn human(explanation: &Explanation, depth: usize) -> String {
     let lead = "  ".repeat(depth);
     let name = match explanation.session {
@@ -312,6 +343,10 @@ fn human(explanation: &Explanation, depth: usize) -> String {
         None => explanation.asset.clone(),
     };
     let mut text = format!("{lead}{name} is {}: {}\n", explanation.state, explanation.why);
+    if let Some(spec) = &explanation.spec {
+        text.extend(spec.old.iter().map(|line| format!("{lead}  - {line}\n")));
+        text.extend(spec.new.iter().map(|line| format!("{lead}  + {line}\n")));
+    }
     if let Some(built) = &explanation.built {
         let why = built.why.as_deref().map(|why| format!(", because: {why}")).unwrap_or_default();
         text.push_str(&format!("{lead}  built by run {}{why}\n", built.run));

@@ -187,10 +187,17 @@ impl Call<'_> {
             (_, Some(param)) if args.iter().any(|arg| arg.name.is_some()) => {
                 Some(format!("{} is missing", code(param.name)))
             }
-            _ => Some(match other_forms.next() {
-                Some(other) => format!("or it is {}", code(&other.signature())),
-                None => self.across_instruments(given).unwrap_or_else(|| format!("it is {}", code(&self.function.signature()))),
-            }),
+            _ => {
+                let cross_sectional = format!("cs_{}", self.name.text);
+                let across = functions().iter().find(|f| f.name == cross_sectional && f.params.len() == args.len());
+                Some(match (other_forms.next(), across) {
+                    (Some(other), _) => format!("or it is {}", code(&other.signature())),
+                    (None, Some(across)) => {
+                        format!("across the instruments of a session it is {}", code(&across.signature()))
+                    }
+                    (None, None) => format!("it is {}", code(&self.function.signature())),
+                })
+            }
         };
         Mistake::new(self.name.span.clone(), message).maybe_help(help)
     }
@@ -395,7 +402,18 @@ mod tests {
     #[test]
     fn counts_of_arguments() {
         assert_refusals(&[
-            ("mean(close)", "mean", "`mean` takes 2 arguments (x, n), got 1", ""),
+            (
+                "mean(close)",
+                "mean",
+                "`mean` takes 2 arguments (x, n), got 1",
+                "it is `mean(x, n, min_periods=1)`",
+            ),
+            (
+                "rank(close)",
+                "rank",
+                "`rank` takes 2 arguments (x, n), got 1",
+                "across the instruments of a session it is `cs_rank(x)`",
+            ),
             (
                 "mean(close, 20, 10)",
                 "mean",
@@ -403,9 +421,9 @@ mod tests {
                 "`min_periods` is given by its name: `min_periods=10`",
             ),
             ("mean(close, min_periods=2)", "mean", "`mean` takes 2 arguments (x, n), got 1", "`n` is missing"),
-            ("abs()", "abs", "`abs` takes 1 argument (x), got 0", ""),
-            ("if(halted, 1)", "if", "`if` takes 3 arguments (condition, a, b), got 2", ""),
-            ("cs_winsorize(close, 1, 2)", "cs_winsorize", "`cs_winsorize` takes 1 or 2 arguments (x, k=3), got 3", ""),
+            ("abs()", "abs", "`abs` takes 1 argument (x), got 0", "it is `abs(x)`"),
+            ("if(halted, 1)", "if", "`if` takes 3 arguments (condition, a, b), got 2", "it is `if(condition, a, b)`"),
+            ("cs_winsorize(close, 1, 2)", "cs_winsorize", "`cs_winsorize` takes 1 or 2 arguments (x, k=3), got 3", "it is `cs_winsorize(x, k=3)`"),
             ("mean(close, 20, x=open)", "x", "`x` is given twice", ""),
             (
                 "mean(close, 20, min_period=3)",

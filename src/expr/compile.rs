@@ -209,7 +209,7 @@ impl Column<'_> {
         }
         let shown = self.shown(id);
         // An example of what to write must be one that can be written.
-        let example = if shown.ends_with('…') { "x" } else { &shown };
+        let example = if shown.ends_with('…') { "x" } else { without_parentheses(&shown) };
         let (message, help) = (message(&code(&shown)), help(example));
         self.mistakes.push(Mistake::new(self.ast.get(id).span.clone(), message).help(help));
         None
@@ -232,6 +232,17 @@ impl Column<'_> {
         let help = |shown: &str| format!("compare it, as in {}", code(&format!("{shown} > 0")));
         self.expect(id, values, Type::Bool, message, help)
     }
+}
+
+/// `(a > b)` without the parentheses around all of it, which an argument does not need.
+fn without_parentheses(text: &str) -> &str {
+    let Some(inner) = text.strip_prefix('(').and_then(|text| text.strip_suffix(')')) else { return text };
+    let mut depth = 0_i32;
+    let whole = inner.chars().all(|c| {
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        depth >= 0
+    });
+    if whole { inner.trim() } else { text }
 }
 
 fn noun(ty: Type) -> &'static str {
@@ -329,7 +340,7 @@ mod tests {
                 "1 + (close > open)",
                 "(close > open)",
                 "`+` needs numbers, but `(close > open)` is true or false",
-                "make it a number: `if((close > open), 1, 0)`",
+                "make it a number: `if(close > open, 1, 0)`",
             ),
             (
                 "-halted",

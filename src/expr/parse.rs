@@ -98,6 +98,9 @@ impl<'a> Parser<'a> {
             Token::Assign => {
                 mistake.help("compare with `==`; an argument is named inside a call, as in `min_periods=20`")
             }
+            Token::Name { ref text, quoted: false } if matches!(text.as_str(), "if" | "else") => {
+                mistake.help("a choice is written `if(condition, a, b)`")
+            }
             _ => mistake,
         }
     }
@@ -178,6 +181,11 @@ impl<'a> Parser<'a> {
             return Err(self.unexpected(&format!("a column of {}", crate::suggest::quoted(&first.text))));
         };
         self.at += 1;
+        if self.peek_token() == Some(&Token::LeftParen) {
+            let call = crate::suggest::code(&format!("{text}({}, …)", crate::suggest::written(&first.text)));
+            return Err(Mistake::new(span.clone(), format!("{} is called like a method", crate::suggest::quoted(text)))
+                .help(format!("the function stands first: {call}")));
+        }
         let whole = first.span.start..span.end;
         let column = Ident { text: text.clone(), span: span.clone() };
         Ok(self.ast.push(ExprKind::Name { input: Some(first), column }, whole))

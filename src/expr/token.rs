@@ -239,7 +239,10 @@ fn remedy(c: char) -> Option<String> {
             return Some("there is no text in expressions; a name with odd characters stands in backticks".into());
         }
         '%' => return Some("there is no remainder or percent; for percent, divide by 100".into()),
-        '{' | '}' | '[' | ']' => return Some("group with `(` and `)`".into()),
+        '[' | ']' => {
+            return Some("group with `(` and `)`; `ref(x, 1)` is the value of the session before".into());
+        }
+        '{' | '}' => return Some("group with `(` and `)`".into()),
         ';' => return Some("a column is one expression; arguments are separated by `,`".into()),
         '×' | '∗' => "*",
         '÷' => "/",
