@@ -13,7 +13,7 @@ use chrono::NaiveDate;
 use duckdb::Connection;
 use polars::prelude::*;
 
-use super::{Batch, Made, MakeError, Materializer, instrument_key};
+use super::{Batch, Made, MakeError, Materializer};
 
 pub struct Sql {
     pub sql: String,
@@ -21,30 +21,37 @@ pub struct Sql {
     pub key: Option<Vec<String>>,
 }
 
+/// Sessions that a thread of its own is worth.
+const SESSIONS_PER_WORKER: usize = 16;
+
 impl Materializer for Sql {
     fn make(&self, batch: &Batch<'_>) -> Result<Made, MakeError> {
-        let query = Query { sql: &self.sql, refs: &self.refs, batch, connection: connect(batch)? };
         let sessions = batch.sessions.to_vec();
         let (Some(first), Some(last)) = (sessions.first(), sessions.last()) else {
             return Ok(Made { frame: DataFrame::empty(), sessions, dirty: Vec::new(), key: Vec::new() });
         };
-        query.lay_out_inputs(*first, *last)?;
-        query.make_views()?;
-        query.set_windows(*first)?;
-        let columns = query.prepare(*first)?;
-        for session in &sessions {
-            batch.check_cancel()?;
-            query.set_windows(*session)?;
-            query.run(*session, &columns)?;
+        let shared = Query { sql: &self.sql, refs: &self.refs, batch, connection: connect(batch)? };
+        shared.lay_out_inputs(*first, *last)?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let workers = cores.min(sessions.len().div_ceil(SESSIONS_PER_WORKER)).max(1);
+        let parts: Vec<(Query<'_>, &[NaiveDate])> = sessions
+            .chunks(sessions.len().div_ceil(workers))
+            .map(|part| Ok((shared.another()?, part)))
+            .collect::<Result<_, MakeError>>()?;
+        // Each query runs on the thread that asks, so the number of threads changes no bit.
+        let made: Vec<Result<(DataFrame, Vec<String>), MakeError>> = std::thread::scope(|scope| {
+            let running: Vec<_> = parts
+                .into_iter()
+                .map(|(query, part)| scope.spawn(move || query.make(part, self.key.as_deref())))
+                .collect();
+            let gone = || Err(MakeError::Io(std::io::Error::other("a query's thread stopped unexpectedly")));
+            running.into_iter().map(|worker| worker.join().unwrap_or_else(|_| gone())).collect()
+        });
+        let mut made = made.into_iter();
+        let (mut frame, key) = made.next().transpose()?.unwrap_or_default();
+        for more in made {
+            frame.vstack_mut(&more?.0)?;
         }
-        let key = match &self.key {
-            Some(key) => key.clone(),
-            None if columns.iter().any(|column| column.name == "instrument") => vec!["instrument".to_owned()],
-            None => Vec::new(),
-        };
-        query.check_key(&key, &columns)?;
-        let frame = query.take()?;
-        debug_assert!(self.key.is_some() || key == instrument_key(&frame));
         Ok(Made { frame, sessions, dirty: Vec::new(), key })
     }
 
@@ -90,6 +97,31 @@ fn connect(batch: &Batch<'_>) -> Result<Connection, MakeError> {
 }
 
 impl Query<'_> {
+    /// The same on a connection of its own: variables, views and results are a connection's.
+    fn another(&self) -> Result<Self, MakeError> {
+        let connection = self.connection.try_clone().map_err(self.failed(None))?;
+        Ok(Self { connection, ..*self })
+    }
+
+    /// The rows of some sessions, and their key.
+    fn make(&self, sessions: &[NaiveDate], key: Option<&[String]>) -> Result<(DataFrame, Vec<String>), MakeError> {
+        let Some(first) = sessions.first() else { return Ok((DataFrame::empty(), Vec::new())) };
+        self.make_views()?;
+        self.set_windows(*first)?;
+        let columns = self.prepare(*first)?;
+        for session in sessions {
+            self.batch.check_cancel()?;
+            self.set_windows(*session)?;
+            self.run(*session, &columns)?;
+        }
+        let key = match key {
+            Some(key) => key.to_vec(),
+            None => columns.iter().map(|column| &column.name).filter(|name| *name == "instrument").cloned().collect(),
+        };
+        self.check_key(&key, &columns)?;
+        Ok((self.take()?, key))
+    }
+
     fn failed(&self, session: Option<NaiveDate>) -> impl FnOnce(duckdb::Error) -> MakeError {
         let asset = self.batch.node.name.clone();
         move |error| MakeError::Sql { asset, session, message: error.to_string() }
@@ -179,7 +211,7 @@ impl Query<'_> {
 
     /// Finds out the columns of the result and makes the table `results`.
     fn prepare(&self, session: NaiveDate) -> Result<Vec<Column>, MakeError> {
-        self.execute(&format!("CREATE TABLE shape AS SELECT * FROM (\n{}\n) LIMIT 0", self.sql), Some(session))?;
+        self.execute(&format!("CREATE TEMP TABLE shape AS SELECT * FROM (\n{}\n) LIMIT 0", self.sql), Some(session))?;
         let failed = self.failed(Some(session));
         let found: Vec<(String, String)> = self
             .connection
@@ -192,7 +224,7 @@ impl Query<'_> {
         }
         self.check_declared(&columns)?;
         let casts: Vec<String> = self.casts(&columns, STATIC_SESSION);
-        self.execute(&format!("CREATE TABLE results AS SELECT {} FROM shape", casts.join(", ")), Some(session))?;
+        self.execute(&format!("CREATE TEMP TABLE results AS SELECT {} FROM shape", casts.join(", ")), Some(session))?;
         Ok(columns)
     }
 
