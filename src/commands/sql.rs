@@ -56,7 +56,14 @@ fn connect(loaded: &Loaded, args: &Sql) -> Result<Connection, CliError> {
     let nothing = || CliError::usage("nothing was materialized yet", Some("`assetctl materialize` makes everything"));
     if let Some(as_of) = &args.as_of {
         let store = loaded.existing_store()?.ok_or_else(nothing)?;
-        let snapshot = store.snapshot_at(instant_or_run(as_of)?)?;
+        let snapshot = store.snapshot_at(instant_or_run(as_of)?).map_err(|error| match error {
+            assetctl_store::Error::UnknownRun { .. }
+            | assetctl_store::Error::BeforeFirst { .. }
+            | assetctl_store::Error::Collected { .. } => {
+                CliError::usage(error.to_string(), Some("`assetctl runs` lists the runs"))
+            }
+            other => CliError::Store(other),
+        })?;
         return Ok(connect_snapshot(&snapshot)?);
     }
     if let Some(store) = loaded.existing_store()? {

@@ -1,6 +1,6 @@
 //! The blocks under `assets:` → typed assets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -38,10 +38,22 @@ pub(crate) struct Shared<'a> {
     /// Of all calendars that are declared, also those whose declaration is wrong.
     pub calendar_names: &'a [String],
     pub sources: &'a SourceMap,
+    /// Whether files that could not be read may declare more assets.
+    pub unread: bool,
+}
+
+/// What the blocks came to.
+pub(crate) struct Built {
+    /// Those without a mistake.
+    pub assets: Vec<Asset>,
+    /// The names of the others; `None` when not all names are known.
+    pub broken: Option<BTreeSet<String>>,
 }
 
 /// A typed asset that has no calendar yet.
 pub(crate) struct Draft {
+    /// Whether all that it says could be typed; what could not has been reported.
+    pub whole: bool,
     pub name: String,
     pub common: Common,
     pub kind: Kind,
@@ -50,20 +62,41 @@ pub(crate) struct Draft {
 }
 
 /// Types and validates all assets; those with mistakes are left out, the mistakes reported.
-pub(crate) fn build(declared: Vec<Declared>, shared: &Shared<'_>, problems: &mut Vec<Diagnostic>) -> Vec<Asset> {
+pub(crate) fn build(declared: Vec<Declared>, shared: &Shared<'_>, problems: &mut Vec<Diagnostic>) -> Built {
     unique(&declared, problems);
+    let nameless = declared.iter().any(|asset| asset.key.scalar.unresolved());
+    let all_known = !shared.unread && !nameless;
+    let mut broken = BTreeSet::new();
     let all: Vec<String> = declared.iter().map(|asset| asset.key.text().to_owned()).collect();
     let known: Vec<&str> = all.iter().map(String::as_str).collect();
     let mut missing = Missing::default();
-    let mut assets = Vec::with_capacity(declared.len());
+    let mut assets: Vec<Asset> = Vec::with_capacity(declared.len());
     for asset in declared {
-        let Some(draft) = draft(asset, shared, problems) else { continue };
-        validate::asset(&draft, &known, problems);
-        let Some((calendar, start)) = timing(&draft, shared, &mut missing, problems) else { continue };
-        let Draft { name, common, kind, base, places } = draft;
-        assets.push(Asset { name, common, kind, calendar, start, base, places });
+        let name = asset.key.text().to_owned();
+        let before = problems.len();
+        let built = draft(asset, shared, problems).and_then(|draft| {
+            if all_known {
+                validate::inputs(&draft, &known, problems);
+            }
+            // More would be said of what is missing only because it was wrong.
+            if !draft.whole {
+                return None;
+            }
+            validate::asset(&draft, problems);
+            let (calendar, start) = timing(&draft, shared, &mut missing, problems)?;
+            let Draft { name, common, kind, base, places, .. } = draft;
+            Some(Asset { name, common, kind, calendar, start, base, places })
+        });
+        match built {
+            Some(asset) if problems.len() == before && assets.iter().all(|known| known.name != asset.name) => {
+                assets.push(asset);
+            }
+            _ => {
+                broken.insert(name);
+            }
+        }
     }
-    assets
+    Built { assets, broken: all_known.then_some(broken) }
 }
 
 /// No two names alike, also not on a system or in SQL where `A` is `a`.
@@ -99,11 +132,13 @@ fn draft(asset: Declared, shared: &Shared<'_>, problems: &mut Vec<Diagnostic>) -
     let kind = kind(&node, &subject, problems)?;
     let node = with_defaults(&node, shared.defaults);
     let schema = SCHEMAS.asset(kind)?;
-    let value = Structure { problems }.value(&node, schema, &subject)?;
-    match typed(kind, value) {
+    let keys = Structure { problems }.keys(node.entries()?, schema, &subject);
+    match typed(kind, Value::Object(keys.values)) {
         Ok((common, kind)) => {
-            Some(Draft { name, common, kind, base, places: Places { node, name_loc, sources: shared.sources.clone() } })
+            let places = Places { node, name_loc, sources: shared.sources.clone() };
+            Some(Draft { whole: keys.whole, name, common, kind, base, places })
         }
+        Err(_) if !keys.whole => None,
         Err(error) => {
             problems.push(Diagnostic::error(format!("{}: {error}", subject.name)).at(name_loc, "in this asset"));
             None
@@ -208,7 +243,10 @@ fn timing(
     let start = match own.or_else(|| shared.start.clone()) {
         Some((start, loc)) => {
             if let Err(error) = calendar.at_or_after(start) {
-                problems.push(Diagnostic::error(error.to_string()).at(loc, "no session from here on is known"));
+                let text = error.to_string();
+                let (message, help) = text.split_once("; ").unwrap_or((text.as_str(), ""));
+                let problem = Diagnostic::error(message).at(loc, "no session from here on is known");
+                problems.push(if help.is_empty() { problem } else { problem.help(help) });
                 return None;
             }
             start

@@ -5,6 +5,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::project::Project;
+
 /// Number of a file in its [`SourceMap`], in the order read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(pub(crate) u32);
@@ -149,6 +151,9 @@ impl Diagnostic {
 pub struct ConfigErrors {
     pub sources: SourceMap,
     pub diagnostics: Vec<Diagnostic>,
+    /// The project without its [broken](crate::Project::broken) assets, so that the graph can say what else is wrong; `None` when
+    /// it is not known which assets there are.
+    pub partial: Option<Box<Project>>,
 }
 
 impl std::error::Error for ConfigErrors {}

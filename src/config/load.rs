@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::assets::{self, Declared, Shared};
+use crate::assets::{self, Built, Declared, Shared};
 use crate::calendars::{self, Calendars, Declaration};
 use crate::diagnostic::{ConfigErrors, Diagnostic, DiagnosticSeverity, Loc, SourceMap};
 use crate::interpolate::{Environment, Scope, process_environment};
@@ -31,17 +31,19 @@ pub fn load(path: &Path) -> Result<Project, ConfigErrors> {
 /// # Errors
 /// Everything that is wrong in it and can be seen without the graph.
 pub fn load_with(path: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Result<Project, ConfigErrors> {
-    let mut loader = Loader { environment, sources: SourceMap::default(), problems: Vec::new(), files: Vec::new() };
+    let mut loader =
+        Loader { environment, sources: SourceMap::default(), problems: Vec::new(), files: Vec::new(), unread: false };
     let project = loader.project(path);
     let Loader { sources, mut problems, .. } = loader;
     Diagnostic::sort(&mut problems);
     let has_errors = problems.iter().any(|problem| problem.severity == DiagnosticSeverity::Error);
     match project {
-        Some(mut project) if !has_errors => {
+        Some((mut project, _)) if !has_errors => {
             project.warnings = problems;
             Ok(project)
         }
-        _ => Err(ConfigErrors { sources, diagnostics: problems }),
+        Some((project, true)) => Err(ConfigErrors { sources, diagnostics: problems, partial: Some(Box::new(project)) }),
+        _ => Err(ConfigErrors { sources, diagnostics: problems, partial: None }),
     }
 }
 
@@ -72,14 +74,17 @@ struct Loader<'a> {
     problems: Vec<Diagnostic>,
     /// The main file first.
     files: Vec<File>,
+    /// Whether an included file could not be read.
+    unread: bool,
 }
 
 /// A value and where it stands.
 type Located<T> = Option<(T, Loc)>;
 
 impl Loader<'_> {
-    /// The project as far as it can be made out; it counts only if no error was reported.
-    fn project(&mut self, path: &Path) -> Option<Project> {
+    /// The project as far as it can be made out, and whether all assets are known by name; it counts as whole only if no error
+    /// was reported.
+    fn project(&mut self, path: &Path) -> Option<(Project, bool)> {
         let root = match path.parent() {
             Some(parent) if parent != Path::new("") => parent.to_path_buf(),
             _ => PathBuf::from("."),
@@ -125,6 +130,7 @@ impl Loader<'_> {
             calendars: &calendars,
             calendar_names: &calendar_names,
             sources: &sources,
+            unread: self.unread,
         };
         let declared = files
             .iter()
@@ -133,18 +139,21 @@ impl Loader<'_> {
             })
             .map(|(key, node, base)| Declared { key, node, base: base.clone() })
             .collect();
-        let assets = assets::build(declared, &shared, &mut problems);
+        let Built { assets, broken } = assets::build(declared, &shared, &mut problems);
         let calendar_loc = calendar.map(|(_, loc)| loc);
         self.problems.append(&mut problems);
-        Some(Project {
+        let all_known = broken.is_some();
+        let project = Project {
             data_dir: join(&root, spec.data.as_deref().unwrap_or("data")),
             root,
             sources: self.sources.clone(),
             assets,
             calendars,
+            broken: broken.unwrap_or_default(),
             warnings: Vec::new(),
             calendar_loc,
-        })
+        };
+        Some((project, all_known))
     }
 
     /// The tree of a file; what is wrong with it as YAML is reported.
@@ -196,11 +205,13 @@ impl Loader<'_> {
                 if !seen.insert(identity(&path)) {
                     continue;
                 }
-                if let Some(root) = self.read(&path, Some(item.loc.clone())) {
-                    let base = path.parent().map_or_else(|| base.clone(), Path::to_path_buf);
-                    let base = if base == Path::new("") { PathBuf::from(".") } else { base };
-                    self.files.push(File { base, root });
-                }
+                let Some(root) = self.read(&path, Some(item.loc.clone())) else {
+                    self.unread = true;
+                    continue;
+                };
+                let base = path.parent().map_or_else(|| base.clone(), Path::to_path_buf);
+                let base = if base == Path::new("") { PathBuf::from(".") } else { base };
+                self.files.push(File { base, root });
             }
         }
     }

@@ -1,5 +1,6 @@
 //! What a configuration comes to.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,6 +25,9 @@ pub struct Project {
     /// In the order written; included files come after the file that names them.
     pub assets: Vec<Asset>,
     pub calendars: Calendars,
+    /// Names of assets that are declared but have mistakes, and are left out: in a project that is part of
+    /// [`ConfigErrors`](crate::ConfigErrors) only.
+    pub broken: BTreeSet<String>,
     /// What is not wrong but should be looked at.
     pub warnings: Vec<Diagnostic>,
     /// Where the project's own calendar is named.

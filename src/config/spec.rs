@@ -48,6 +48,16 @@ impl Inputs {
             Self::Named(named) => named.iter().map(|(alias, asset)| (alias.clone(), asset.clone())).collect(),
         }
     }
+
+    /// The path in its asset, as [`Asset::locate`](crate::Asset::locate) takes it, of the name that stands `at` that position.
+    pub fn path(&self, at: usize) -> Vec<String> {
+        let step = match self {
+            Self::One(_) => None,
+            Self::Many(_) => Some(at.to_string()),
+            Self::Named(named) => named.keys().nth(at).cloned(),
+        };
+        std::iter::once("input".to_owned()).chain(step).collect()
+    }
 }
 
 /// Top level of the file, without its assets.

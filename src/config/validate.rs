@@ -33,9 +33,9 @@ pub(crate) fn asset_name(key: &Key, problems: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Everything about one asset; `known` are the names of all.
-pub(crate) fn asset(draft: &Draft, known: &[&str], problems: &mut Vec<Diagnostic>) {
-    let mut rules = Rules { draft, places: &draft.places, known, problems };
+/// Everything about one asset but what it reads.
+pub(crate) fn asset(draft: &Draft, problems: &mut Vec<Diagnostic>) {
+    let mut rules = Rules { draft, places: &draft.places, problems };
     for (at, check) in draft.common.checks.iter().enumerate() {
         rules.check(check, &at.to_string());
     }
@@ -45,15 +45,9 @@ pub(crate) fn asset(draft: &Draft, known: &[&str], problems: &mut Vec<Diagnostic
             rules.files(&spec.files);
             rules.key(spec.key.as_ref());
         }
-        Kind::Complete(spec) => {
-            rules.input(&spec.input, rules.places.locate(&["input"]));
-            if let Some(listing) = &spec.listing {
-                rules.input(listing, rules.places.locate(&["listing"]));
-            }
-        }
+        Kind::Complete(_) => {}
         Kind::Indicators(spec) | Kind::Scores(spec) => rules.columns(spec),
         Kind::Signals(spec) => {
-            rules.input(&spec.input, rules.places.locate(&["input"]));
             if spec.top_k.k == 0 {
                 rules.error(
                     "`k` is 0: no instrument would be held",
@@ -67,10 +61,48 @@ pub(crate) fn asset(draft: &Draft, known: &[&str], problems: &mut Vec<Diagnostic
     }
 }
 
+/// That what an asset names as its inputs is there; `known` are the names of all. What a query reads is seen in the graph.
+pub(crate) fn inputs(draft: &Draft, known: &[&str], problems: &mut Vec<Diagnostic>) {
+    let mut check = |name: &str, path: &[&str]| input(draft, known, name, draft.places.locate(path), problems);
+    match &draft.kind {
+        Kind::Source(_) | Kind::Table(_) | Kind::Sql(_) => {}
+        Kind::Complete(spec) => {
+            check(&spec.input, &["input"]);
+            if let Some(listing) = &spec.listing {
+                check(listing, &["listing"]);
+            }
+        }
+        Kind::Signals(spec) => check(&spec.input, &["input"]),
+        Kind::Indicators(spec) | Kind::Scores(spec) => {
+            for (at, (_, name)) in spec.input.pairs().iter().enumerate() {
+                let path = spec.input.path(at);
+                check(name, &path.iter().map(String::as_str).collect::<Vec<_>>());
+            }
+        }
+    }
+}
+
+fn input(draft: &Draft, known: &[&str], name: &str, loc: Loc, problems: &mut Vec<Diagnostic>) {
+    if name == draft.name {
+        problems.push(
+            Diagnostic::error(format!("asset `{name}` reads itself"))
+                .at(loc, "this is the asset's own name")
+                .help("name another asset; earlier sessions of a column are `ref(close, 1)`"),
+        );
+    } else if !known.contains(&name) {
+        let others: Vec<&str> = known.iter().copied().filter(|known| *known != draft.name).collect();
+        let help = names::suggest(name, &others, "there are");
+        problems.push(
+            Diagnostic::error(format!("there is no asset `{name}`"))
+                .at(loc, format!("read by `{}`", draft.name))
+                .help(help.unwrap_or_else(|| "declare it under `assets:`".to_owned())),
+        );
+    }
+}
+
 struct Rules<'a> {
     draft: &'a Draft,
     places: &'a Places,
-    known: &'a [&'a str],
     problems: &'a mut Vec<Diagnostic>,
 }
 
@@ -192,14 +224,9 @@ impl Rules<'_> {
             let message = format!("asset `{}` has no input", self.draft.name);
             self.error(message, &["input"], "empty", "name the asset whose columns the expressions use");
         }
-        for (at, (alias, name)) in pairs.iter().enumerate() {
-            let path = match &spec.input {
-                Inputs::One(_) => vec!["input".to_owned()],
-                Inputs::Many(_) => vec!["input".to_owned(), at.to_string()],
-                Inputs::Named(_) => vec!["input".to_owned(), alias.clone()],
-            };
+        for (at, (alias, _)) in pairs.iter().enumerate() {
+            let path = spec.input.path(at);
             let path: Vec<&str> = path.iter().map(String::as_str).collect();
-            self.input(name, self.places.locate(&path));
             if pairs[..at].iter().any(|(known, _)| known == alias) {
                 self.error(format!("input `{alias}` is there twice"), &path, "here again", "keep one");
             }
@@ -268,24 +295,6 @@ impl Rules<'_> {
                     "keep one",
                 );
             }
-        }
-    }
-
-    fn input(&mut self, name: &str, loc: Loc) {
-        if name == self.draft.name {
-            self.problems.push(
-                Diagnostic::error(format!("asset `{name}` reads itself"))
-                    .at(loc, "this is the asset's own name")
-                    .help("name another asset; earlier sessions of a column are `ref(close, 1)`"),
-            );
-        } else if !self.known.contains(&name) {
-            let others: Vec<&str> = self.known.iter().copied().filter(|known| *known != self.draft.name).collect();
-            let help = names::suggest(name, &others, "there are");
-            self.problems.push(
-                Diagnostic::error(format!("there is no asset `{name}`"))
-                    .at(loc, format!("read by `{}`", self.draft.name))
-                    .help(help.unwrap_or_else(|| "declare it under `assets:`".to_owned())),
-            );
         }
     }
 }

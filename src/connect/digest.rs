@@ -2,7 +2,8 @@
 //!
 //! The blob that is kept for a file: a version byte, the layout's hash (of everything that decides what is read from
 //! given bytes; if it differs, the file is read again), then per session its day (i32, since 1970-01-01) and 16 bytes of
-//! BLAKE3 over the layout's shape and the session's rows in canonical order. A table is one entry of day 0.
+//! the sum of its rows' hashes: BLAKE3 over the layout's shape and the row, so that neither the order of rows nor how they
+//! are split over files shows. A table is one entry of day 0.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -10,7 +11,7 @@ use crate::layout::Layout;
 use crate::rows::Rows;
 use crate::unique::{Entry, order, put, put_text};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const HEAD: usize = 1 + 16;
 const ENTRY: usize = 4 + 16;
 
@@ -27,14 +28,16 @@ impl Digest {
         let mut sessions = Vec::new();
         let mut bytes = Vec::new();
         for group in order(&[rows], |_| true).chunk_by(|a, b| a.session == b.session) {
-            bytes.clear();
-            bytes.extend_from_slice(&layout.shape);
+            let mut sum: u128 = 0;
             for entry in group {
+                bytes.clear();
+                bytes.extend_from_slice(&layout.shape);
                 put_row(&mut bytes, rows, entry);
+                let mut short = [0; 16];
+                short.copy_from_slice(&blake3::hash(&bytes).as_bytes()[..16]);
+                sum = sum.wrapping_add(u128::from_le_bytes(short));
             }
-            let mut short = [0; 16];
-            short.copy_from_slice(&blake3::hash(&bytes).as_bytes()[..16]);
-            sessions.push((group[0].session, short));
+            sessions.push((group[0].session, sum.to_le_bytes()));
         }
         Self { layout: layout.hash, sessions }
     }
@@ -81,25 +84,27 @@ fn put_row(bytes: &mut Vec<u8>, rows: &Rows, entry: &Entry) {
     }
 }
 
-/// Rows by session and hash, those after less those before: what does not come out even has changed.
+/// The digests of each session after less those before: where something is left, rows have changed.
 #[derive(Default)]
-pub(crate) struct Balance(HashMap<(i32, [u8; 16]), i64>);
+pub(crate) struct Balance(HashMap<i32, u128>);
 
 impl Balance {
     pub fn before(&mut self, digest: Option<&Digest>) {
-        for entry in digest.into_iter().flat_map(|digest| &digest.sessions) {
-            *self.0.entry(*entry).or_default() -= 1;
+        for (session, hash) in digest.into_iter().flat_map(|digest| &digest.sessions) {
+            let left = self.0.entry(*session).or_default();
+            *left = left.wrapping_sub(u128::from_le_bytes(*hash));
         }
     }
 
     pub fn after(&mut self, digest: &Digest) {
-        for entry in &digest.sessions {
-            *self.0.entry(*entry).or_default() += 1;
+        for (session, hash) in &digest.sessions {
+            let left = self.0.entry(*session).or_default();
+            *left = left.wrapping_add(u128::from_le_bytes(*hash));
         }
     }
 
     pub fn days(&self) -> BTreeSet<i32> {
-        self.0.iter().filter(|(_, count)| **count != 0).map(|((day, _), _)| *day).collect()
+        self.0.iter().filter(|(_, left)| **left != 0).map(|(day, _)| *day).collect()
     }
 }
 

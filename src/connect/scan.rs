@@ -59,8 +59,8 @@ pub struct Scan {
     pub files: Vec<ScannedFile>,
     /// Known files that are no more.
     pub removed: Vec<KnownFile>,
-    /// Sessions whose rows differ from before, those that are gone included. A file renamed, split or merged along
-    /// sessions changes none. Empty for a table.
+    /// Sessions whose rows differ from before, those that are gone included. A file renamed, split or
+    /// merged changes none. Empty for a table.
     pub changed_sessions: BTreeSet<NaiveDate>,
     /// Whether any rows differ from before: for a table the only sign.
     pub changed: bool,
@@ -78,7 +78,7 @@ pub struct Scan {
 
 impl Scan {
     /// One digest per session over the rows of all files; `None` stands for a table, which has no sessions. A session without
-    /// rows has none. The sum of the files' digests: it depends on which rows there are, not on the names of files.
+    /// rows has none. The sum of the files' digests: it depends on which rows there are, not on the files they are in.
     pub fn digests(&self) -> BTreeMap<Option<NaiveDate>, [u8; 16]> {
         let mut sums: BTreeMap<Option<NaiveDate>, u128> = BTreeMap::new();
         for (day, digest) in self.digests.iter().flat_map(|digest| &digest.sessions) {

@@ -69,6 +69,11 @@ pub fn plan<L: Ledger>(
     observations: &HashMap<usize, Observation>,
     request: &Request,
 ) -> Result<Plan, PlanError<L::Error>> {
+    if let (Some(from), Some(to)) = (request.from, request.to)
+        && from > to
+    {
+        return Err(PlanError::EmptyRange { from, to });
+    }
     let cache = RecordCache::new(graph, ledger);
     let included: BTreeSet<usize> = if request.only {
         request.selected.clone()

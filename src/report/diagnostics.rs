@@ -128,8 +128,8 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     let mut cause = error.source();
     while let Some(next) = cause {
         let message = next.to_string();
-        // A transparent error repeats its cause.
-        if !text.ends_with(&message) {
+        // A transparent error repeats its cause, and so does one that has it in its message.
+        if !text.contains(&message) {
             text.push_str(": ");
             text.push_str(&message);
         }

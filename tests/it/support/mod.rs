@@ -8,8 +8,10 @@ pub mod bars;
 pub mod output;
 pub mod project;
 pub mod ran;
+pub mod running;
 
 pub use bars::{Bars, before, date, from_on, sessions, sessions_from, sessions_to};
 pub use output::Output;
 pub use project::{Project, STAGES};
 pub use ran::{Contents, Ran, changes, list};
+pub use running::wait_until;
