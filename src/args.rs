@@ -37,7 +37,7 @@ pub struct Global {
     #[arg(long, short, global = true)]
     pub quiet: bool,
     /// Take this instant for now, to decide which sessions are final
-    #[arg(long, global = true, value_name = "INSTANT", hide_short_help = true)]
+    #[arg(long, global = true, value_name = "INSTANT", hide_short_help = true, value_parser = instant)]
     pub now: Option<DateTime<Utc>>,
 }
 
@@ -277,4 +277,14 @@ pub struct Gc {
     /// Only say what would go
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// An instant, or the end of a day.
+fn instant(text: &str) -> Result<DateTime<Utc>, String> {
+    if let Ok(instant) = text.parse() {
+        return Ok(instant);
+    }
+    let date: NaiveDate =
+        text.parse().map_err(|_| "say `2024-03-15T15:30:00Z`, or a date for its last second".to_owned())?;
+    date.and_hms_opt(23, 59, 59).map(|instant| instant.and_utc()).ok_or_else(|| "there is no such instant".to_owned())
 }

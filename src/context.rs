@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use assetctl_config::{ConfigErrors, Project};
+use assetctl_config::{ConfigErrors, Diagnostic, Project};
 use assetctl_execute::{FileSchemas, ObserveError, Sources, observe};
 use assetctl_graph::{Graph, Selection};
 use assetctl_plan::{Observation, Plan, Request};
@@ -40,8 +40,7 @@ impl Context {
     /// Reads the project and builds its graph; warnings are shown as they are found.
     pub fn load(&self) -> Result<Loaded, CliError> {
         let path = self.project_file()?;
-        let project = assetctl_config::load(&path)
-            .map_err(|ConfigErrors { sources, diagnostics }| CliError::Config { sources, diagnostics })?;
+        let project = assetctl_config::load(&path).map_err(all_mistakes)?;
         match Graph::build(&project, &FileSchemas) {
             Ok(graph) => {
                 let mut warnings = project.warnings.clone();
@@ -68,6 +67,15 @@ impl Context {
             Some("`assetctl init` writes one; `--project PATH` names one elsewhere"),
         ))
     }
+}
+
+/// What is wrong in the files, and what is wrong besides in the graph of those assets that have no mistake of their own.
+fn all_mistakes(ConfigErrors { sources, mut diagnostics, partial }: ConfigErrors) -> CliError {
+    if let Some(Err(more)) = partial.map(|project| Graph::build(&project, &FileSchemas)) {
+        diagnostics.extend(more);
+        Diagnostic::sort(&mut diagnostics);
+    }
+    CliError::Config { sources, diagnostics }
 }
 
 /// A project that holds together.
@@ -133,13 +141,27 @@ impl Loaded {
         Ok(selected)
     }
 
+    /// The selected assets, also by `state:`, for which everything is planned first.
+    pub fn select_by_state(&self, selecting: &Selecting, now: DateTime<Utc>) -> Result<BTreeSet<usize>, CliError> {
+        if !self.selection(&selecting.select)?.needs_state() && !self.selection(&selecting.exclude)?.needs_state() {
+            return self.select(selecting, None);
+        }
+        let store = self.existing_store()?;
+        let snapshot = store.as_ref().map(Store::snapshot).transpose()?;
+        let everything = Selecting { select: Vec::new(), exclude: Vec::new() };
+        let wish = Wish { selecting: &everything, dates: Dates { from: None, to: None }, only: false, force: false };
+        let planned = self.plan(store.as_ref(), snapshot.as_ref(), &wish, now)?;
+        self.select(selecting, Some(&planned.plan))
+    }
+
     fn selection(&self, words: &[String]) -> Result<Selection, CliError> {
         Selection::parse(&words.join(" ")).map_err(|error| CliError::Usage { message: error.message, help: error.help })
     }
 
-    /// Publishes the warehouse if it is behind the ledger: a run was killed between a commit and its publication.
+    /// Publishes the warehouse if it is behind the ledger: a run was killed between a commit and its publication. A run that
+    /// still goes on publishes when it ends: until then readers see the state before it, and not the middle of it.
     pub fn publish_if_behind(&self, store: &Store) -> Result<(), CliError> {
-        if !store.is_published()? {
+        if !store.is_published()? && !store.has_live_run()? {
             let names: Vec<String> = self.graph.nodes().iter().map(|node| node.name.clone()).collect();
             store.publish(Some(&names))?;
         }
@@ -228,12 +250,15 @@ fn planning<E: std::error::Error + Send + Sync + 'static>(error: assetctl_plan::
     }
 }
 
-/// The words for `state:`.
+/// How an asset is: the words for `state:`, and `possibly stale`, which is for people.
 pub fn states(plan: &Plan, asset: &str) -> Vec<&'static str> {
     let Some(asset) = plan.asset(asset) else { return Vec::new() };
     let mut states = Vec::new();
     if asset.certain() > 0 {
         states.push("stale");
+    }
+    if asset.certain() == 0 && asset.possible() > 0 {
+        states.push("possibly stale");
     }
     if asset.is_empty() && asset.blocked.is_empty() {
         states.push("clean");

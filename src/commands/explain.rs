@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::args::{Dates, Explain, Selecting};
 use crate::context::{Context, Loaded, Wish};
 use crate::error::CliError;
-use crate::report;
+use crate::report::{self, rows::Rows};
 
 /// `--format json`.
 #[derive(Serialize)]
@@ -28,6 +28,9 @@ struct Explanation {
     reads: Vec<Read>,
     /// What this is a consequence of.
     causes: Vec<Explanation>,
+    /// With `--instrument`: its row, as a list of one object.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    row: Option<serde_json::Value>,
 }
 
 #[derive(Serialize)]
@@ -80,12 +83,16 @@ pub fn run(context: &Context, args: &Explain) -> Result<(), CliError> {
     let explainer =
         Explainer { loaded: &loaded, plan: &planned.plan, store: store.as_ref(), snapshot: snapshot.as_ref() };
     let session = explainer.session(*ix, date)?;
-    let explanation = explainer.explain(*ix, session, &mut HashSet::from([(*ix, session)]), 0)?;
-    report::result(context.format, &explanation, |explanation| human(explanation, 0))?;
-    match (&args.instrument, &snapshot) {
-        (Some(instrument), Some(snapshot)) => explainer.row(snapshot, *ix, session, instrument),
-        _ => Ok(()),
-    }
+    let mut explanation = explainer.explain(*ix, session, &mut HashSet::from([(*ix, session)]), 0)?;
+    let row = match (&args.instrument, &snapshot) {
+        (Some(instrument), Some(snapshot)) => Some(explainer.row(snapshot, *ix, session, instrument)?),
+        _ => None,
+    };
+    explanation.row = row.as_ref().map(Rows::values);
+    report::result(context.format, &explanation, |explanation| {
+        let row = row.as_ref().map(|row| format!("\n{}", row.human(0))).unwrap_or_default();
+        human(explanation, 0) + &row
+    })
 }
 
 fn partition(text: &str) -> Result<(&str, Option<NaiveDate>), CliError> {
@@ -173,6 +180,7 @@ impl Explainer<'_> {
             built,
             reads: self.reads(ix, session)?,
             causes,
+            row: None,
         })
     }
 
@@ -313,16 +321,13 @@ impl Explainer<'_> {
     }
 
     /// One instrument's row.
-    fn row(&self, snapshot: &Snapshot, ix: usize, session: NaiveDate, instrument: &str) -> Result<(), CliError> {
-        let name = &self.loaded.graph.node(ix).name;
-        let connection = assetctl_store::connect_snapshot(snapshot)?;
-        let quoted = |text: &str| text.replace('\'', "''");
-        let query = format!(
-            "select * from \"{name}\" where session = DATE '{session}' and instrument = '{}'",
-            quoted(instrument)
-        );
-        let rows = report::rows::Rows::of(&connection, &query)?;
-        report::text(&format!("\n{}", rows.human(0)))
+    fn row(&self, snapshot: &Snapshot, ix: usize, session: NaiveDate, instrument: &str) -> Result<Rows, CliError> {
+        let node = self.loaded.graph.node(ix);
+        let instrument = instrument.replace('\'', "''");
+        let of_session =
+            if node.axis == Axis::Session { format!(" and session = DATE '{session}'") } else { String::new() };
+        let query = format!("select * from \"{}\" where instrument = '{instrument}'{of_session}", node.name);
+        Rows::of(&assetctl_store::connect_snapshot(snapshot)?, &query)
     }
 }
 

@@ -34,7 +34,7 @@ struct Edge {
 
 pub fn run(context: &Context, args: &Graph) -> Result<(), CliError> {
     let loaded = context.load()?;
-    let selected = loaded.select(&args.selecting, None)?;
+    let selected = loaded.select_by_state(&args.selecting, context.clock.now())?;
     let drawing = drawing(&loaded, &selected);
     report::result(context.format, &drawing, |drawing| match args.form {
         GraphForm::Text => text(&loaded, &selected),

@@ -39,7 +39,7 @@ struct Column<'a> {
 
 pub fn run(context: &Context, args: &Ls) -> Result<(), CliError> {
     let loaded = context.load()?;
-    let selected = loaded.select(&args.selecting, None)?;
+    let selected = loaded.select_by_state(&args.selecting, context.clock.now())?;
     let listed: Vec<Listed<'_>> = selected.iter().map(|ix| listed(&loaded, loaded.graph.node(*ix))).collect();
     report::result(context.format, &listed, |listed| if args.columns { columns(listed) } else { human(listed) })
 }

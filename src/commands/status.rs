@@ -13,7 +13,7 @@ use crate::report::{self, table};
 struct AssetState {
     asset: String,
     kind: &'static str,
-    /// `stale`, `clean`, `never`, `blocked`; an asset can be several of these.
+    /// `stale`, `possibly stale`, `clean`, `never`, `blocked`; an asset can be several of these.
     states: Vec<&'static str>,
     /// Partitions that are there, and that there should be.
     materialized: u32,

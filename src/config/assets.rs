@@ -38,7 +38,7 @@ pub(crate) struct Shared<'a> {
     /// Of all calendars that are declared, also those whose declaration is wrong.
     pub calendar_names: &'a [String],
     pub sources: &'a SourceMap,
-    /// Whether files that could not be read may declare more assets.
+    /// Whether there may be more assets, whose names are not known.
     pub unread: bool,
 }
 

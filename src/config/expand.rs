@@ -13,7 +13,8 @@ const MOST: usize = 10_000;
 /// Variables of one asset that a block makes.
 type Item = BTreeMap<String, Node>;
 
-/// The assets that one block makes: itself, or one for each item of its `for_each`; every `${…}` is replaced.
+/// The assets that one block makes: itself, or one for each item of its `for_each`; every `${…}` is replaced. None, when its
+/// `for_each` is wrong.
 pub(crate) fn expand(block: &Entry, scope: &Scope<'_>, problems: &mut Vec<Diagnostic>) -> Vec<(Key, Node)> {
     let Some(for_each) = block.value.entry("for_each") else {
         return vec![(scope.key(&block.key, problems), scope.node(&block.value, problems))];
@@ -43,7 +44,7 @@ pub(crate) fn expand(block: &Entry, scope: &Scope<'_>, problems: &mut Vec<Diagno
                     .and(for_each.key.loc.clone(), "of these items")
                     .help("put every variable into the name that tells items apart"),
             );
-            break;
+            return Vec::new();
         }
         made.push((key, scope.node(&body, problems)));
     }

@@ -74,7 +74,7 @@ struct Loader<'a> {
     problems: Vec<Diagnostic>,
     /// The main file first.
     files: Vec<File>,
-    /// Whether an included file could not be read.
+    /// Whether there may be assets whose names are not known: an included file could not be read, or a block is wrong.
     unread: bool,
 }
 
@@ -121,6 +121,10 @@ impl Loader<'_> {
         let spec: ProjectSpec = serde_json::from_value(Value::Object(main.values.clone())).unwrap_or_default();
         let place = |key: &str| main_node.get(key).map(|node| node.loc.clone());
         let calendar: Located<String> = spec.calendar.clone().zip(place("calendar"));
+        let mut all = Vec::new();
+        for file in &files {
+            self.unread |= declared(file, &scope, &mut all, &mut problems).is_err();
+        }
         let shared = Shared {
             defaults: main_node.get("defaults").filter(|node| is_right(node, "defaults")),
             calendar: calendar.as_ref().map(|(name, loc)| (name.as_str(), loc.clone())),
@@ -132,14 +136,7 @@ impl Loader<'_> {
             sources: &sources,
             unread: self.unread,
         };
-        let declared = files
-            .iter()
-            .flat_map(|file| {
-                declared(file, &scope, &mut problems).into_iter().map(|(key, node)| (key, node, &file.base))
-            })
-            .map(|(key, node, base)| Declared { key, node, base: base.clone() })
-            .collect();
-        let Built { assets, broken } = assets::build(declared, &shared, &mut problems);
+        let Built { assets, broken } = assets::build(all, &shared, &mut problems);
         let calendar_loc = calendar.map(|(_, loc)| loc);
         self.problems.append(&mut problems);
         let all_known = broken.is_some();
@@ -324,19 +321,37 @@ fn is_right(node: &Node, key: &str) -> bool {
     Structure { problems: &mut Vec::new() }.value(node, schema, &subject).is_some()
 }
 
-/// The assets of a file, with `for_each` and `${…}` done.
-fn declared(file: &File, scope: &Scope<'_>, problems: &mut Vec<Diagnostic>) -> Vec<(crate::node::Key, Node)> {
-    let Some(entry) = file.root.entry("assets") else { return Vec::new() };
+/// Some assets that a file declares cannot be made out, not even by name; why has been reported.
+struct Unknown;
+
+/// The assets of a file, with `for_each` and `${…}` done, go to `all`.
+fn declared(
+    file: &File,
+    scope: &Scope<'_>,
+    all: &mut Vec<Declared>,
+    problems: &mut Vec<Diagnostic>,
+) -> Result<(), Unknown> {
+    let Some(entry) = file.root.entry("assets") else { return Ok(()) };
     match &entry.value.content {
-        Content::Map(blocks) => blocks.iter().flat_map(|block| crate::expand::expand(block, scope, problems)).collect(),
-        Content::Scalar(scalar) if scalar.is_null() => Vec::new(),
+        Content::Map(blocks) => {
+            let mut known = Ok(());
+            for block in blocks {
+                let made = crate::expand::expand(block, scope, problems);
+                if made.is_empty() {
+                    known = Err(Unknown);
+                }
+                all.extend(made.into_iter().map(|(key, node)| Declared { key, node, base: file.base.clone() }));
+            }
+            known
+        }
+        Content::Scalar(scalar) if scalar.is_null() => Ok(()),
         Content::Scalar(_) | Content::List(_) => {
             problems.push(
                 Diagnostic::error("`assets` must be a map of names to assets")
                     .at(entry.key.loc.clone(), "expected a map")
                     .help("write each asset as `name:`, with its keys indented below it"),
             );
-            Vec::new()
+            Err(Unknown)
         }
     }
 }
@@ -399,7 +414,7 @@ mod tests {
             .iter()
             .map(|problem| errors.sources.line_column(&problem.primary.as_ref().unwrap().loc).0)
             .collect();
-        assert_eq!(lines, [4, 7, 13, 19]);
+        assert_eq!(lines, [4, 7, 12, 13, 19]);
     }
 
     #[test]

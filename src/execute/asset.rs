@@ -224,6 +224,7 @@ impl Job {
             frame: made.frame,
             key: made.key,
             partitions,
+            sources: if report.ran.is_empty() { self.unsettled() } else { None },
             ..self.empty_commit(snapshot)
         })?;
         report.changed += receipt.changed.len() as u32;
@@ -237,6 +238,12 @@ impl Job {
         });
         report.ran.extend(made.sessions);
         Ok(receipt.lost)
+    }
+
+    /// See [`observe::unsettled`].
+    fn unsettled(&self) -> Option<Vec<assetctl_store::SourceFileRow>> {
+        let scan = self.scan.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
+        observe::unsettled(&scan)
     }
 
     fn empty_commit(&self, snapshot: &Snapshot) -> Commit<'_> {

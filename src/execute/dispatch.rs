@@ -102,7 +102,8 @@ pub fn note_clean(store: &Store, plan: &Plan, sources: &Sources) -> Result<(), R
         }
         if let Some(scan) = sources.get(&asset.node) {
             let scan = scan.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            if observe::is_touched(&scan) {
+            // Where something changed, nothing may be stale anywhere: the plan may be of a few sessions only.
+            if observe::is_touched(&scan) && (asset.unmoved || !observe::is_changed(&scan)) {
                 store.replace_sources(&asset.asset, &observe::manifest(&scan))?;
             }
         }

@@ -71,7 +71,6 @@ pub fn observe(
 }
 
 fn observation(scan: &Scan) -> Observation {
-    let is_new = |state: FileState| matches!(state, FileState::New | FileState::Changed);
     let mut files: Vec<String> =
         scan.files.iter().filter(|file| is_new(file.state)).map(|file| file.known.path.clone()).collect();
     files.extend(scan.removed.iter().map(|file| file.path.clone()));
@@ -99,6 +98,39 @@ pub fn manifest(scan: &Scan) -> Vec<SourceFileRow> {
             digest: scanned.known.digest.clone(),
         })
         .collect()
+}
+
+/// What the ledger is to know of the files between the first commit of a scan's rows and the last: of those that differ from
+/// what it knew, nothing but their names. A run that ends between them, or does not want all sessions, leaves partitions of
+/// both states; whatever becomes of the files then (they may go back to what they were), they are read again. `None` if no
+/// file differs.
+pub fn unsettled(scan: &Scan) -> Option<Vec<SourceFileRow>> {
+    is_changed(scan).then(|| {
+        let unread = |path: &str| SourceFileRow {
+            path: path.to_owned(),
+            size: 0,
+            mtime_ns: 0,
+            content: Hash128::ZERO,
+            digest: Vec::new(),
+        };
+        let mut rows = manifest(scan);
+        for (row, file) in rows.iter_mut().zip(&scan.files) {
+            if is_new(file.state) {
+                *row = unread(&row.path);
+            }
+        }
+        rows.extend(scan.removed.iter().map(|file| unread(&file.path)));
+        rows
+    })
+}
+
+fn is_new(state: FileState) -> bool {
+    matches!(state, FileState::New | FileState::Changed)
+}
+
+/// Whether any file has other bytes than the ledger knows, is new, or is gone.
+pub fn is_changed(scan: &Scan) -> bool {
+    !scan.removed.is_empty() || scan.files.iter().any(|file| is_new(file.state))
 }
 
 /// Whether the ledger's manifest says something else than the scan: a file was touched, though nothing in it changed.

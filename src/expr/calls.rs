@@ -99,7 +99,8 @@ fn unknown(name: &Ident) -> Mistake {
     let cross_sectional = format!("cs_{folded}");
     let names = functions().iter().flat_map(|f| [f.name].into_iter().chain(f.aliases.iter().copied()));
     let help = if RECURSIVE.contains(&folded.as_str()) {
-        "functions that carry a state from session to session are not there yet; `mean(x, 20)`, say, has a window".to_owned()
+        "functions that carry a state from session to session are not there yet; `mean(x, 20)`, say, has a window"
+            .to_owned()
     } else if let Some(near) = nearest(wanted, names) {
         did_you_mean(near)
     } else if let Some(near) = functions().iter().find(|f| f.name == cross_sectional) {
@@ -378,7 +379,8 @@ mod tests {
 
     #[test]
     fn unknown_functions_get_suggestions() {
-        let state = "functions that carry a state from session to session are not there yet; `mean(x, 20)`, say, has a window";
+        let state =
+            "functions that carry a state from session to session are not there yet; `mean(x, 20)`, say, has a window";
         assert_refusals(&[
             ("meen(close, 20)", "meen", "unknown function `meen`", "did you mean `mean`?"),
             ("Mean(close, 20)", "Mean", "unknown function `Mean`", "did you mean `mean`?"),
@@ -402,12 +404,7 @@ mod tests {
     #[test]
     fn counts_of_arguments() {
         assert_refusals(&[
-            (
-                "mean(close)",
-                "mean",
-                "`mean` takes 2 arguments (x, n), got 1",
-                "it is `mean(x, n, min_periods=1)`",
-            ),
+            ("mean(close)", "mean", "`mean` takes 2 arguments (x, n), got 1", "it is `mean(x, n, min_periods=1)`"),
             (
                 "rank(close)",
                 "rank",
@@ -423,7 +420,12 @@ mod tests {
             ("mean(close, min_periods=2)", "mean", "`mean` takes 2 arguments (x, n), got 1", "`n` is missing"),
             ("abs()", "abs", "`abs` takes 1 argument (x), got 0", "it is `abs(x)`"),
             ("if(halted, 1)", "if", "`if` takes 3 arguments (condition, a, b), got 2", "it is `if(condition, a, b)`"),
-            ("cs_winsorize(close, 1, 2)", "cs_winsorize", "`cs_winsorize` takes 1 or 2 arguments (x, k=3), got 3", "it is `cs_winsorize(x, k=3)`"),
+            (
+                "cs_winsorize(close, 1, 2)",
+                "cs_winsorize",
+                "`cs_winsorize` takes 1 or 2 arguments (x, k=3), got 3",
+                "it is `cs_winsorize(x, k=3)`",
+            ),
             ("mean(close, 20, x=open)", "x", "`x` is given twice", ""),
             (
                 "mean(close, 20, min_period=3)",

@@ -183,8 +183,11 @@ impl<'a> Parser<'a> {
         self.at += 1;
         if self.peek_token() == Some(&Token::LeftParen) {
             let call = crate::suggest::code(&format!("{text}({}, …)", crate::suggest::written(&first.text)));
-            return Err(Mistake::new(span.clone(), format!("{} is called like a method", crate::suggest::quoted(text)))
-                .help(format!("the function stands first: {call}")));
+            return Err(Mistake::new(
+                span.clone(),
+                format!("{} is called like a method", crate::suggest::quoted(text)),
+            )
+            .help(format!("the function stands first: {call}")));
         }
         let whole = first.span.start..span.end;
         let column = Ident { text: text.clone(), span: span.clone() };

@@ -8,6 +8,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 
 use crate::lower::{self, SchemaSource};
 use crate::node::AssetNode;
+use crate::references::{self, Mentions};
 
 /// Assets in the order written, edges from input to reader, and an order in which inputs come first.
 #[derive(Debug)]
@@ -19,13 +20,22 @@ pub struct Graph {
 }
 
 impl Graph {
-    /// Resolves a project, or reports everything that is wrong with it.
+    /// Resolves a project, or reports everything that is wrong with it: nothing, if it only lacks its broken assets.
     pub fn build(project: &Project, schemas: &dyn SchemaSource) -> Result<Self, Vec<Diagnostic>> {
-        let references = lower::references(project)?;
-        let edges = references.iter().map(|(reader, _, inputs)| (*reader, inputs.iter().map(|reference| reference.input).collect()));
+        let mut problems = Vec::new();
+        let mentions = references::references(project, &mut problems);
+        let inputs = |read: &Mentions| read.references.iter().map(|reference| reference.input).collect();
+        let edges = mentions.iter().map(inputs).enumerate();
         let dag = connect(project.assets.len(), edges);
-        let order = order(&dag).map_err(|path| vec![lower::cycle_diagnostic(project, &references, &path)])?;
-        let nodes = lower::nodes(project, &references, &order, schemas)?;
+        let order = match order(&dag) {
+            Ok(order) => order,
+            Err(path) => {
+                problems.push(references::cycle(project, &mentions, &path));
+                Diagnostic::sort(&mut problems);
+                return Err(problems);
+            }
+        };
+        let nodes = lower::nodes(project, &mentions, &order, schemas, problems)?;
         Ok(Self::assemble(nodes, dag, order))
     }
 

@@ -1,7 +1,8 @@
 //! From specs to a graph: names become edges, expressions become programs, windows are inferred.
 //!
 //! - [`node`]: an asset as the planner and the executor see it, and its edges
-//! - [`lower`]: a project's assets → nodes; every mistake that needs more than one asset is found here
+//! - [`references`]: who reads whom, and what is not there to be read
+//! - [`lower`]: a project's assets → nodes; every mistake that takes more than one asset to see is found there
 //! - [`template`]: `sql` templates, rendered once, their `ref()`s recorded
 //! - [`dag`]: the petgraph DAG: cycles, order, what is above and below
 //! - [`select`]: the selection language of `--select`
@@ -9,6 +10,7 @@
 mod dag;
 mod lower;
 mod node;
+mod references;
 mod select;
 mod template;
 

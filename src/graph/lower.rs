@@ -1,15 +1,15 @@
 //! A project's assets → nodes. Every mistake that takes more than one asset to see is found here, and all at once.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use assetctl_config::{
-    Asset, ColumnType, CompleteSpec, Diagnostic, Kind, Label, Loc, OneOrMany, Project, SignalsSpec, TopK,
+    Asset, ColumnType, CompleteSpec, Diagnostic, Kind, Loc, OneOrMany, Project, SignalsSpec, TopK, did_you_mean,
 };
 use assetctl_expr::{ColumnKind, InputScope, Source, Type};
 use serde_json::json;
 
 use crate::node::{AssetNode, Axis, Body, Edge, EdgeColumns, SqlRef};
+use crate::references::{Mentions, Reference};
 use crate::template::{self, Rendered, TemplateRef};
 
 /// Columns besides `session`, the key first.
@@ -21,17 +21,6 @@ pub trait SchemaSource {
     fn schema(&self, asset: &Asset) -> Result<Schema, Vec<Diagnostic>>;
 }
 
-/// An asset's mention of another.
-#[derive(Debug, Clone)]
-pub struct Reference {
-    pub input: usize,
-    pub alias: String,
-    pub loc: Loc,
-}
-
-/// (reader, its rendered template if it is `sql`, what it reads in the order written).
-pub type References = Vec<(usize, Option<Rendered>, Vec<Reference>)>;
-
 /// Versions of the algorithms behind the kinds: a change of results moves the number, and with it every spec hash.
 mod version {
     pub const FILES: u32 = 1;
@@ -42,153 +31,28 @@ mod version {
 }
 
 pub fn error(loc: Loc, message: impl Into<String>, label: impl Into<String>, help: Option<String>) -> Diagnostic {
-    Diagnostic {
-        severity: assetctl_config::DiagnosticSeverity::Error,
-        message: message.into(),
-        primary: Some(Label { loc, text: label.into() }),
-        secondary: Vec::new(),
-        help: help.into_iter().collect(),
-    }
+    let problem = Diagnostic::error(message).at(loc, label);
+    Diagnostic { help: help.into_iter().collect(), ..problem }
 }
 
-fn did_you_mean<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    known
-        .into_iter()
-        .map(|name| (strsim::damerau_levenshtein(wanted, name), name))
-        .filter(|(distance, name)| *distance <= 1 + name.chars().count().max(wanted.chars().count()) / 4)
-        .min()
-        .map(|(_, name)| format!("did you mean `{name}`?"))
-}
-
-fn list(names: &[&str]) -> String {
+/// Names in backticks, separated by commas.
+pub fn list(names: &[&str]) -> String {
     format!("`{}`", names.join("`, `"))
 }
 
-/// Who reads whom.
-pub fn references(project: &Project) -> Result<References, Vec<Diagnostic>> {
-    let mut problems = Vec::new();
-    let by_name: BTreeMap<&str, usize> =
-        project.assets.iter().enumerate().map(|(ix, asset)| (asset.name.as_str(), ix)).collect();
-    let mut all = Vec::with_capacity(project.assets.len());
-    for (reader, asset) in project.assets.iter().enumerate() {
-        let mut rendered = None;
-        let mentions: Vec<(String, String, Loc)> = match &asset.kind {
-            Kind::Source(_) | Kind::Table(_) => Vec::new(),
-            Kind::Complete(spec) => {
-                let bars = (spec.input.clone(), spec.input.clone(), asset.locate(&["input"]));
-                let listing = spec.listing.iter().map(|name| (name.clone(), name.clone(), asset.locate(&["listing"])));
-                std::iter::once(bars).chain(listing).collect()
-            }
-            Kind::Indicators(spec) | Kind::Scores(spec) => {
-                spec.input.pairs().into_iter().map(|(alias, name)| (alias, name, asset.locate(&["input"]))).collect()
-            }
-            Kind::Signals(spec) => vec![(spec.input.clone(), spec.input.clone(), asset.locate(&["input"]))],
-            Kind::Sql(spec) => match template::render(&spec.query) {
-                Ok(found) => {
-                    let mut mentions: Vec<(String, String, Loc)> = Vec::new();
-                    for reference in &found.refs {
-                        if !mentions.iter().any(|(alias, _, _)| *alias == reference.asset) {
-                            let loc = locate_text(asset, &spec.query, &reference.asset);
-                            mentions.push((reference.asset.clone(), reference.asset.clone(), loc));
-                        }
-                    }
-                    if mentions.is_empty() {
-                        problems.push(error(
-                            asset.locate(&["query"]),
-                            format!("the query of `{}` reads no asset", asset.name),
-                            "no `ref()` in this query",
-                            Some("name the assets it reads: `from {{ ref('completed_bars') }}`".into()),
-                        ));
-                    }
-                    rendered = Some(found);
-                    mentions
-                }
-                Err(mistake) => {
-                    problems.push(error(
-                        locate_line(asset, &spec.query, mistake.line),
-                        format!("the query of `{}` is not a valid template: {}", asset.name, mistake.message),
-                        "here",
-                        Some("`{{ ref('completed_bars', sessions=20) }}` is an input's last 20 sessions, `{{ session }}` the date".into()),
-                    ));
-                    Vec::new()
-                }
-            },
-        };
-        let mut found = Vec::with_capacity(mentions.len());
-        for (alias, name, loc) in mentions {
-            match by_name.get(name.as_str()) {
-                Some(input) => found.push(Reference { input: *input, alias, loc }),
-                None => problems.push(error(
-                    loc,
-                    format!("there is no asset `{name}`"),
-                    format!("read by `{}`", asset.name),
-                    did_you_mean(&name, by_name.keys().copied())
-                        .or_else(|| Some("`assetctl ls` lists all assets".into())),
-                )),
-            }
-        }
-        all.push((reader, rendered, found));
-    }
-    if problems.is_empty() { Ok(all) } else { Err(problems) }
-}
-
-/// Where a name first stands in a query.
-fn locate_text(asset: &Asset, query: &str, name: &str) -> Loc {
-    let quoted = [format!("'{name}'"), format!("\"{name}\"")];
-    match quoted.iter().find_map(|text| query.find(text.as_str()).map(|at| at..at + text.len())) {
-        Some(range) => asset.locate_within(&["query"], range),
-        None => asset.locate(&["query"]),
-    }
-}
-
-fn locate_line(asset: &Asset, query: &str, line: Option<usize>) -> Loc {
-    let Some(line) = line.filter(|line| *line >= 1) else { return asset.locate(&["query"]) };
-    let mut start = 0;
-    for (at, text) in query.split('\n').enumerate() {
-        if at + 1 == line {
-            let indent = text.len() - text.trim_start().len();
-            let end = start + text.trim_end().len();
-            return asset.locate_within(&["query"], start + indent..end.max(start + indent));
-        }
-        start += text.len() + 1;
-    }
-    asset.locate(&["query"])
-}
-
-/// A cycle, shown as the path that closes.
-pub fn cycle_diagnostic(project: &Project, references: &References, path: &[usize]) -> Diagnostic {
-    let names: Vec<&str> = path.iter().map(|ix| project.assets[*ix].name.as_str()).collect();
-    let closed = names.iter().chain(names.first()).copied().collect::<Vec<_>>().join(" → ");
-    let reads = |reader: usize, input: usize| {
-        references[reader].2.iter().find(|reference| reference.input == input).map(|reference| Label {
-            loc: reference.loc.clone(),
-            text: format!("`{}` reads `{}`", project.assets[reader].name, project.assets[input].name),
-        })
-    };
-    let mut labels: Vec<Label> =
-        (0..path.len()).filter_map(|at| reads(path[(at + 1) % path.len()], path[at])).collect();
-    let primary = labels.pop();
-    Diagnostic {
-        severity: assetctl_config::DiagnosticSeverity::Error,
-        message: format!("assets depend on each other in a circle: {closed}"),
-        primary,
-        secondary: labels,
-        help: vec!["an asset cannot be made from itself; take one of these inputs away".into()],
-    }
-}
-
-/// Lowers all assets, inputs first.
+/// Lowers all assets, inputs first. `problems` are those found before; an asset that reads what is not there is passed over, and so
+/// is what reads it.
 pub fn nodes(
     project: &Project,
-    references: &References,
+    mentions: &[Mentions],
     order: &[usize],
     schemas: &dyn SchemaSource,
+    mut problems: Vec<Diagnostic>,
 ) -> Result<Vec<AssetNode>, Vec<Diagnostic>> {
-    let mut problems = Vec::new();
     let mut nodes: Vec<Option<AssetNode>> = vec![None; project.assets.len()];
     for &ix in order {
         let mut lowering = Lowering { nodes: &nodes, asset: &project.assets[ix], problems: Vec::new() };
-        let node = lowering.node(ix, &references[ix], schemas);
+        let node = lowering.node(ix, &mentions[ix], schemas);
         problems.append(&mut lowering.problems);
         nodes[ix] = node;
     }
@@ -196,9 +60,7 @@ pub fn nodes(
     match complete {
         Some(nodes) if problems.is_empty() => Ok(nodes),
         _ => {
-            problems.sort_by_key(|problem| {
-                problem.primary.as_ref().map(|label| (label.loc.file, label.loc.range.start))
-            });
+            Diagnostic::sort(&mut problems);
             Err(problems)
         }
     }
@@ -221,8 +83,8 @@ struct Lowered {
 
 impl Lowering<'_> {
     /// `None` when something is wrong with it, or when an input could not be lowered (which was reported there).
-    fn node(&mut self, ix: usize, references: &(usize, Option<Rendered>, Vec<Reference>), schemas: &dyn SchemaSource) -> Option<AssetNode> {
-        let (_, rendered, references) = references;
+    fn node(&mut self, ix: usize, mentions: &Mentions, schemas: &dyn SchemaSource) -> Option<AssetNode> {
+        let Mentions { template, references, whole: true } = mentions else { return None };
         let asset = self.asset;
         let inputs: Vec<&AssetNode> =
             references.iter().map(|reference| self.nodes[reference.input].as_ref()).collect::<Option<_>>()?;
@@ -232,7 +94,7 @@ impl Lowering<'_> {
             Kind::Complete(spec) => self.complete(spec, references, &inputs),
             Kind::Indicators(spec) | Kind::Scores(spec) => self.columns(&spec.columns, references, &inputs),
             Kind::Signals(spec) => self.signals(spec, references, &inputs),
-            Kind::Sql(spec) => self.sql(spec, rendered.as_ref()?, references, &inputs),
+            Kind::Sql(spec) => self.sql(spec, template.as_ref()?, references, &inputs),
         }?;
         let axis = match &asset.kind {
             Kind::Table(_) => Axis::Static,
@@ -244,7 +106,10 @@ impl Lowering<'_> {
         let start = match asset.calendar.at_or_after(wanted) {
             Ok(start) => start,
             Err(mistake) => {
-                self.problems.push(error(asset.name_loc(), mistake.to_string(), "this asset starts there", None));
+                let text = mistake.to_string();
+                let (message, help) =
+                    text.split_once("; ").map_or((text.as_str(), None), |(a, b)| (a, Some(b.to_owned())));
+                self.problems.push(error(asset.name_loc(), message, "this asset starts there", help));
                 return None;
             }
         };
@@ -311,22 +176,26 @@ impl Lowering<'_> {
                     references[1].loc.clone(),
                     format!("`{}` is not a table", listing.name),
                     "a listing is an asset of kind `table`",
-                    None,
+                    Some(
+                        "declare one with the columns `instrument`, `listed` and `delisted`, or take `listing` away"
+                            .into(),
+                    ),
                 ));
-            }
-            if let Some(schema) = &listing.schema {
-                for (column, ty) in [
-                    ("instrument", ColumnType::Text),
-                    ("listed", ColumnType::Date),
-                    ("delisted", ColumnType::Date),
-                ] {
+            } else if let Some(schema) = &listing.schema {
+                for (column, ty) in
+                    [("instrument", ColumnType::Text), ("listed", ColumnType::Date), ("delisted", ColumnType::Date)]
+                {
                     self.need(schema, column, &listing.name, references[1].loc.clone());
                     if schema.iter().any(|(name, has)| name == column && *has != ty) {
                         self.problems.push(error(
                             references[1].loc.clone(),
                             format!("`{}.{column}` is not a {}", listing.name, type_name(ty)),
                             "a listing has the columns `instrument`, `listed` and `delisted`",
-                            Some(format!("declare it in `{}`: `types: {{ {column}: {} }}`", listing.name, type_name(ty))),
+                            Some(format!(
+                                "declare it in `{}`: `types: {{ {column}: {} }}`",
+                                listing.name,
+                                type_name(ty)
+                            )),
                         ));
                     }
                 }
@@ -365,9 +234,10 @@ impl Lowering<'_> {
             .zip(references)
             .map(|(input, reference)| InputScope {
                 alias: reference.alias.clone(),
-                columns: input.schema.as_ref().map(|schema| {
-                    schema.iter().map(|(name, ty)| (name.clone(), column_kind(*ty))).collect()
-                }),
+                columns: input
+                    .schema
+                    .as_ref()
+                    .map(|schema| schema.iter().map(|(name, ty)| (name.clone(), column_kind(*ty))).collect()),
             })
             .collect();
         let program = match assetctl_expr::compile(&sources, &scopes) {
@@ -424,7 +294,7 @@ impl Lowering<'_> {
                     self.asset.locate(&["top_k", "by"]),
                     format!("`{}.{by}` is not a number", scores.name),
                     "instruments are ordered by this column",
-                    None,
+                    Some("order by a column of numbers; `if(condition, 1, 0)` makes one of a condition".into()),
                 ));
             }
         }
@@ -481,8 +351,9 @@ impl Lowering<'_> {
             }
         }
         let key = spec.key.as_ref().map(|key| key.as_slice().to_vec());
-        let schema = (!spec.columns.is_empty())
-            .then(|| spec.columns.iter().map(|(name, ty)| (name.clone(), *ty)).filter(|(name, _)| name != "session").collect());
+        let schema = (!spec.columns.is_empty()).then(|| {
+            spec.columns.iter().map(|(name, ty)| (name.clone(), *ty)).filter(|(name, _)| name != "session").collect()
+        });
         let back = |edge: usize| refs.iter().filter(|r| r.edge == edge).map(|r| r.sessions - 1).max().unwrap_or(0);
         Some(Lowered {
             edges: self.edges(references, |at| (EdgeColumns::All, back(at))),
@@ -518,7 +389,10 @@ impl Lowering<'_> {
                 loc,
                 format!("`{of}` has no column `{column}`"),
                 "",
-                did_you_mean(column, names.iter().copied()).or_else(|| Some(format!("it has {}", list(&names)))),
+                Some(match did_you_mean(column, names.iter().copied()) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => format!("its columns are: {}", list(&names)),
+                }),
             ));
         }
     }
@@ -529,7 +403,7 @@ impl Lowering<'_> {
                 loc,
                 format!("`{}` is a table: it has no sessions", input.name),
                 format!("`{}` is made session by session", self.asset.name),
-                None,
+                Some("join a table in an asset of kind `sql`".into()),
             ));
         }
     }
@@ -538,8 +412,12 @@ impl Lowering<'_> {
         for (at, check) in self.asset.common.checks.iter().enumerate() {
             let index = at.to_string();
             for (form, columns) in [("not_null", &check.not_null), ("unique", &check.unique)] {
-                for column in columns.iter().flat_map(OneOrMany::as_slice).filter(|column| *column != "session") {
-                    self.need(schema, column, &self.asset.name, self.asset.locate(&["checks", &index, form]));
+                let Some(columns) = columns else { continue };
+                for (item, column) in columns.as_slice().iter().enumerate().filter(|(_, column)| *column != "session") {
+                    let item = item.to_string();
+                    let path = ["checks", &index, form, &item];
+                    let steps = if matches!(columns, OneOrMany::One(_)) { 3 } else { 4 };
+                    self.need(schema, column, &self.asset.name, self.asset.locate(&path[..steps]));
                 }
             }
             if let Some(rows) = &check.expected_rows
@@ -558,7 +436,12 @@ impl Lowering<'_> {
             let loc = self.asset.locate(&["checks", &index, "range", "column"]);
             self.need(schema, &range.column, &self.asset.name, loc.clone());
             if schema.iter().any(|(name, ty)| *name == range.column && *ty != ColumnType::Number) {
-                self.problems.push(error(loc, format!("`{}` is not a number", range.column), "a range is of numbers", None));
+                self.problems.push(error(
+                    loc,
+                    format!("`{}` is not a column of numbers", range.column),
+                    "a range is of numbers",
+                    Some("name another column, or take this check away".into()),
+                ));
             }
         }
     }

@@ -160,9 +160,7 @@ impl Item {
             What::Tag(tag) => matching(tag, &|ix, is| nodes[ix].tags.iter().any(|tag| is(tag)))?,
             What::Kind(kind) => matching(kind, &|ix, is| is(nodes[ix].kind))?,
             What::Owner(owner) => matching(owner, &|ix, is| nodes[ix].owner.as_deref().is_some_and(is))?,
-            What::State(state) => {
-                (0..nodes.len()).filter(|ix| state_of(*ix).contains(&state.as_str())).collect()
-            }
+            What::State(state) => (0..nodes.len()).filter(|ix| state_of(*ix).contains(&state.as_str())).collect(),
         };
         if base.is_empty() && !matches!(self.what, What::State(_)) {
             return Err(self.nothing(graph));
@@ -210,8 +208,8 @@ impl Item {
 }
 
 fn steps(digits: &str, text: &str) -> Result<Steps, SelectError> {
-    digits.parse().map(Steps::Few).map_err(|_| SelectError {
-        message: format!("`{digits}` in `{text}` is not a number of steps"),
-        help: None,
-    })
+    digits
+        .parse()
+        .map(Steps::Few)
+        .map_err(|_| SelectError { message: format!("`{digits}` in `{text}` is not a number of steps"), help: None })
 }

@@ -49,7 +49,8 @@ pub fn render(template: &str) -> Result<Rendered, TemplateError> {
             Error::new(ErrorKind::InvalidOperation, format!("`sessions` must be at least 1, not {sessions}"))
         })?;
         let wanted = TemplateRef { asset, sessions };
-        let mut refs = recorded.lock().map_err(|_| Error::new(ErrorKind::InvalidOperation, "rendering was interrupted"))?;
+        let mut refs =
+            recorded.lock().map_err(|_| Error::new(ErrorKind::InvalidOperation, "rendering was interrupted"))?;
         let at = refs.iter().position(|known| *known == wanted).unwrap_or_else(|| {
             refs.push(wanted);
             refs.len() - 1

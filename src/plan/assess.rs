@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use assetctl_calendar::{SessionIx, SessionRange, SessionSet};
+use assetctl_graph::{AssetNode, Axis};
 use chrono::NaiveDate;
 
 use crate::axis::{EdgeMap, date_of, ix_of};
@@ -26,7 +27,9 @@ pub struct Observation {
 pub enum Cause {
     Never,
     Missing,
-    Spec { old: Hash128 },
+    Spec {
+        old: Hash128,
+    },
     Source,
     Carry,
     /// Something behind this edge.
@@ -68,7 +71,10 @@ pub fn assess<L: Ledger>(cache: &RecordCache<'_, L>, question: &Question<'_>) ->
     let node = cache.graph.node(question.asset);
     let available = question.available;
     let Some(head) = cache.ledger.head(&node.name) else {
-        return Ok(Assessment { stale: available.iter().map(|ix| (ix, Cause::Never)).collect(), ..Assessment::default() });
+        return Ok(Assessment {
+            stale: available.iter().map(|ix| (ix, Cause::Never)).collect(),
+            ..Assessment::default()
+        });
     };
     let whole = is_whole(cache, question, head);
     let candidates = candidates(cache, question, head)?;
@@ -79,7 +85,9 @@ pub fn assess<L: Ledger>(cache: &RecordCache<'_, L>, question: &Question<'_>) ->
 
     let records = if whole && digests.is_none() {
         // Only what may have changed needs to be opened.
-        let (Some(first), Some(last)) = (candidates.first(), candidates.last()) else { return Ok(Assessment::default()) };
+        let (Some(first), Some(last)) = (candidates.first(), candidates.last()) else {
+            return Ok(Assessment::default());
+        };
         cache.between(question.asset, date_of(node, first), date_of(node, last))?
     } else {
         cache.all(question.asset)?
@@ -141,36 +149,56 @@ fn candidates<L: Ledger>(
     if head.verified_rev == 0 && !node.edges.is_empty() {
         return Ok(SessionSet::from_range(question.available));
     }
-    let mut candidates = SessionSet::new();
+    let mut candidates = moved_origin(node, question, head);
     for edge in &node.edges {
         let input = cache.graph.node(edge.input);
         let Some(of_input) = cache.ledger.head(&input.name) else { continue };
+        if input.axis == Axis::Session && of_input.first.is_some_and(|first| first < input.start_date()) {
+            // The input begins later than it did: windows are cut at its new start, though nothing in it has moved.
+            return Ok(SessionSet::from_range(question.available));
+        }
         if of_input.tip_rev <= head.verified_rev {
             continue;
         }
-        let records = cache.all(edge.input)?;
-        let moved: Vec<_> = records.iter().map(|(_, r)| r).filter(|r| r.rev > head.verified_rev).collect();
-        if moved.iter().map(|record| record.rev).max() != Some(of_input.tip_rev) {
-            // The newest change took partitions away: any window may have lost something.
+        if of_input.shrunk_rev > head.verified_rev {
+            // Any window may have lost something.
             return Ok(SessionSet::from_range(question.available));
         }
-        let moved = SessionSet::from_iter(moved.iter().filter_map(|record| ix_of(input, record.session)));
+        let records = cache.all(edge.input)?;
+        let moved = records.iter().map(|(_, record)| record).filter(|record| record.rev > head.verified_rev);
+        let moved = SessionSet::from_iter(moved.filter_map(|record| ix_of(input, record.session)));
         candidates = candidates.union(&EdgeMap::new(node, input, edge).touched(&moved, question.available));
     }
     Ok(candidates)
 }
 
+/// The sessions of a recursive asset that begin it now, or did when it was built: what they go on from is another, though no
+/// input moved.
+fn moved_origin(node: &AssetNode, question: &Question<'_>, head: &AssetHead) -> SessionSet {
+    let was = head.first.filter(|first| *first != node.start_date()).and_then(|first| ix_of(node, first));
+    match was {
+        Some(was) if node.recursive && node.axis == Axis::Session => {
+            let both = [was, node.start].into_iter().filter(|ix| question.available.contains(*ix));
+            SessionSet::from_iter(both)
+        }
+        _ => SessionSet::new(),
+    }
+}
+
 /// The first edge behind which something moved since a partition was built.
-fn culprit<L: Ledger>(cache: &RecordCache<'_, L>, asset: usize, ix: SessionIx, built_rev: u64) -> Result<Cause, L::Error> {
+fn culprit<L: Ledger>(
+    cache: &RecordCache<'_, L>,
+    asset: usize,
+    ix: SessionIx,
+    built_rev: u64,
+) -> Result<Cause, L::Error> {
     let node = cache.graph.node(asset);
     for (at, edge) in node.edges.iter().enumerate() {
         let input = cache.graph.node(edge.input);
         let Some(window) = EdgeMap::new(node, input, edge).window(ix) else { continue };
         let records = cache.between(edge.input, date_of(input, window.first), date_of(input, window.last))?;
-        let moved = window
-            .iter()
-            .filter_map(|ix| records.get(date_of(input, ix)))
-            .any(|(_, record)| record.rev > built_rev);
+        let moved =
+            window.iter().filter_map(|ix| records.get(date_of(input, ix))).any(|(_, record)| record.rev > built_rev);
         if moved {
             return Ok(Cause::Edge(at));
         }

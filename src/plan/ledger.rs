@@ -74,6 +74,8 @@ pub struct AssetHead {
     pub uniform: bool,
     /// The newest revision of any partition: what assets below compare with.
     pub tip_rev: u64,
+    /// The newest revision that took a partition away. No record is left to carry it.
+    pub shrunk_rev: u64,
     /// Every partition was found clean, or was built, as of the snapshot of this revision.
     pub verified_rev: u64,
     pub partitions: u32,

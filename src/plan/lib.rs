@@ -27,6 +27,8 @@ mod ledger;
 mod model;
 mod planner;
 mod records;
+#[cfg(test)]
+mod law_tests;
 
 pub use assess::Observation;
 pub use axis::{EdgeMap, date_of, dates_of, ix_of};

@@ -3,7 +3,7 @@
 use assetctl_plan::{AssetPlan, Plan, STATIC_SESSION, StaleRange};
 use chrono::NaiveDate;
 
-use super::table::{count, render, table};
+use super::table::{count, render, table, thousands};
 
 /// Ranges that one asset shows before the rest are summed up.
 const MOST_RANGES: usize = 6;
@@ -30,7 +30,13 @@ pub fn human(plan: &Plan) -> String {
             }
             if !asset.obsolete.is_empty() {
                 let gone = asset.obsolete.len().to_string();
-                rows.add_row([name, "", &gone, &span(&asset.obsolete), "no longer part of the asset: dropped"]);
+                rows.add_row([
+                    name,
+                    if name.is_empty() { "" } else { asset.kind },
+                    &gone,
+                    &span(&asset.obsolete),
+                    "no longer part of the asset: dropped",
+                ]);
             }
         }
         text.push_str(&render(&rows));
@@ -39,10 +45,12 @@ pub fn human(plan: &Plan) -> String {
     for asset in &plan.assets {
         for range in &asset.blocked {
             let sessions = count(range.sessions, "session");
-            text.push_str(&format!(
-                "{} waits: {} ({}…{}): {}\n",
-                asset.asset, sessions, range.first, range.last, range.reason
-            ));
+            let dates = if range.first == range.last {
+                range.first.to_string()
+            } else {
+                format!("{}…{}", range.first, range.last)
+            };
+            text.push_str(&format!("{} waits: {sessions} ({dates}): {}\n", asset.asset, range.reason));
         }
     }
     text.push_str(&summary(plan));
@@ -60,7 +68,7 @@ pub fn summary(plan: &Plan) -> String {
     }
     let mut parts = vec![format!("{} stale", count(stale, "partition"))];
     if possible > 0 {
-        parts.push(format!("up to {possible} more if what they read comes out different"));
+        parts.push(format!("up to {} more if what they read comes out different", thousands(possible.into())));
     }
     if obsolete > 0 {
         parts.push(format!("{} to drop", count(obsolete, "partition")));

@@ -69,25 +69,26 @@ impl Rows {
 
     /// A list of objects, one per row.
     pub fn json(&self) -> Result<String, CliError> {
-        let rows: Vec<serde_json::Value> = self
-            .rows
-            .iter()
-            .map(|row| {
-                let fields = self.columns.iter().zip(row).map(|(name, cell)| {
-                    let value = match cell {
-                        Cell::Missing => serde_json::Value::Null,
-                        Cell::Bool(value) => (*value).into(),
-                        Cell::Number(number, _) => number.clone().into(),
-                        Cell::Text(text) => text.clone().into(),
-                    };
-                    (name.clone(), value)
-                });
-                serde_json::Value::Object(fields.collect())
-            })
-            .collect();
-        let mut text = serde_json::to_string_pretty(&rows).map_err(CliError::other("writing JSON"))?;
+        let mut text = serde_json::to_string_pretty(&self.values()).map_err(CliError::other("writing JSON"))?;
         text.push('\n');
         Ok(text)
+    }
+
+    /// The same as a value.
+    pub fn values(&self) -> serde_json::Value {
+        let rows = self.rows.iter().map(|row| {
+            let fields = self.columns.iter().zip(row).map(|(name, cell)| {
+                let value = match cell {
+                    Cell::Missing => serde_json::Value::Null,
+                    Cell::Bool(value) => (*value).into(),
+                    Cell::Number(number, _) => number.clone().into(),
+                    Cell::Text(text) => text.clone().into(),
+                };
+                (name.clone(), value)
+            });
+            serde_json::Value::Object(fields.collect())
+        });
+        rows.collect()
     }
 }
 

@@ -45,7 +45,7 @@ pub struct Commit<'a> {
     pub verified: Option<u64>,
     /// Whether the asset has no session axis: its one partition is [`STATIC_SESSION`].
     pub is_static: bool,
-    /// The source's files that the rows came from.
+    /// What to know of the source's files from now on.
     pub sources: Option<Vec<SourceFileRow>>,
     pub at: DateTime<Utc>,
 }
@@ -166,12 +166,14 @@ impl Store {
             write_sources(transaction, asset, sources).map_err(&failed)?;
         }
         let lost = months.iter().any(|month| !month.lost.is_empty());
-        let moved = lost || months.iter().any(|month| !month.changed.is_empty() || !month.dropped.is_empty());
+        let shrunk = lost || months.iter().any(|month| !month.dropped.is_empty());
+        let moved = shrunk || months.iter().any(|month| !month.changed.is_empty());
         let change = HeadChange {
             asset,
             is_static: commit.is_static,
             spec: commit.spec,
             moved: moved.then_some(rev),
+            shrunk: shrunk.then_some(rev),
             // With partitions lost the asset is not what the planner took it for: it has to look again.
             verified: if lost { Some(0) } else { commit.verified },
             folder_mtime,

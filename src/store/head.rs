@@ -34,7 +34,7 @@ pub(crate) fn load_all(connection: &Connection, ledger: &LedgerPath) -> Result<V
     let mut statement = connection
         .prepare(
             "SELECT asset, static, spec, uniform, tip_rev, verified_rev, partitions, first, last, dirty,
-                folder_mtime, manifest
+                folder_mtime, manifest, shrunk_rev
              FROM heads ORDER BY asset",
         )
         .map_err(&failed)?;
@@ -52,6 +52,7 @@ pub(crate) fn load_all(connection: &Connection, ledger: &LedgerPath) -> Result<V
                 spec: hash_of(row, 2, ledger)?,
                 uniform: row.get(3).map_err(&failed)?,
                 tip_rev: number(4)?,
+                shrunk_rev: number(12)?,
                 verified_rev: number(5)?,
                 partitions: row.get(6).map_err(&failed)?,
                 first: day(7)?,
@@ -79,6 +80,7 @@ pub(crate) fn of_months(asset: &str, months: &[MonthRow]) -> Option<StoredHead> 
             spec: newest.spec,
             uniform: records().all(|record| record.spec == newest.spec),
             tip_rev: records().map(|record| record.rev).max().unwrap_or_default(),
+            shrunk_rev: 0,
             verified_rev: 0,
             partitions: records().count() as u32,
             first: records().map(|record| record.session).min(),
@@ -105,6 +107,8 @@ pub(crate) struct HeadChange<'a> {
     pub spec: Hash128,
     /// The commit's revision, if it moved, added or removed content.
     pub moved: Option<u64>,
+    /// The commit's revision, if it took partitions away.
+    pub shrunk: Option<u64>,
     /// The new `verified_rev`, if there is one.
     pub verified: Option<u64>,
     /// The folder's modification time, if files were written.
@@ -139,12 +143,12 @@ pub(crate) fn refresh(connection: &Connection, ledger: &LedgerPath, change: &Hea
     connection
         .prepare_cached(
             "INSERT INTO heads (asset, version, static, spec, uniform, tip_rev, verified_rev, partitions, first, last,
-                dirty, folder_mtime, manifest)
-             VALUES (?1, 1, ?2, ?3, ?4, coalesce(?5, 0), coalesce(?6, 0), ?7, ?8, ?9, ?10, ?11, ?12)
+                dirty, folder_mtime, manifest, shrunk_rev)
+             VALUES (?1, 1, ?2, ?3, ?4, coalesce(?5, 0), coalesce(?6, 0), ?7, ?8, ?9, ?10, ?11, ?12, coalesce(?13, 0))
              ON CONFLICT (asset) DO UPDATE SET
                 version = version + 1, static = ?2, spec = ?3, uniform = ?4, tip_rev = coalesce(?5, tip_rev),
                 verified_rev = coalesce(?6, verified_rev), partitions = ?7, first = ?8, last = ?9, dirty = ?10,
-                folder_mtime = coalesce(?11, folder_mtime), manifest = ?12",
+                folder_mtime = coalesce(?11, folder_mtime), manifest = ?12, shrunk_rev = coalesce(?13, shrunk_rev)",
         )
         .and_then(|mut statement| {
             statement.execute(params![
@@ -160,6 +164,7 @@ pub(crate) fn refresh(connection: &Connection, ledger: &LedgerPath, change: &Hea
                 dirty,
                 change.folder_mtime,
                 codec::pack_manifest(&entries),
+                change.shrunk.map(|rev| rev as i64),
             ])
         })
         .map_err(&failed)?;

@@ -48,8 +48,7 @@ impl Store {
         Ok(files)
     }
 
-    /// Replaces the manifest of a source whose files were touched but did not change. Where rows changed, it goes with the
-    /// commit of those rows ([`crate::Commit::sources`]).
+    /// Replaces the manifest of a source: its rows are all committed, or did not change.
     pub fn replace_sources(&self, asset: &str, files: &[SourceFileRow]) -> Result<()> {
         self.write("update", |transaction| write_sources(transaction, asset, files))
     }

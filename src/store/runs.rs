@@ -112,6 +112,7 @@ pub struct RunRow {
     pub start_rev: u64,
     pub end_rev: Option<u64>,
     /// Assets that took part.
+    #[serde(rename = "asset_count")]
     pub assets: u32,
     /// Partitions that came out different, over all assets.
     pub changed: u64,
@@ -235,6 +236,21 @@ impl Store {
             runs.push(self.run_row(row)?);
         }
         Ok(runs)
+    }
+
+    /// Whether any process is in the middle of a run now.
+    pub fn has_live_run(&self) -> Result<bool> {
+        let unfinished: Vec<i64> = self
+            .connection()
+            .prepare_cached("SELECT id FROM runs WHERE finished_at IS NULL ORDER BY id DESC")
+            .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
+            .map_err(self.ledger.failed("read"))?;
+        for run in unfinished {
+            if self.is_live(RunId(run as u64))? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// One run with its plan, assets and checks.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use assetctl_plan::{Hash128, PartitionRecord};
 use duckdb::types::{TimeUnit, Value};
 use duckdb::{Connection, appender_params_from_iter};
-use rusqlite::OptionalExtension;
+use rusqlite::{OptionalExtension, params};
 
 use crate::canonical::days;
 use crate::database::micros;
@@ -51,20 +51,27 @@ impl Store {
         }
         let path = published?;
         self.write("note the publication in", |transaction| {
-            transaction.execute("INSERT OR REPLACE INTO published (one, rev) VALUES (1, ?1)", [snapshot.rev() as i64])
+            let shown = params![snapshot.rev() as i64, self.root()];
+            transaction.execute("INSERT OR REPLACE INTO published (one, rev, root) VALUES (1, ?1, ?2)", shown)
         })?;
         Ok(path)
     }
 
-    /// Whether the warehouse shows the newest revision. It does not when a run was killed between a commit and its publication.
+    /// Whether the warehouse shows the newest revision, of this folder. It does not when a run was killed between a commit and its
+    /// publication, nor when the store was moved or copied: its views name files by their whole paths.
     pub fn is_published(&self) -> Result<bool> {
         let failed = self.ledger.failed("read");
-        let connection = self.connection();
-        let published: Option<i64> =
-            connection.query_row("SELECT rev FROM published", [], |row| row.get(0)).optional().map_err(&failed)?;
-        let newest = newest_rev(&connection).map_err(&failed)?;
-        let shown = published.map_or(0, |rev| rev as u64) == newest;
-        Ok(newest == 0 || shown && newest_warehouse(self.layout.root())?.is_some())
+        let (shown, newest) = {
+            let connection = self.connection();
+            let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, String>(1)?));
+            let shown = connection.query_row("SELECT rev, root FROM published", [], row).optional().map_err(&failed)?;
+            (shown, newest_rev(&connection).map_err(&failed)?)
+        };
+        Ok(newest == 0 || shown == Some((newest, self.root())) && newest_warehouse(self.layout.root())?.is_some())
+    }
+
+    fn root(&self) -> String {
+        self.layout.root().to_string_lossy().into_owned()
     }
 
     fn write_warehouse(&self, snapshot: &Snapshot, only: Option<&[String]>, path: &Path) -> Result<()> {
@@ -123,6 +130,13 @@ pub fn connect_snapshot(snapshot: &Snapshot) -> Result<Connection> {
     let connection = Connection::open_in_memory().map_err(failed)?;
     fill(&connection, snapshot, None, path)?;
     Ok(connection)
+}
+
+impl Snapshot {
+    /// A SELECT, in DuckDB's SQL, of all rows of an asset; `None` if it has none.
+    pub fn relation(&self, asset: &str) -> Result<Option<String>> {
+        Ok(relation(self.layout(), asset, &self.all_months(asset)?))
+    }
 }
 
 /// The warehouse that was published last in the data folder `dir`, if there is one.
@@ -195,8 +209,8 @@ fn fill(connection: &Connection, snapshot: &Snapshot, only: Option<&[String]>, p
     let is_wanted = |asset: &&str| only.is_none_or(|only| only.iter().any(|name| name == asset));
     for asset in snapshot.assets().filter(is_wanted) {
         let months = snapshot.all_months(asset)?;
-        if let Some(view) = view(snapshot.layout(), asset, &months)
-            && let Err(error) = connection.execute_batch(&view)
+        if let Some(rows) = relation(snapshot.layout(), asset, &months)
+            && let Err(error) = connection.execute_batch(&format!("CREATE VIEW main.{} AS {rows}", quote_name(asset)))
         {
             // One unreadable file, or two names that differ in case alone, must not cost the views of all others.
             tracing::warn!(asset, %error, "the warehouse has no view of this asset");
@@ -244,8 +258,8 @@ fn content_hash(schema: &AssetSchema, record: &PartitionRecord) -> Hash128 {
     Hash128::finish(&hasher)
 }
 
-/// The statement that makes the view of one asset; `None` if it has no segment, or none whose file is whole.
-fn view(layout: &Layout, asset: &str, months: &[MonthRow]) -> Option<String> {
+/// A SELECT of all rows of an asset from its segments; `None` if it has none, or none whose file is whole.
+fn relation(layout: &Layout, asset: &str, months: &[MonthRow]) -> Option<String> {
     let newest = months.last()?.schema.as_ref();
     let agrees = |month: &&MonthRow| {
         let typed = month.schema.key.iter().chain(&month.schema.columns);
@@ -271,8 +285,7 @@ fn view(layout: &Layout, asset: &str, months: &[MonthRow]) -> Option<String> {
     let columns: Vec<String> = union.polars().iter_names().map(|name| quote_name(name)).collect();
     let options = if alike { "" } else { ", union_by_name = true" };
     Some(format!(
-        "CREATE VIEW main.{} AS SELECT {} FROM read_parquet([{}]{options}, hive_partitioning = false);\n",
-        quote_name(asset),
+        "SELECT {} FROM read_parquet([{}]{options}, hive_partitioning = false)",
         columns.join(", "),
         files.join(", ")
     ))

@@ -14,6 +14,8 @@ mod commands;
 mod completion;
 mod concurrency;
 mod config;
+mod damage;
+mod definitions;
 mod exactness;
 mod finality;
 mod incremental;

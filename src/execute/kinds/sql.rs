@@ -135,19 +135,20 @@ impl Query<'_> {
         self.connection.execute_batch(sql).map_err(self.failed(session))
     }
 
-    /// What the batch reads of each input, as a table in canonical order.
+    /// What the batch reads of each input, as a table in the order of its key.
     fn lay_out_inputs(&self, first: NaiveDate, last: NaiveDate) -> Result<(), MakeError> {
         let batch = self.batch;
         for (at, edge) in batch.node.edges.iter().enumerate() {
             let input = batch.input(edge);
-            let files = batch.snapshot.files(&input.name);
-            let files: Vec<String> =
-                files.iter().map(|file| format!("'{}'", file.display().to_string().replace('\'', "''"))).collect();
-            let mut sql = format!(
-                "CREATE TABLE input_{at} AS SELECT * FROM read_parquet([{}], union_by_name = true)",
-                files.join(", ")
-            );
+            let (Some(rows), Some(schema)) =
+                (batch.snapshot.relation(&input.name)?, batch.snapshot.schema(&input.name)?)
+            else {
+                return Err(self.refuse(None, format!("`{}` has no rows, and so no columns, yet", input.name)));
+            };
+            let mut sql = format!("CREATE TABLE input_{at} AS SELECT * FROM ({rows})");
+            let mut order: Vec<String> = schema.key_names().iter().map(|name| quote(name)).collect();
             if input.axis == Axis::Session {
+                order.insert(0, "session".to_owned());
                 match batch.window(edge, first, last) {
                     Some((from, to)) => {
                         let _ = write!(sql, " WHERE session BETWEEN DATE '{from}' AND DATE '{to}'");
@@ -155,18 +156,8 @@ impl Query<'_> {
                     None => sql.push_str(" WHERE false"),
                 }
             }
-            let keys: Vec<&str> = match &input.schema {
-                Some(schema) => ["session", "instrument"]
-                    .into_iter()
-                    .filter(|key| match *key {
-                        "session" => input.axis == Axis::Session,
-                        key => schema.iter().any(|(name, _)| name == key),
-                    })
-                    .collect(),
-                None => Vec::new(),
-            };
-            // Rows that the keys do not tell apart are ordered by everything.
-            let order = if keys.contains(&"instrument") { keys.join(", ") } else { "ALL".to_owned() };
+            // Rows that no key tells apart are ordered by everything.
+            let order = if schema.key.is_empty() { "ALL".to_owned() } else { order.join(", ") };
             let _ = write!(sql, " ORDER BY {order}");
             self.execute(&sql, None)?;
         }

@@ -122,8 +122,10 @@ CREATE TABLE lock_holders (
     run INTEGER NOT NULL
 ) STRICT;
 
--- The revision that the warehouse shows; behind the newest one when a run was killed before it could publish.
+-- The revision that the warehouse shows, behind the newest one when a run was killed before it could publish; and the folder that
+-- its views name, another than this one when the store was moved or copied.
 CREATE TABLE published (
     one INTEGER PRIMARY KEY CHECK (one = 1),
-    rev INTEGER NOT NULL
+    rev INTEGER NOT NULL,
+    root TEXT NOT NULL
 ) STRICT;

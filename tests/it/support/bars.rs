@@ -76,19 +76,9 @@ pub fn sessions_from(first: &str) -> Vec<NaiveDate> {
     sessions(first, LAST)
 }
 
-/// The sessions of the slice up to a date.
-pub fn sessions_to(last: &str) -> Vec<NaiveDate> {
-    sessions(FIRST, last)
-}
-
 /// `n` sessions from `first` on, cut at the end of the slice: what a window of `n` sessions makes of a change on `first`.
 pub fn from_on(first: &str, n: usize) -> Vec<NaiveDate> {
     sessions_from(first).into_iter().take(n).collect()
-}
-
-/// The session before a date.
-pub fn before(day: &str) -> NaiveDate {
-    *calendar().iter().rfind(|session| **session < date(day)).expect("the calendar begins here")
 }
 
 /// A file of bars, edited row by row.

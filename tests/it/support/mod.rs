@@ -10,8 +10,8 @@ pub mod project;
 pub mod ran;
 pub mod running;
 
-pub use bars::{Bars, before, date, from_on, sessions, sessions_from, sessions_to};
+pub use bars::{Bars, date, from_on, repository, sessions, sessions_from};
 pub use output::Output;
 pub use project::{Project, STAGES};
-pub use ran::{Contents, Ran, changes, list};
+pub use ran::{Contents, Ran, assert_same, changes, list};
 pub use running::wait_until;

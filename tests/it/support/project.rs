@@ -229,7 +229,8 @@ impl Project {
     /// The content hash of every partition, from the published ledger; that of an asset without sessions under 1970-01-01.
     #[track_caller]
     pub fn contents(&self) -> Contents {
-        let query = "select asset, coalesce(session, date '1970-01-01') as session, content_hash from assetctl.partitions";
+        let query =
+            "select asset, coalesce(session, date '1970-01-01') as session, content_hash from assetctl.partitions";
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let rows = self.rows(query);
         rows.iter()

@@ -121,3 +121,11 @@ pub fn changes(before: &Contents, after: &Contents) -> BTreeMap<String, Vec<Naiv
     }
     changes
 }
+
+/// Fails the test unless both hold the same partitions with the same content, bit for bit.
+#[track_caller]
+pub fn assert_same(one: &Contents, other: &Contents) {
+    let different = changes(one, other);
+    let lines: Vec<String> = different.iter().map(|(asset, dates)| format!("  {asset}: {}", list(dates))).collect();
+    assert!(different.is_empty(), "the contents differ:\n{}", lines.join("\n"));
+}
