@@ -58,7 +58,7 @@ impl Job {
         let started = Instant::now();
         let mut report = AssetReport::new(&self.plan.asset, AssetStatus::Ok);
         match self.work(&mut report) {
-            Ok(()) if report.ran.is_empty() => report.status = AssetStatus::Unchanged,
+            Ok(()) if report.ran.is_empty() && report.dropped == 0 => report.status = AssetStatus::Unchanged,
             Ok(()) => {}
             Err(JobError::Make(MakeError::Cancelled)) => report.status = AssetStatus::Cancelled,
             Err(error) => {
@@ -99,7 +99,7 @@ impl Job {
                 announced = true;
             }
             if sessions.is_empty() {
-                return self.finish(&snapshot, settled.whole);
+                return self.finish(&snapshot, settled.whole, report);
             }
             let shape = self.shape(&snapshot, materializer.as_ref());
             // A snapshot keeps the ledger's log from shrinking.
@@ -289,9 +289,10 @@ impl Job {
 
     /// Notes what need not be looked at again: partitions that are no longer part of the asset, files as they were read, and,
     /// if nothing of the asset is stale any more, that it is clean.
-    fn finish(&self, snapshot: &Snapshot, whole: bool) -> Result<(), JobError> {
+    fn finish(&self, snapshot: &Snapshot, whole: bool, report: &mut AssetReport) -> Result<(), JobError> {
         if !self.plan.obsolete.is_empty() {
             self.store.commit(Commit { drop: self.plan.obsolete.clone(), ..self.empty_commit(snapshot) })?;
+            report.dropped = self.plan.obsolete.len() as u32;
         }
         if whole {
             if let Some(scan) = &self.scan {

@@ -51,6 +51,8 @@ pub struct AssetReport {
     pub ran: Vec<NaiveDate>,
     /// How many of them have other content than before.
     pub changed: u32,
+    /// Partitions that were no longer part of the asset and went.
+    pub dropped: u32,
     pub rows: u64,
     pub bytes: u64,
     pub seconds: f64,
@@ -66,6 +68,7 @@ impl AssetReport {
             status,
             ran: Vec::new(),
             changed: 0,
+            dropped: 0,
             rows: 0,
             bytes: 0,
             seconds: 0.0,

@@ -25,8 +25,11 @@ pub fn unit(edge: usize, columns: &EdgeColumns, segment: &SegmentRecord, record:
     hasher.update(&record.key_hash.0);
     match columns {
         EdgeColumns::All => {
-            // A column that only other partitions of the segment have is not there.
+            // A column that only other partitions of the segment have is not there. By name, because the order in which a
+            // segment stores its columns is no content: it may differ when a month is written again.
             let there = segment.columns.iter().zip(&record.column_hashes).filter(|(_, hash)| **hash != Hash128::ZERO);
+            let mut there: Vec<_> = there.collect();
+            there.sort_unstable();
             for (name, hash) in there {
                 hasher.update(&(name.len() as u64).to_le_bytes());
                 hasher.update(name.as_bytes());

@@ -102,6 +102,8 @@ pub enum BlockReason {
     InputMissing { asset: String, dates: Dates },
     /// An input's partition is blocked itself.
     InputBlocked { asset: String },
+    /// The source's files end before (`null`: they hold no row).
+    NoData { until: Option<NaiveDate> },
 }
 
 impl Plan {
@@ -140,7 +142,7 @@ impl AssetPlan {
 
     /// The input for want of which some partitions cannot be made.
     pub fn blocked_by_input(&self) -> Option<&BlockedRange> {
-        self.blocked.iter().find(|range| !matches!(range.reason, BlockReason::NotFinal { .. }))
+        self.blocked.iter().find(|range| matches!(range.reason, BlockReason::InputMissing { .. } | BlockReason::InputBlocked { .. }))
     }
 
     /// The range that holds a session.
@@ -184,7 +186,9 @@ impl fmt::Display for BlockReason {
         match self {
             Self::NotFinal { until } => write!(f, "not final until {}", until.format("%Y-%m-%d %H:%M UTC")),
             Self::InputMissing { asset, dates } => write!(f, "`{asset}` has no partition for {dates}"),
-            Self::InputBlocked { asset } => write!(f, "waits for `{asset}`"),
+            Self::InputBlocked { asset } => write!(f, "`{asset}` waits too"),
+            Self::NoData { until: Some(until) } => write!(f, "its files end on {until}"),
+            Self::NoData { until: None } => f.write_str("its files hold no row"),
         }
     }
 }

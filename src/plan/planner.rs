@@ -85,8 +85,14 @@ pub fn plan<L: Ledger>(
     let mut assets = Vec::with_capacity(included.len());
     for &ix in graph.order() {
         if included.contains(&ix) {
-            let mut planner =
-                AssetPlanner { cache: &cache, ix, node: graph.node(ix), request, observation: observations.get(&ix), known: &known };
+            let mut planner = AssetPlanner {
+                cache: &cache,
+                ix,
+                node: graph.node(ix),
+                request,
+                observation: observations.get(&ix),
+                known: &known,
+            };
             let (asset, of_asset) = planner.plan(wanted.get(&ix).copied()).map_err(PlanError::Ledger)?;
             known.insert(ix, of_asset);
             assets.push(asset);
@@ -217,6 +223,7 @@ impl<L: Ledger> AssetPlanner<'_, L> {
             plan.first = Some(date_of(node, available.first));
             plan.last = Some(date_of(node, available.last));
         }
+        self.block_beyond_data(&mut plan, wanted, data);
         let scope = wanted.and_then(|wanted| wanted.intersect(available));
         let question = Question { asset: self.ix, spec, data, available, observation: self.observation };
         let assessment = assess(self.cache, &question)?;
@@ -244,7 +251,9 @@ impl<L: Ledger> AssetPlanner<'_, L> {
                 direct = taken.clone();
             }
         }
-        if node.recursive && let Some(first) = taken.first() {
+        if node.recursive
+            && let Some(first) = taken.first()
+        {
             let later = SessionSet::from_range(SessionRange { first, last: scope.last }).difference(&taken);
             taken = taken.union(&later);
             possible.push((later, Maybe::Carry));
@@ -287,7 +296,12 @@ impl<L: Ledger> AssetPlanner<'_, L> {
             match reach(known.data) {
                 Some(last) => data.last = data.last.min(last),
                 None => {
-                    self.block(plan, everything.first, everything.first, BlockReason::InputBlocked { asset: input.name.clone() });
+                    self.block(
+                        plan,
+                        everything.first,
+                        everything.first,
+                        BlockReason::InputBlocked { asset: input.name.clone() },
+                    );
                     return (None, None);
                 }
             }
@@ -298,7 +312,12 @@ impl<L: Ledger> AssetPlanner<'_, L> {
                 }
                 Some(_) => {}
                 None => {
-                    self.block(plan, everything.first, data.last, BlockReason::InputBlocked { asset: input.name.clone() });
+                    self.block(
+                        plan,
+                        everything.first,
+                        data.last,
+                        BlockReason::InputBlocked { asset: input.name.clone() },
+                    );
                     return (Some(data), None);
                 }
             }
@@ -336,6 +355,18 @@ impl<L: Ledger> AssetPlanner<'_, L> {
             self.block(plan, first, data.last, reason);
         }
         (Some(data), Some(available))
+    }
+
+    /// Sessions that were asked for by date and that the source does not have yet.
+    fn block_beyond_data(&self, plan: &mut AssetPlan, wanted: Option<SessionRange>, data: SessionRange) {
+        let Some(wanted) = wanted.filter(|_| self.request.to.is_some() && self.node.axis == Axis::Session) else {
+            return;
+        };
+        if self.node.edges.is_empty() && wanted.last > data.last {
+            let first = wanted.first.max(SessionIx(data.last.0 + 1));
+            let until = Some(date_of(self.node, data.last));
+            self.block(plan, first, wanted.last, BlockReason::NoData { until });
+        }
     }
 
     fn not_final(&self, ix: SessionIx) -> BlockReason {
@@ -384,11 +415,18 @@ impl<L: Ledger> AssetPlanner<'_, L> {
                 .difference(&blocked);
             let Some(dates) = dates(input, absent) else { continue };
             for range in touched.ranges() {
-                self.block(plan, range.first, range.last, BlockReason::InputMissing { asset: input.name.clone(), dates: dates.clone() });
+                self.block(
+                    plan,
+                    range.first,
+                    range.last,
+                    BlockReason::InputMissing { asset: input.name.clone(), dates: dates.clone() },
+                );
             }
             blocked = blocked.union(&touched);
         }
-        if node.recursive && let Some(first) = blocked.first() {
+        if node.recursive
+            && let Some(first) = blocked.first()
+        {
             // What follows a gap has no past to go on from.
             let later = SessionSet::from_range(SessionRange { first, last }).intersection(taken).difference(&blocked);
             for range in later.ranges() {
@@ -437,13 +475,19 @@ impl<L: Ledger> AssetPlanner<'_, L> {
             },
             Cause::Carry => StaleReason::CarryChanged,
             Cause::Windows => StaleReason::InputChanged {
-                asset: self.node.edges.first().map_or_else(String::new, |edge| self.cache.graph.node(edge.input).name.clone()),
+                asset: self
+                    .node
+                    .edges
+                    .first()
+                    .map_or_else(String::new, |edge| self.cache.graph.node(edge.input).name.clone()),
                 dates: None,
             },
             Cause::Edge(at) => {
                 let edge = &self.node.edges[at];
-                let built = self.cache.between(self.ix, date_of(self.node, range.first), date_of(self.node, range.last))?;
-                let oldest = range.iter().filter_map(|ix| built.get(date_of(self.node, ix))).map(|(_, r)| r.built_rev).min();
+                let built =
+                    self.cache.between(self.ix, date_of(self.node, range.first), date_of(self.node, range.last))?;
+                let oldest =
+                    range.iter().filter_map(|ix| built.get(date_of(self.node, ix))).map(|(_, r)| r.built_rev).min();
                 let moved = moved_since(self.cache, self.ix, edge, range, oldest.unwrap_or(0))?;
                 let dates = moved.first().zip(moved.last()).map(|(first, last)| Dates {
                     first: *first,
@@ -488,7 +532,10 @@ impl<L: Ledger> AssetPlanner<'_, L> {
 #[derive(Debug, Clone, Copy)]
 enum Maybe {
     /// An input is recomputed; or is only if an earlier session's values are carried on into it.
-    Edge { at: usize, through_carry: bool },
+    Edge {
+        at: usize,
+        through_carry: bool,
+    },
     Carry,
 }
 
@@ -522,7 +569,8 @@ pub fn settle<L: Ledger>(
 ) -> Result<Settled, L::Error> {
     let cache = RecordCache::new(graph, ledger);
     let node = graph.node(plan.node);
-    let available = match (plan.first.and_then(|date| ix_of(node, date)), plan.last.and_then(|date| ix_of(node, date))) {
+    let available = match (plan.first.and_then(|date| ix_of(node, date)), plan.last.and_then(|date| ix_of(node, date)))
+    {
         (Some(first), Some(last)) => SessionRange { first, last },
         _ => universe(node),
     };

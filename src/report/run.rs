@@ -18,6 +18,10 @@ pub fn human(report: &RunReport) -> String {
         ]);
     }
     let mut text = if report.assets.is_empty() { String::new() } else { render(&rows) };
+    for asset in report.assets.iter().filter(|asset| asset.dropped > 0) {
+        let dropped = count(asset.dropped, "partition");
+        text.push_str(&format!("{}: {dropped} dropped, no longer part of the asset\n", asset.asset));
+    }
     for asset in &report.assets {
         if let Some(error) = &asset.error {
             text.push_str(&format!("\n{}: {}\n", asset.asset, error));
