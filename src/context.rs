@@ -158,11 +158,12 @@ impl Loaded {
         Selection::parse(&words.join(" ")).map_err(|error| CliError::Usage { message: error.message, help: error.help })
     }
 
-    /// Publishes the warehouse if it is behind the ledger: a run was killed between a commit and its publication. A run that
-    /// still goes on publishes when it ends: until then readers see the state before it, and not the middle of it.
+    /// Publishes the warehouse if it is behind the ledger (a run was killed between a commit and its publication) or shows
+    /// other assets than the project names. A run that still goes on publishes when it ends: until then readers see the state
+    /// before it, and not the middle of it.
     pub fn publish_if_behind(&self, store: &Store) -> Result<(), CliError> {
-        if !store.is_published()? && !store.has_live_run()? {
-            let names: Vec<String> = self.graph.nodes().iter().map(|node| node.name.clone()).collect();
+        let names: Vec<String> = self.graph.nodes().iter().map(|node| node.name.clone()).collect();
+        if !store.is_published(Some(&names))? && !store.has_live_run()? {
             store.publish(Some(&names))?;
         }
         Ok(())

@@ -264,6 +264,17 @@ impl Builder<'_> {
         (!loc.range.is_empty()).then(|| Loc { file: loc.file, range: loc.range.start..loc.range.start + 1 })
     }
 
+    /// The line above, if it is `key:value`.
+    fn key_without_space(&self, line_start: usize) -> Option<Loc> {
+        let above = self.text[..line_start].trim_end();
+        let start = above.rfind('\n').map_or(0, |at| at + 1);
+        let line = above[start..].trim_start();
+        let (key, value) = line.split_once(':')?;
+        let word = key.chars().all(|c| c.is_alphanumeric() || c == '_') && !key.is_empty();
+        let stuck = value.chars().next().is_some_and(|c| !c.is_whitespace());
+        (word && stuck).then(|| Loc { file: self.file, range: above.len() - line.len()..above.len() })
+    }
+
     /// The scanner's complaint in the words of someone who writes configuration.
     fn scan_error(&self, error: &ScanError) -> Diagnostic {
         let at = self.loc(error.marker().index(), error.marker().index() + 1);
@@ -298,6 +309,11 @@ impl Builder<'_> {
             if let Some(bracket) = self.open_bracket() {
                 return problem.and(bracket, "this bracket is still open").help("close the bracket");
             }
+            if let Some(key) = self.key_without_space(line_start) {
+                return Diagnostic::error("there is no space after `:`")
+                    .at(key, "read as one word")
+                    .help("write `key: value`, with a space after the `:`");
+            }
             return problem.help("indent this line as the lines around it, or quote a text that has `: ` in it");
         }
         if info.contains("expect ':'") {
@@ -320,6 +336,17 @@ impl Builder<'_> {
             return Diagnostic::error("a `\\` in double quotes that escapes nothing")
                 .at(here, "in this text")
                 .help("use single quotes, in which `\\` stands for itself");
+        }
+        if info.contains("in quoted scalar") || info.contains("found unexpected end of stream") {
+            let quote = Loc { file: self.file, range: here.range.start..here.range.start + 1 };
+            if let Some(mark @ ("'" | "\"")) = self.text.get(quote.range.clone()) {
+                return Diagnostic::error(format!("the quote `{mark}` is not closed")).at(quote, "opened here").help(
+                    format!(
+                        "put `{mark}` at the end of the text; a `{mark}` inside it is written {}",
+                        if mark == "'" { "`''`" } else { "`\\\"`" }
+                    ),
+                );
+            }
         }
         if info.contains("flow mapping") || info.contains("flow sequence") {
             let problem = Diagnostic::error("`,` or a closing bracket is missing");
@@ -377,6 +404,9 @@ mod tests {
             ("a:\n\tb: 1\n", "a tab is used for indentation", "\t"),
             ("a: {k: ${n}}\n", "`${…}` must be quoted inside `{ }` and `[ ]`", "${n}"),
             ("a: b: c\n", "a `:` cannot stand here", ":"),
+            ("a:\n  b:1\n  c: 2\n", "there is no space after `:`", "b:1"),
+            ("a: 'it\nb: 2\n", "the quote `'` is not closed", "'"),
+            ("a: \"it\n", "the quote `\"` is not closed", "\""),
             ("a: [1, 2\nb: 3\n", "a `:` cannot stand here", ":"),
             ("a: 1\n---\nb: 2\n", "the file holds a second YAML document", "---"),
             ("a: 1\nbcd\nc: 2\n", "a key without `:`", "bcd"),

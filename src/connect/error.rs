@@ -48,6 +48,8 @@ pub struct Problem {
     pub help: Option<String>,
     /// The other place of a duplicate key.
     pub other: Option<Box<Place>>,
+    /// The path of what is at fault in the asset's block, as `["columns", "session"]`; empty when it is the file.
+    pub declared: Vec<String>,
 }
 
 /// A place in a file.
@@ -92,11 +94,16 @@ pub struct Excerpt {
 
 impl Problem {
     pub(crate) fn new(place: Place, message: impl Into<String>) -> Self {
-        Self { place: Box::new(place), message: message.into(), help: None, other: None }
+        Self { place: Box::new(place), message: message.into(), help: None, other: None, declared: Vec::new() }
     }
 
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    pub(crate) fn declared(mut self, path: [&str; 2]) -> Self {
+        self.declared = path.map(str::to_owned).to_vec();
         self
     }
 }
@@ -148,7 +155,7 @@ impl Fault {
     }
 
     pub fn at(self, place: Place) -> Problem {
-        Problem { place: Box::new(place), message: self.message, help: self.help, other: None }
+        Problem { place: Box::new(place), message: self.message, help: self.help, other: None, declared: Vec::new() }
     }
 }
 

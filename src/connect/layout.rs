@@ -48,6 +48,8 @@ impl Layout {
         let mut keys = 0;
         if source.calendar.is_some() {
             match columns.iter().position(|column| column.name == "session") {
+                // A wrong name in `columns:` has been reported.
+                None if source.files.columns.get("session").is_some() => {}
                 None => problems.push(no_session(header, &settings)),
                 Some(at) => {
                     columns[..=at].rotate_right(1);
@@ -115,7 +117,8 @@ fn columns(files: &Files, header: &Header, problems: &mut Problems) -> Vec<Colum
     for (name, from) in files.columns.iter() {
         if header.position(from).is_none() {
             let message = format!("there is no column `{from}` in the file, which `columns:` maps to `{name}`");
-            problems.push(Problem::new(header.place.clone(), message).help(meant(from, header.named())));
+            let problem = Problem::new(header.place.clone(), message).help(meant(from, header.named()));
+            problems.push(problem.declared(["columns", name]));
         }
     }
     let mut columns: Vec<Column> = Vec::with_capacity(header.names.len());
@@ -152,7 +155,8 @@ fn check_types(source: &FileSource, columns: &[Column], header: &Header, problem
     for (name, kind) in &source.files.types {
         if columns.iter().all(|column| column.name != *name) {
             let problem =
-                Problem::new(header.place.clone(), format!("there is no column `{name}`, which `types:` declares"));
+                Problem::new(header.place.clone(), format!("there is no column `{name}`, which `types:` declares"))
+                    .declared(["types", name]);
             problems.push(match columns.iter().find(|column| column.from == *name) {
                 Some(renamed) => problem.help(format!("it is called `{}` by `columns:`; use that name", renamed.name)),
                 None => problem.help(meant(name, columns.iter().map(|column| column.name.as_str()))),
@@ -167,7 +171,8 @@ fn check_types(source: &FileSource, columns: &[Column], header: &Header, problem
             let what = if fixed == ColumnType::Date { "a date" } else { "text" };
             problems.push(
                 Problem::new(header.place.clone(), format!("`{name}` of a source is always {what}"))
-                    .help(format!("remove `{name}` from `types:`")),
+                    .help(format!("remove `{name}` from `types:`"))
+                    .declared(["types", name]),
             );
         }
     }

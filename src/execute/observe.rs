@@ -157,7 +157,14 @@ impl SchemaSource for FileSchemas {
                 .into_iter()
                 .map(|problem| {
                     let place = problem.place.to_string();
-                    let mut diagnostic = Diagnostic::error(problem.message).at(asset.locate(&[at]), place);
+                    let declared: Vec<&str> = problem.declared.iter().map(String::as_str).collect();
+                    let loc = match declared.as_slice() {
+                        [] => asset.locate(&[at]),
+                        // What is declared of a column names the column by its key.
+                        path @ ["types", ..] => asset.locate_key(path),
+                        path => asset.locate(path),
+                    };
+                    let mut diagnostic = Diagnostic::error(problem.message).at(loc, place);
                     diagnostic.help.extend(problem.help);
                     diagnostic
                 })

@@ -99,7 +99,7 @@ fn unknown(name: &Ident) -> Mistake {
     let cross_sectional = format!("cs_{folded}");
     let names = functions().iter().flat_map(|f| [f.name].into_iter().chain(f.aliases.iter().copied()));
     let help = if RECURSIVE.contains(&folded.as_str()) {
-        "functions that carry a state from session to session are not there yet; `mean(x, 20)`, say, has a window"
+        "functions that carry a state from session to session are not supported; `mean(x, 20)`, say, has a window"
             .to_owned()
     } else if let Some(near) = nearest(wanted, names) {
         did_you_mean(near)
@@ -251,15 +251,18 @@ impl Call<'_> {
         let negative = literal.negative && literal.integer != Some(0);
         let mistake = match literal.integer {
             Some(n) if !negative && (u64::from(least)..=MAX_SESSIONS).contains(&n) => {
-                return u32::try_from(n).map_err(|_| self.mistake(id, format!("{argument} of {function} is too large")));
+                return u32::try_from(n)
+                    .map_err(|_| self.mistake(id, format!("{argument} of {function} is too large")));
             }
-            None => self.mistake(id, format!("{argument} of {function} must be a whole number of sessions, got `{shown}`")),
+            None => {
+                self.mistake(id, format!("{argument} of {function} must be a whole number of sessions, got `{shown}`"))
+            }
             Some(_) if negative && lag => {
                 return Err(look_ahead(self.span(id), &format!("{function} with a negative lag looks ahead")));
             }
             Some(0) if !lag => self
-                .mistake(id, format!("{argument} of {function} must be at least 1: windows of 0, of all that came before, are not there yet"))
-                .help("give a number of sessions, as in `mean(x, 250)`"),
+                .mistake(id, format!("{argument} of {function} must be at least 1, got `{shown}`"))
+                .help("a window of all sessions so far is not supported; give a number of them, as in `mean(x, 250)`"),
             Some(n) if !negative && n > MAX_SESSIONS => {
                 self.mistake(id, format!("{argument} of {function} is more than {MAX_SESSIONS} sessions"))
             }
@@ -353,12 +356,11 @@ mod tests {
         assert_eq!(window(&compile_one("min(close, n=5, min_periods=3)").unwrap()), (WindowFn::Min, 5, 3, 0.0));
         same("max(close, open)", "greater(close, open)");
         same("min(5, close)", "less(5, close)");
-        let sentence = "windows of 0, of all that came before, are not there yet";
         assert_refusals(&[
             (
                 "max(close, 0)",
                 "0",
-                &format!("`n` of `max` must be at least 1: {sentence}"),
+                "`n` of `max` must be at least 1, got `0`",
                 "for the greater of two numbers, write `greater(x, 0)`",
             ),
             (
@@ -380,7 +382,7 @@ mod tests {
     #[test]
     fn unknown_functions_get_suggestions() {
         let state =
-            "functions that carry a state from session to session are not there yet; `mean(x, 20)`, say, has a window";
+            "functions that carry a state from session to session are not supported; `mean(x, 20)`, say, has a window";
         assert_refusals(&[
             ("meen(close, 20)", "meen", "unknown function `meen`", "did you mean `mean`?"),
             ("Mean(close, 20)", "Mean", "unknown function `Mean`", "did you mean `mean`?"),
@@ -441,14 +443,13 @@ mod tests {
     #[test]
     fn numbers_that_must_be_written_out() {
         let why = "it is read before anything runs, to know what must be recomputed";
-        let sentence = "windows of 0, of all that came before, are not there yet";
-        let example = "give a number of sessions, as in `mean(x, 250)`";
+        let example = "a window of all sessions so far is not supported; give a number of them, as in `mean(x, 250)`";
         assert_refusals(&[
             ("mean(close, open)", "open", "`n` of `mean` must be a whole number written out", why),
             ("mean(close, nowhere + 2)", "nowhere + 2", "`n` of `mean` must be a whole number written out", why),
             ("mean(close, 2.5)", "2.5", "`n` of `mean` must be a whole number of sessions, got `2.5`", ""),
             ("mean(close, 20.0)", "20.0", "`n` of `mean` must be a whole number of sessions, got `20.0`", ""),
-            ("mean(close, 0)", "0", &format!("`n` of `mean` must be at least 1: {sentence}"), example),
+            ("mean(close, 0)", "0", "`n` of `mean` must be at least 1, got `0`", example),
             ("mean(close, -5)", "-5", "`n` of `mean` must be at least 1, got `-5`", ""),
             ("delta(close, 0)", "0", "`n` of `delta` must be at least 1, got `0`", ""),
             ("sum(close, 100_001)", "100_001", "`n` of `sum` is more than 100000 sessions", ""),

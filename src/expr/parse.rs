@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use crate::ast::{Arg, Ast, ExprId, ExprKind, Ident};
+use crate::catalogue::{Function, overloads};
 use crate::error::Mistake;
 use crate::program::{BinaryOp, UnaryOp};
 use crate::token::{Spanned, Token, tokens};
@@ -203,7 +204,16 @@ impl<'a> Parser<'a> {
                 break;
             }
             let name = self.argument_name();
-            if name.is_none() && args.last().is_some_and(|arg| arg.name.is_some()) {
+            if name.is_none()
+                && let Some(before) = args.last().and_then(|arg| arg.name.as_ref())
+            {
+                let named = |f: &Function| f.params.iter().any(|param| param.name == before.text);
+                let function = &function.text;
+                if overloads(function).next().is_some() && !overloads(function).any(named) {
+                    let (function, name) = (crate::suggest::code(function), crate::suggest::code(&before.text));
+                    return Err(Mistake::new(before.span.clone(), format!("{function} has no argument {name}"))
+                        .help("`=` gives an argument by its name; compare with `==`"));
+                }
                 let at = self.peek().map_or(self.end..self.end, |next| next.span.clone());
                 return Err(Mistake::new(at, "an argument without a name stands after one with a name")
                     .help("put the arguments with names last"));

@@ -161,3 +161,81 @@ fn cycle_path(dag: &DiGraph<(), ()>, on_cycle: NodeIndex) -> Vec<usize> {
     }
     vec![on_cycle.index()]
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::nodes;
+
+    #[test]
+    fn inputs_come_before_their_readers() {
+        let graph = Graph::from_nodes(nodes(&[("scores", &[1]), ("bars", &[]), ("signals", &[0, 1])])).unwrap();
+        assert_eq!(graph.order(), [1, 0, 2]);
+        assert_eq!((graph.inputs(2), graph.readers(1)), (vec![0, 1], vec![0, 2]));
+        assert_eq!((graph.find("signals"), graph.find("signal")), (Some(2), None));
+    }
+
+    #[test]
+    fn a_circle_is_given_as_its_shortest_path() {
+        let circle = [("a", &[3_usize] as &[usize]), ("b", &[0]), ("c", &[1, 0]), ("d", &[2]), ("e", &[3])];
+        let mut path = Graph::from_nodes(nodes(&circle)).unwrap_err();
+        // It may begin anywhere: a → c → d → a.
+        path.sort_unstable();
+        assert_eq!(path, [0, 2, 3]);
+        assert_eq!(Graph::from_nodes(nodes(&[("a", &[0])])).unwrap_err(), [0]);
+    }
+
+    #[test]
+    fn steps_are_counted_along_the_shortest_way() {
+        let graph = Graph::from_nodes(nodes(&[("a", &[]), ("b", &[0]), ("c", &[1]), ("d", &[2, 0])])).unwrap();
+        let set = |items: &[usize]| items.iter().copied().collect::<BTreeSet<usize>>();
+        assert_eq!(graph.above(3, Some(0)), set(&[3]));
+        assert_eq!(graph.above(3, Some(1)), set(&[0, 2, 3]));
+        assert_eq!(graph.above(3, None), set(&[0, 1, 2, 3]));
+        assert_eq!(graph.below(0, Some(1)), set(&[0, 1, 3]));
+        assert_eq!(graph.below(1, None), set(&[1, 2, 3]));
+    }
+
+    proptest! {
+        /// Each node reads some of those before it, and the nodes are written in any order.
+        #[test]
+        fn order_and_reach_agree_with_brute_force(
+            reads in prop::collection::vec(prop::collection::vec(any::<prop::sample::Index>(), 0..4), 1..12),
+            keys in prop::collection::vec(any::<u32>(), 12),
+        ) {
+            let count = reads.len();
+            let mut place: Vec<usize> = (0..count).collect();
+            place.sort_by_key(|at| keys[*at]);
+            let mut inputs = vec![Vec::new(); count];
+            for (at, read) in reads.iter().enumerate().skip(1) {
+                inputs[place[at]] = read.iter().map(|index| place[index.index(at)]).collect();
+            }
+            let names: Vec<String> = (0..count).map(|at| format!("n{at}")).collect();
+            let spec: Vec<(&str, &[usize])> = names.iter().zip(&inputs).map(|(n, i)| (n.as_str(), i.as_slice())).collect();
+            let graph = Graph::from_nodes(nodes(&spec)).unwrap();
+
+            let at = |ix: usize| graph.order().iter().position(|node| *node == ix).unwrap();
+            for (ix, inputs) in inputs.iter().enumerate() {
+                prop_assert!(inputs.iter().all(|input| at(*input) < at(ix)));
+            }
+            let mut reaches = vec![vec![false; count]; count];
+            for ix in graph.order() {
+                reaches[*ix][*ix] = true;
+                for input in &inputs[*ix] {
+                    let above = reaches[*input].clone();
+                    for (to, is_above) in above.into_iter().enumerate() {
+                        reaches[*ix][to] |= is_above;
+                    }
+                }
+            }
+            for ix in 0..count {
+                let above: BTreeSet<usize> = (0..count).filter(|to| reaches[ix][*to]).collect();
+                let below: BTreeSet<usize> = (0..count).filter(|from| reaches[*from][ix]).collect();
+                prop_assert_eq!(graph.above(ix, None), above);
+                prop_assert_eq!(graph.below(ix, None), below);
+            }
+        }
+    }
+}

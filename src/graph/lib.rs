@@ -13,6 +13,8 @@ mod node;
 mod references;
 mod select;
 mod template;
+#[cfg(test)]
+mod testing;
 
 pub use dag::Graph;
 pub use lower::{Schema, SchemaSource};

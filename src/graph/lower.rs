@@ -156,7 +156,7 @@ impl Lowering<'_> {
                 self.need(schema, needed, &bars.name, self.asset.locate(&["input"]));
             }
             for column in spec.fill.keys() {
-                self.need(schema, column, &bars.name, self.asset.locate(&["fill", column]));
+                self.need(schema, column, &bars.name, self.asset.locate_key(&["fill", column]));
             }
             for made in ["is_filled", "is_suspended"] {
                 if schema.iter().any(|(name, _)| name == made) {

@@ -42,7 +42,7 @@ pub fn references(project: &Project, problems: &mut Vec<Diagnostic>) -> Vec<Ment
         .iter()
         .map(|asset| {
             let before = problems.len();
-            let (mentions, template) = mentions(asset, problems);
+            let (mentions, template) = mentions(project, asset, problems);
             let mut whole = problems.len() == before;
             let mut references = Vec::with_capacity(mentions.len());
             for Mention { name, alias, loc } in mentions {
@@ -72,7 +72,7 @@ fn unknown(project: &Project, asset: &Asset, name: &str, loc: Loc) -> Diagnostic
     error(loc, format!("there is no asset `{name}`"), format!("read by `{}`", asset.name), Some(help))
 }
 
-fn mentions(asset: &Asset, problems: &mut Vec<Diagnostic>) -> (Vec<Mention>, Option<Rendered>) {
+fn mentions(project: &Project, asset: &Asset, problems: &mut Vec<Diagnostic>) -> (Vec<Mention>, Option<Rendered>) {
     let at =
         |name: &str, path: &str| Mention { name: name.to_owned(), alias: name.to_owned(), loc: asset.locate(&[path]) };
     let mentions = match &asset.kind {
@@ -91,18 +91,23 @@ fn mentions(asset: &Asset, problems: &mut Vec<Diagnostic>) -> (Vec<Mention>, Opt
                 .collect()
         }
         Kind::Signals(spec) => vec![at(&spec.input, "input")],
-        Kind::Sql(spec) => return query(asset, &spec.query, problems),
+        Kind::Sql(spec) => return query(project, asset, &spec.query, problems),
     };
     (mentions, None)
 }
 
 /// The `ref()`s of a query, each asset once.
-fn query(asset: &Asset, query: &str, problems: &mut Vec<Diagnostic>) -> (Vec<Mention>, Option<Rendered>) {
+fn query(
+    project: &Project,
+    asset: &Asset,
+    query: &str,
+    problems: &mut Vec<Diagnostic>,
+) -> (Vec<Mention>, Option<Rendered>) {
     let rendered = match template::render(query) {
         Ok(rendered) => rendered,
         Err(mistake) => {
             problems.push(error(
-                locate_line(asset, query, mistake.line),
+                locate_line(asset, query, mistake.line, mistake.word.as_deref()),
                 format!("the query of `{}` is not a valid template: {}", asset.name, mistake.message),
                 "here",
                 Some(
@@ -121,11 +126,14 @@ fn query(asset: &Asset, query: &str, problems: &mut Vec<Diagnostic>) -> (Vec<Men
         }
     }
     if mentions.is_empty() {
+        let words: Vec<&str> = query.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+        let likely = project.assets.iter().map(|asset| asset.name.as_str()).find(|name| words.contains(name));
+        let likely = likely.unwrap_or("completed_bars");
         problems.push(error(
             asset.locate(&["query"]),
             format!("the query of `{}` reads no asset", asset.name),
             "no `ref()` in this query",
-            Some("name the assets it reads: `from {{ ref('completed_bars') }}`".into()),
+            Some(format!("name the assets it reads: `from {{{{ ref('{likely}') }}}}`")),
         ));
     }
     (mentions, Some(rendered))
@@ -140,11 +148,17 @@ fn locate_text(asset: &Asset, query: &str, name: &str) -> Loc {
     }
 }
 
-fn locate_line(asset: &Asset, query: &str, line: Option<usize>) -> Loc {
+/// A word of a line of a query, or the line.
+fn locate_line(asset: &Asset, query: &str, line: Option<usize>, word: Option<&str>) -> Loc {
     let Some(line) = line.filter(|line| *line >= 1) else { return asset.locate(&["query"]) };
     let mut start = 0;
     for (at, text) in query.split('\n').enumerate() {
         if at + 1 == line {
+            if let Some(word) = word
+                && let Some(at) = text.find(word)
+            {
+                return asset.locate_within(&["query"], start + at..start + at + word.len());
+            }
             let indent = text.len() - text.trim_start().len();
             let end = start + text.trim_end().len();
             return asset.locate_within(&["query"], start + indent..end.max(start + indent));

@@ -213,3 +213,85 @@ fn steps(digits: &str, text: &str) -> Result<Steps, SelectError> {
         .map(Steps::Few)
         .map_err(|_| SelectError { message: format!("`{digits}` in `{text}` is not a number of steps"), help: None })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::nodes;
+
+    /// bars → indicators → scores → signals, and news → scores.
+    fn graph() -> Graph {
+        let mut nodes =
+            nodes(&[("bars", &[]), ("news", &[]), ("indicators", &[0]), ("scores", &[1, 2]), ("signals", &[3])]);
+        nodes[0].tags = vec!["daily".into(), "raw".into()];
+        nodes[2].tags = vec!["daily".into()];
+        nodes[4].owner = Some("research".into());
+        Graph::from_nodes(nodes).unwrap()
+    }
+
+    fn chosen(text: &str) -> String {
+        let graph = graph();
+        let state = |ix: usize| if ix >= 3 { vec!["stale"] } else { vec!["clean"] };
+        match Selection::parse(text).and_then(|selection| selection.resolve(&graph, &state)) {
+            Ok(chosen) => chosen.iter().map(|ix| graph.node(*ix).name.as_str()).collect::<Vec<_>>().join(" "),
+            Err(error) => match error.help {
+                Some(help) => format!("{} ({help})", error.message),
+                None => error.message,
+            },
+        }
+    }
+
+    #[test]
+    fn items() {
+        assert_eq!(chosen(""), "bars news indicators scores signals");
+        assert_eq!(chosen("scores"), "scores");
+        assert_eq!(chosen("s*"), "scores signals");
+        assert_eq!(chosen("tag:d?ily"), "bars indicators");
+        assert_eq!(chosen("kind:source"), "bars news");
+        assert_eq!(chosen("owner:research"), "signals");
+        assert_eq!(chosen("state:stale"), "scores signals");
+        assert_eq!(chosen("state:blocked"), "");
+    }
+
+    #[test]
+    fn steps_up_and_down() {
+        assert_eq!(chosen("+scores"), "bars news indicators scores");
+        assert_eq!(chosen("1+scores"), "news indicators scores");
+        assert_eq!(chosen("0+scores+0"), "scores");
+        assert_eq!(chosen("bars+"), "bars indicators scores signals");
+        assert_eq!(chosen("bars+1"), "bars indicators");
+        assert_eq!(chosen("1+indicators+1"), "bars indicators scores");
+        assert_eq!(chosen("tag:raw+1"), "bars indicators");
+    }
+
+    #[test]
+    fn spaces_unite_and_commas_intersect_first() {
+        assert_eq!(chosen("news  signals"), "news signals");
+        assert_eq!(chosen("+signals,tag:daily"), "bars indicators");
+        assert_eq!(chosen("tag:daily,kind:source news,kind:source"), "bars news");
+        assert_eq!(chosen("bars,news"), "");
+        assert_eq!(Selection::parse("  news \t signals ").unwrap().text(), "news signals");
+    }
+
+    #[test]
+    fn only_states_need_a_plan() {
+        assert!(Selection::parse("bars kind:source,+state:stale").unwrap().needs_state());
+        assert!(!Selection::parse("bars kind:source,+tag:stale").unwrap().needs_state());
+    }
+
+    #[test]
+    fn mistakes_say_what_to_do() {
+        assert_eq!(chosen("scorse"), "no asset matches `scorse` (did you mean `scores`?)");
+        assert_eq!(chosen("tag:dayly"), "no asset has `tag:dayly` (did you mean `daily`?)");
+        assert_eq!(chosen("state:old"), "`old` is not a state (states are `stale`, `clean`, `never`, `blocked`)");
+        assert_eq!(
+            chosen("colour:red"),
+            "`colour:` is not a way to select (use `tag:`, `kind:`, `owner:` or `state:`)"
+        );
+        let nothing = "names no asset (a selection looks like `scores`, `+scores`, `tag:daily,kind:indicators`)";
+        assert_eq!(chosen("+"), format!("`+` {nothing}"));
+        assert_eq!(chosen("scores,"), format!("`` {nothing}"));
+        assert_eq!(chosen("99999999999+scores"), "`99999999999` in `99999999999+scores` is not a number of steps");
+        assert!(chosen("s[").starts_with("`s[` is not a valid pattern: "), "{}", chosen("s["));
+    }
+}

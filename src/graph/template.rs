@@ -28,10 +28,11 @@ pub struct Rendered {
     pub refs: Vec<TemplateRef>,
 }
 
-/// What is wrong with a template, and on which line of it (from 1).
+/// What is wrong with a template, on which line of it (from 1), and at which word of the line if that is known.
 #[derive(Debug, Clone)]
 pub struct TemplateError {
     pub line: Option<usize>,
+    pub word: Option<String>,
     pub message: String,
 }
 
@@ -57,12 +58,29 @@ pub fn render(template: &str) -> Result<Rendered, TemplateError> {
         });
         Ok(TemplateRef::view(at))
     });
-    let sql = environment.render_str(template, ()).map_err(|error| TemplateError {
-        line: error.line(),
-        message: error.detail().map_or_else(|| error.kind().to_string(), str::to_owned),
+    let sql = environment.render_str(template, ()).map_err(|error| {
+        let (message, word) = in_words(&error);
+        TemplateError { line: error.line(), word, message }
     })?;
     let refs = refs.lock().map(|refs| refs.clone()).unwrap_or_default();
     Ok(Rendered { sql, refs })
+}
+
+/// What minijinja says, with names in backticks, and the word that it is about.
+fn in_words(error: &Error) -> (String, Option<String>) {
+    let detail = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+    let named = |before: &str, after: &str| detail.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+    match error.kind() {
+        ErrorKind::UnknownFunction => match named("", " is unknown") {
+            Some(name) => (format!("there is no function `{name}`"), Some(name.to_owned())),
+            None => (detail, None),
+        },
+        ErrorKind::TooManyArguments => match named("unknown keyword argument '", "'") {
+            Some(name) => (format!("`ref` has no argument `{name}`, only `sessions`"), Some(name.to_owned())),
+            None => (detail, None),
+        },
+        _ => (detail, None),
+    }
 }
 
 /// SQL with comments dropped and white space outside quotes collapsed: what a person would call the same query.
@@ -130,7 +148,8 @@ mod tests {
     #[test]
     fn mistakes_name_their_line() {
         let error = render("select 1\nfrom {{ reff('bars') }}").unwrap_err();
-        assert_eq!(error.line, Some(2));
+        assert_eq!((error.line, error.word.as_deref()), (Some(2), Some("reff")));
+        assert_eq!(error.message, "there is no function `reff`");
         assert!(render("{{ ref('bars', sessions=0) }}").unwrap_err().message.contains("at least 1"));
         assert!(render("{{ ref('bars', session=3) }}").is_err());
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use assetctl_calendar::{SessionIx, SessionRange, SessionSet};
+use assetctl_graph::Edge;
 use assetctl_graph::{AssetNode, Axis};
 use chrono::NaiveDate;
 
@@ -80,7 +81,11 @@ pub fn assess<L: Ledger>(cache: &RecordCache<'_, L>, question: &Question<'_>) ->
     let candidates = candidates(cache, question, head)?;
     let digests = question.observation.and_then(|seen| seen.digests.as_ref());
     if whole && candidates.is_empty() && digests.is_none() {
-        return Ok(Assessment { by_head: true, ..Assessment::default() });
+        let moved = |edge: &Edge| {
+            let of_input = cache.ledger.head(&cache.graph.node(edge.input).name);
+            of_input.is_some_and(|of_input| of_input.tip_rev > head.verified_rev)
+        };
+        return Ok(Assessment { by_head: !node.edges.iter().any(moved), ..Assessment::default() });
     }
 
     let records = if whole && digests.is_none() {

@@ -27,6 +27,14 @@ pub fn dates_of(node: &AssetNode, sessions: &SessionSet) -> Vec<NaiveDate> {
     sessions.iter().map(|ix| date_of(node, ix)).collect()
 }
 
+/// Every position that an asset could ever have: its calendar from its start on.
+pub fn universe(node: &AssetNode) -> SessionRange {
+    match node.axis {
+        Axis::Static => SessionRange { first: SessionIx(0), last: SessionIx(0) },
+        Axis::Session => SessionRange { first: node.start, last: SessionIx(node.calendar.len() as u32 - 1) },
+    }
+}
+
 /// How positions of a reader map to those of its input.
 pub struct EdgeMap<'a> {
     reader: &'a AssetNode,

@@ -38,7 +38,11 @@ pub fn unit(edge: usize, columns: &EdgeColumns, segment: &SegmentRecord, record:
         }
         EdgeColumns::Named(names) => {
             for name in names {
-                let hash = segment.columns.iter().position(|column| column == name).and_then(|at| record.column_hashes.get(at));
+                let hash = segment
+                    .columns
+                    .iter()
+                    .position(|column| column == name)
+                    .and_then(|at| record.column_hashes.get(at));
                 hasher.update(&hash.copied().unwrap_or(Hash128::ZERO).0);
             }
         }

@@ -17,23 +17,27 @@
 //! # Rooms
 //!
 //! [`ledger`]: what was built, as values · [`records`]: the ledger opened lazily · [`axis`]: sessions of one asset as
-//! sessions of another · [`assess`]: one asset · [`planner`]: the walk over the graph · [`model`]: the plan as a value.
+//! sessions of another · [`assess`]: one asset judged by the ledger · [`planner`]: the walk over the graph · [`asset`]: one asset of a plan ·
+//! [`settle`]: the second look, when its turn has come · [`model`]: the plan as a value.
 
 mod assess;
+mod asset;
 mod axis;
 mod fingerprint;
 mod hash;
+#[cfg(test)]
+mod law_tests;
 mod ledger;
 mod model;
 mod planner;
 mod records;
-#[cfg(test)]
-mod law_tests;
+mod settle;
 
 pub use assess::Observation;
 pub use axis::{EdgeMap, date_of, dates_of, ix_of};
 pub use hash::Hash128;
 pub use ledger::{AssetHead, Ledger, Month, PartitionRecord, STATIC_SESSION, SegmentRecord};
 pub use model::{AssetPlan, BlockReason, BlockedRange, Dates, Plan, StaleRange, StaleReason};
-pub use planner::{PlanError, Request, Settled, plan, settle, spec_hash};
+pub use planner::{PlanError, Request, plan, spec_hash};
 pub use records::{Fingerprints, RecordCache};
+pub use settle::{Settled, settle};

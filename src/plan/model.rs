@@ -49,7 +49,7 @@ pub struct StaleRange {
     pub first: NaiveDate,
     pub last: NaiveDate,
     pub sessions: u32,
-    /// `false`: stale only if an input that is recomputed first comes out different.
+    /// `false`: stale only if an input that is recomputed first comes out different (from what it was when this was built).
     pub certain: bool,
     pub reason: StaleReason,
 }
@@ -78,15 +78,26 @@ pub enum StaleReason {
     NeverMaterialized,
     /// The segment file is gone, or is not as it was written.
     OutputMissing,
-    SpecChanged { old: Hash128, new: Hash128 },
+    SpecChanged {
+        old: Hash128,
+        new: Hash128,
+    },
     /// Rows of these sessions differ in the source's files.
-    SourceRevised { files: Vec<String> },
+    SourceRevised {
+        files: Vec<String>,
+    },
     /// Something that the partition reads of this input has other content than when it was built.
-    InputChanged { asset: String, dates: Option<Dates> },
+    InputChanged {
+        asset: String,
+        dates: Option<Dates>,
+    },
     /// A value carried over from the session before has changed.
     CarryChanged,
     /// An input is recomputed first; what comes of it decides.
-    InputRecomputed { asset: String, dates: Dates },
+    InputRecomputed {
+        asset: String,
+        dates: Dates,
+    },
     /// An earlier session of the asset itself is recomputed first; what it carries over decides.
     CarryRecomputed,
     Forced,
@@ -142,7 +153,9 @@ impl AssetPlan {
 
     /// The input for want of which some partitions cannot be made.
     pub fn blocked_by_input(&self) -> Option<&BlockedRange> {
-        self.blocked.iter().find(|range| matches!(range.reason, BlockReason::InputMissing { .. } | BlockReason::InputBlocked { .. }))
+        self.blocked
+            .iter()
+            .find(|range| matches!(range.reason, BlockReason::InputMissing { .. } | BlockReason::InputBlocked { .. }))
     }
 
     /// The range that holds a session.

@@ -27,7 +27,11 @@ impl Records {
             .iter()
             .enumerate()
             .flat_map(|(at, segment)| {
-                segment.partitions.iter().enumerate().map(move |(position, record)| (record.session, at as u32, position as u32))
+                segment
+                    .partitions
+                    .iter()
+                    .enumerate()
+                    .map(move |(position, record)| (record.session, at as u32, position as u32))
             })
             .collect();
         index.sort_unstable();

@@ -51,23 +51,28 @@ impl Store {
         }
         let path = published?;
         self.write("note the publication in", |transaction| {
-            let shown = params![snapshot.rev() as i64, self.root()];
-            transaction.execute("INSERT OR REPLACE INTO published (one, rev, root) VALUES (1, ?1, ?2)", shown)
+            let shown = params![snapshot.rev() as i64, self.root(), shown_assets(only)];
+            transaction
+                .execute("INSERT OR REPLACE INTO published (one, rev, root, assets) VALUES (1, ?1, ?2, ?3)", shown)
         })?;
         Ok(path)
     }
 
-    /// Whether the warehouse shows the newest revision, of this folder. It does not when a run was killed between a commit and its
-    /// publication, nor when the store was moved or copied: its views name files by their whole paths.
-    pub fn is_published(&self) -> Result<bool> {
+    /// Whether the warehouse shows the newest revision, of this folder, and all assets or those of `only`. It does not when a run
+    /// was killed between a commit and its publication, nor when the store was moved or copied: its views name files by their
+    /// whole paths; nor when the project has come to name other assets.
+    pub fn is_published(&self, only: Option<&[String]>) -> Result<bool> {
         let failed = self.ledger.failed("read");
         let (shown, newest) = {
             let connection = self.connection();
-            let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, String>(1)?));
-            let shown = connection.query_row("SELECT rev, root FROM published", [], row).optional().map_err(&failed)?;
+            let row =
+                |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, String>(1)?, row.get(2)?));
+            let query = "SELECT rev, root, assets FROM published";
+            let shown = connection.query_row(query, [], row).optional().map_err(&failed)?;
             (shown, newest_rev(&connection).map_err(&failed)?)
         };
-        Ok(newest == 0 || shown == Some((newest, self.root())) && newest_warehouse(self.layout.root())?.is_some())
+        let wanted = (newest, self.root(), shown_assets(only));
+        Ok(newest == 0 || shown == Some(wanted) && newest_warehouse(self.layout.root())?.is_some())
     }
 
     fn root(&self) -> String {
@@ -120,6 +125,17 @@ impl Store {
         }
         runs.flush().map_err(failed)?;
         run_assets.flush().map_err(failed)
+    }
+}
+
+/// The assets that a warehouse shows, as the ledger notes them: the order in which they are named shows nothing.
+fn shown_assets(only: Option<&[String]>) -> String {
+    match only {
+        None => "*".to_owned(),
+        Some(names) => {
+            let names: std::collections::BTreeSet<&str> = names.iter().map(String::as_str).collect();
+            names.into_iter().collect::<Vec<_>>().join("\n")
+        }
     }
 }
 

@@ -114,7 +114,7 @@ fn edit(bars: &mut Bars, dice: &mut Dice, taken: &mut Vec<Bar>) -> String {
 
 /// One random edit of the bars' end or of the configuration.
 fn larger_edit(project: &mut Project, dice: &mut Dice) -> String {
-    let days = sessions("2015-05-04", "2015-07-31");
+    let days = sessions("2015-05-04", "2015-06-30");
     let swap = |project: &Project, one: &str, other: &str| {
         let yaml = project.read("assets.yaml");
         let (from, to) = if yaml.contains(one) { (one, other) } else { (other, one) };
@@ -174,7 +174,7 @@ fn piece(dice: &mut Dice) -> Vec<String> {
         say(&["--to", &ends[1].to_string()]);
     }
     if dice.one_in(2) {
-        say(&["--batch", dice.pick(&["1", "4", "17", "40"])]);
+        say(&["--batch", dice.pick(&["3", "8", "17", "40"])]);
     }
     if dice.one_in(8) {
         say(&["--force"]);
@@ -185,10 +185,10 @@ fn piece(dice: &mut Dice) -> Vec<String> {
 
 fn any_history(seed: u64) {
     let mut dice = Dice(seed);
-    let mut project = Project::of(&INSTRUMENTS, "2015-02-02", "2015-06-30", &stages());
+    let mut project = Project::of(&INSTRUMENTS, "2015-02-02", "2015-05-29", &stages());
     let mut taken = Vec::new();
     let mut story = format!("the story of seed {seed}:\n");
-    for _ in 0..14 {
+    for _ in 0..9 {
         for _ in 0..dice.below(4) {
             project.edit_bars(|bars| story.push_str(&format!("  - {}\n", edit(bars, &mut dice, &mut taken))));
         }
@@ -210,14 +210,14 @@ fn any_history(seed: u64) {
 
 #[test]
 fn any_history_gives_what_a_rebuild_gives() {
-    for seed in [1, 2, 3] {
+    for seed in [1, 2] {
         any_history(seed);
     }
 }
 
 #[test]
 fn any_history_gives_what_a_rebuild_gives_again() {
-    for seed in [4, 5, 6] {
+    for seed in [4, 5] {
         any_history(seed);
     }
 }
@@ -380,7 +380,7 @@ fn a_correction_is_carried_through_a_suspension_of_any_length() {
 /// Between a commit of `completed_bars` and what follows from it: the carried value is on its way.
 #[test]
 fn a_kill_in_the_middle_of_a_carry_walk_is_made_good() {
-    for moment in [0, 2, 5, 10, 20, 40] {
+    for moment in [0, 4, 12, 30] {
         let (mut project, _) = one_long_suspension();
         project.materialize();
         let files = project.segment_count("completed_bars");
@@ -432,6 +432,20 @@ fn numbers(project: &Project, query: &str) -> Vec<NumberRow> {
     rows.unwrap().collect::<Result<_, _>>().unwrap()
 }
 
+/// DuckDB plans a query by the sizes of its tables: those must not hang on the batch.
+#[test]
+fn sql_gives_the_same_bits_in_every_batch() {
+    let whole = Project::of(&INSTRUMENTS, "2015-02-02", "2015-04-30", &stages());
+    whole.materialize_with(&["--select", "breadth"]);
+    let pieces = Project::of(&INSTRUMENTS, "2015-02-02", "2015-04-30", &stages());
+    pieces.materialize_with(&["--select", "completed_bars"]);
+    pieces.materialize_with(&["--select", "breadth", "--batch", "1", "--to", "2015-02-27"]);
+    pieces.materialize_with(&["--select", "breadth", "--batch", "2", "--to", "2015-03-31"]);
+    pieces.materialize_with(&["--select", "breadth", "--batch", "9"]);
+    let differ = changes(&whole.contents(), &pieces.contents());
+    assert!(differ.is_empty(), "{differ:?}");
+}
+
 /// A correction of two days of which a run takes one; then the file is again what it was.
 #[test]
 fn a_correction_taken_in_half_and_taken_back_leaves_nothing() {
@@ -440,12 +454,8 @@ fn a_correction_taken_in_half_and_taken_back_leaves_nothing() {
     let original = project.bars().clone();
     project.edit_close("sh.600036", "2015-03-04", 14.71);
     project.edit_close("sh.600036", "2015-05-04", 17.17);
-    project.materialize_with(&["--to", "2015-03-04"]).assert(&[
-        ("raw_bars", &[date("2015-03-04")]),
-        ("completed_bars", &[date("2015-03-04")]),
-        ("indicators", &[date("2015-03-04")]),
-        ("scores", &[date("2015-03-04")]),
-    ]);
+    let taken = project.materialize_with(&["--to", "2015-03-04"]);
+    assert_eq!(taken.of_asset("completed_bars"), [date("2015-03-04")]);
     project.edit_bars(|bars| *bars = original);
     project.materialize();
     assert_as_rebuilt(&project, "half a correction");

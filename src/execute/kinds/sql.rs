@@ -1,7 +1,9 @@
 //! `sql`: a SELECT in DuckDB, once per session, on exactly its windows.
 //!
-//! Exactness: the inputs lie in tables ordered by session and key, each query runs on one thread, and a `ref()` is a view of
-//! the session's window of such a table; so a result depends on its window alone, down to the last bit.
+//! Exactness: the inputs lie in tables ordered by session and key, each query runs on one thread, and a `ref()` is a table of
+//! the session's window, copied from them; so a result depends on its window alone, down to the last bit. A view of the
+//! window is not enough: DuckDB chooses which side of a join to build, and so the order in which `sum` adds, by how large the
+//! tables behind the views are, that is, by the batch.
 
 use std::fmt::Write;
 
@@ -107,11 +109,11 @@ impl Query<'_> {
     fn make(&self, sessions: &[NaiveDate], key: Option<&[String]>) -> Result<(DataFrame, Vec<String>), MakeError> {
         let Some(first) = sessions.first() else { return Ok((DataFrame::empty(), Vec::new())) };
         self.make_views()?;
-        self.set_windows(*first)?;
+        self.lay_out_windows(*first)?;
         let columns = self.prepare(*first)?;
         for session in sessions {
             self.batch.check_cancel()?;
-            self.set_windows(*session)?;
+            self.lay_out_windows(*session)?;
             self.run(*session, &columns)?;
         }
         let key = match key {
@@ -164,13 +166,10 @@ impl Query<'_> {
         Ok(())
     }
 
-    /// Makes the view of each `ref()`: the rows of its input between two variables.
+    /// Makes the view of each `ref()` of an input without sessions: all its rows, for every session.
     fn make_views(&self) -> Result<(), MakeError> {
-        for (at, reference) in self.refs.iter().enumerate() {
-            let mut view = format!("CREATE TEMP VIEW {} AS SELECT * FROM input_{}", reference.name, reference.edge);
-            if self.has_window(reference) {
-                let _ = write!(view, " WHERE session BETWEEN getvariable('from_{at}') AND getvariable('to_{at}')");
-            }
+        for reference in self.refs.iter().filter(|reference| !self.has_window(reference)) {
+            let view = format!("CREATE TEMP VIEW {} AS SELECT * FROM input_{}", reference.name, reference.edge);
             self.execute(&view, None)?;
         }
         Ok(())
@@ -180,11 +179,11 @@ impl Query<'_> {
         self.batch.input(&self.batch.node.edges[reference.edge]).axis == Axis::Session
     }
 
-    /// Moves the views of all `ref()`s to the windows of one session.
-    fn set_windows(&self, session: NaiveDate) -> Result<(), MakeError> {
+    /// Makes the tables of all `ref()`s for the windows of one session.
+    fn lay_out_windows(&self, session: NaiveDate) -> Result<(), MakeError> {
         let batch = self.batch;
         let mut sql = format!("SET VARIABLE session = DATE '{session}';\n");
-        for (at, reference) in self.refs.iter().enumerate().filter(|(_, reference)| self.has_window(reference)) {
+        for reference in self.refs.iter().filter(|reference| self.has_window(reference)) {
             let edge = &batch.node.edges[reference.edge];
             let input = batch.input(edge);
             // Before the input's calendar begins there is nothing to see.
@@ -195,7 +194,11 @@ impl Query<'_> {
                 }
                 None => (session, session.pred_opt().unwrap_or(session)),
             };
-            let _ = writeln!(sql, "SET VARIABLE from_{at} = DATE '{from}'; SET VARIABLE to_{at} = DATE '{to}';");
+            let _ = writeln!(
+                sql,
+                "CREATE OR REPLACE TEMP TABLE {} AS SELECT * FROM input_{} WHERE session BETWEEN DATE '{from}' AND DATE '{to}';",
+                reference.name, reference.edge
+            );
         }
         self.execute(&sql, Some(session))
     }

@@ -56,7 +56,14 @@ impl Memory {
     }
 
     /// Commits as `Store::commit` does; gives what was lost with damaged months.
-    pub fn commit(&mut self, asset: &str, spec: Hash128, new: Vec<New>, drop: &[NaiveDate], dirty: &[NaiveDate]) -> Vec<NaiveDate> {
+    pub fn commit(
+        &mut self,
+        asset: &str,
+        spec: Hash128,
+        new: Vec<New>,
+        drop: &[NaiveDate],
+        dirty: &[NaiveDate],
+    ) -> Vec<NaiveDate> {
         let read_rev = self.rev;
         self.rev += 1;
         let kept = self.partitions.entry(asset.to_owned()).or_default();
@@ -74,9 +81,12 @@ impl Memory {
             damaged: Vec::new(),
         });
         let replaced: BTreeSet<NaiveDate> = new.iter().map(|new| new.session).collect();
-        let touched: BTreeSet<Month> = replaced.iter().chain(drop).chain(dirty).map(|session| Month::of(*session)).collect();
-        let gone = |session: &NaiveDate| touched.contains(&Month::of(*session)) && head.damaged.contains(&Month::of(*session));
-        let dropped: Vec<NaiveDate> = drop.iter().filter(|s| !replaced.contains(s) && kept.contains_key(s)).copied().collect();
+        let touched: BTreeSet<Month> =
+            replaced.iter().chain(drop).chain(dirty).map(|session| Month::of(*session)).collect();
+        let gone =
+            |session: &NaiveDate| touched.contains(&Month::of(*session)) && head.damaged.contains(&Month::of(*session));
+        let dropped: Vec<NaiveDate> =
+            drop.iter().filter(|s| !replaced.contains(s) && kept.contains_key(s)).copied().collect();
         let lost: Vec<NaiveDate> =
             kept.keys().filter(|s| gone(s) && !replaced.contains(s) && !dropped.contains(s)).copied().collect();
         let mut moved = !dropped.is_empty() || !lost.is_empty();

@@ -104,7 +104,8 @@ impl World {
 
     /// Brute force: the positions whose partition is not there, or was built by another spec, or from other content.
     pub fn stale(&self, asset: usize, spec: Hash128, outside: &dyn Fn(usize) -> bool) -> BTreeSet<u32> {
-        let content = |input: usize, session: NaiveDate| Some(self.ledger.of(&name(input)).get(&session)?.content.clone());
+        let content =
+            |input: usize, session: NaiveDate| Some(self.ledger.of(&name(input)).get(&session)?.content.clone());
         let is_clean = |ix: &u32| {
             let session = self.date(asset, *ix);
             let Some(kept) = self.ledger.of(&name(asset)).get(&session) else { return false };
@@ -132,14 +133,18 @@ impl World {
         for asset in &plan.assets {
             let blocked = missing(self, asset);
             let in_scope = scope.get(&asset.node).cloned().unwrap_or_default();
-            let forced = if wish.force && asset.selected { self.positions(asset.node, true, &outside) } else { BTreeSet::new() };
+            let forced =
+                if wish.force && asset.selected { self.positions(asset.node, true, &outside) } else { BTreeSet::new() };
             let stale: BTreeSet<u32> = self.stale(asset.node, asset.spec, &outside).union(&forced).copied().collect();
-            let due: BTreeSet<u32> = stale.intersection(&in_scope).copied().filter(|ix| !blocked.contains(ix)).collect();
+            let due: BTreeSet<u32> =
+                stale.intersection(&in_scope).copied().filter(|ix| !blocked.contains(ix)).collect();
             if asset.is_empty() {
                 assert_eq!(due, BTreeSet::new(), "{} is stale and nothing of it is planned\n{plan:#?}", asset.asset);
                 continue;
             }
-            let Some(done) = self.work(&graph, asset, observations.get(&asset.node), &due, wish.batch, &mut commits_left) else {
+            let Some(done) =
+                self.work(&graph, asset, observations.get(&asset.node), &due, wish.batch, &mut commits_left)
+            else {
                 return ran;
             };
             for range in asset.stale.iter().filter(|range| range.certain) {
@@ -239,7 +244,11 @@ impl World {
             if asset.unmoved && asset.blocked_by_input().is_none() {
                 self.mark_verified(graph, asset.node, plan.revision);
             }
-            self.note(asset.node);
+            // Files that changed in sessions outside the range asked for are still to be seen by another plan.
+            let changed = self.observations().get(&asset.node).is_some_and(|seen| seen.digests.is_some());
+            if asset.unmoved || !changed {
+                self.note(asset.node);
+            }
         }
     }
 
@@ -274,7 +283,8 @@ impl World {
                     let made = plan.asset(&name(edge.input));
                     self.window(asset.node, edge, ix).intersection(&there).any(|position| {
                         let session = self.date(edge.input, *position);
-                        !self.ledger.has(&name(edge.input), session) && made.is_none_or(|made| made.range_of(session).is_none())
+                        !self.ledger.has(&name(edge.input), session)
+                            && made.is_none_or(|made| made.range_of(session).is_none())
                     })
                 });
                 assert!(is_missing, "{}: {} waits for nothing", asset.asset, self.date(asset.node, ix));
@@ -287,7 +297,12 @@ impl World {
         let scratch = self.rebuild();
         let scope = self.scope(graph, wish);
         for asset in &plan.assets {
-            assert_eq!(missing(self, asset), BTreeSet::new(), "{} waits for an input that is part of the plan", asset.asset);
+            assert_eq!(
+                missing(self, asset),
+                BTreeSet::new(),
+                "{} waits for an input that is part of the plan",
+                asset.asset
+            );
             for ix in self.positions(asset.node, true, &|_| false).intersection(&scope[&asset.node]) {
                 let session = self.date(asset.node, *ix);
                 assert!(self.ledger.has(&asset.asset, session), "{}: {session} was not made", asset.asset);

@@ -171,7 +171,8 @@ impl World {
         let Some(last) = self.last_read(reader, edge.input, ix) else { return BTreeSet::new() };
         let same = self.assets[reader].calendar == self.assets[edge.input].calendar;
         let start = self.assets[edge.input].start;
-        let of_reader = ix.checked_sub(edge.back).map_or(Some(0), |ix| self.last_read(reader, edge.input, ix)).unwrap_or(0);
+        let of_reader =
+            ix.checked_sub(edge.back).map_or(Some(0), |ix| self.last_read(reader, edge.input, ix)).unwrap_or(0);
         (0..=last).filter(|at| *at >= start && (at + edge.back >= last || (!same && *at >= of_reader))).collect()
     }
 
@@ -190,7 +191,8 @@ impl World {
         for edge in &it.edges {
             let of_input = self.end(edge.input, is_final, outside)?;
             if self.assets[edge.input].role != Role::Table {
-                let reads_beyond = |ix: &u32| self.last_read(asset, edge.input, *ix).is_some_and(|read| read > of_input);
+                let reads_beyond =
+                    |ix: &u32| self.last_read(asset, edge.input, *ix).is_some_and(|read| read > of_input);
                 end = end.min((0..=end).rev().find(|ix| !reads_beyond(ix))?);
             }
         }
@@ -215,7 +217,9 @@ impl World {
                 let session = self.date(edge.input, position);
                 let Some(content) = content(edge.input, session) else { continue };
                 let columns = match &edge.columns {
-                    EdgeColumns::All => content.columns.iter().map(|(name, value)| (name.clone(), Some(*value))).collect(),
+                    EdgeColumns::All => {
+                        content.columns.iter().map(|(name, value)| (name.clone(), Some(*value))).collect()
+                    }
                     EdgeColumns::Named(names) => {
                         names.iter().map(|name| (name.clone(), content.columns.get(name).copied())).collect()
                     }

@@ -12,6 +12,6 @@ pub mod running;
 
 pub use bars::{Bars, date, from_on, repository, sessions, sessions_from};
 pub use output::Output;
-pub use project::{Project, STAGES};
+pub use project::{Project, STAGES, files_below};
 pub use ran::{Contents, Ran, assert_same, changes, list};
 pub use running::wait_until;

@@ -251,3 +251,22 @@ pub fn files(folder: &Path) -> Vec<PathBuf> {
     files.sort_unstable();
     files
 }
+
+/// Every file below a folder, with its size, by path.
+pub fn files_below(folder: &Path) -> Vec<(PathBuf, u64)> {
+    let mut found: Vec<(PathBuf, u64)> = files(folder)
+        .into_iter()
+        .map(|path| {
+            let size = path.metadata().unwrap().len();
+            (path, size)
+        })
+        .collect();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files_below(&path));
+        }
+    }
+    found.sort_unstable();
+    found
+}

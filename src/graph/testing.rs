@@ -1,0 +1,31 @@
+//! Graphs for tests.
+
+use assetctl_calendar::{Calendar, SessionIx};
+
+use crate::node::{AssetNode, Axis, Body, Edge, EdgeColumns};
+
+/// Nodes with names and inputs, and nothing else worth knowing.
+pub(crate) fn nodes(of: &[(&str, &[usize])]) -> Vec<AssetNode> {
+    let edge = |input: &usize| Edge { input: *input, alias: String::new(), columns: EdgeColumns::All, back: 0 };
+    of.iter()
+        .enumerate()
+        .map(|(ix, (name, inputs))| AssetNode {
+            name: (*name).to_owned(),
+            kind: if inputs.is_empty() { "source" } else { "indicators" },
+            asset: ix,
+            axis: Axis::Session,
+            calendar: Calendar::builtin("XSHG").unwrap(),
+            start: SessionIx(0),
+            settlement: chrono::Duration::zero(),
+            edges: inputs.iter().map(edge).collect(),
+            recursive: false,
+            schema: None,
+            spec_text: String::new(),
+            body: Body::Table,
+            checks: Vec::new(),
+            tags: Vec::new(),
+            owner: None,
+            description: None,
+        })
+        .collect()
+}

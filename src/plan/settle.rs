@@ -1,0 +1,55 @@
+//! The second look at a plan, when an asset's turn has come: its inputs are up to date now, so what may have been stale is, or is not.
+
+use assetctl_calendar::{SessionRange, SessionSet};
+use assetctl_graph::Graph;
+use chrono::NaiveDate;
+
+use crate::assess::{Observation, Question, assess};
+use crate::axis::{dates_of, ix_of, universe};
+use crate::ledger::Ledger;
+use crate::model::{AssetPlan, StaleReason};
+use crate::records::RecordCache;
+
+/// What of an asset's plan is still to be done once its inputs have been brought up to date.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    /// To be recomputed, in order.
+    pub sessions: Vec<NaiveDate>,
+    /// Stale as well, but not announced: left for another plan.
+    pub others: Vec<NaiveDate>,
+    /// Whether the asset is up to date once `sessions` are made.
+    pub whole: bool,
+}
+
+/// Settles an asset's plan against the ledger as it stands now: what may have been stale is, or is not.
+///
+/// The result is always part of what the plan announced.
+pub fn settle<L: Ledger>(
+    graph: &Graph,
+    ledger: &L,
+    observation: Option<&Observation>,
+    plan: &AssetPlan,
+) -> Result<Settled, L::Error> {
+    let cache = RecordCache::new(graph, ledger);
+    let node = graph.node(plan.node);
+    let available = match (plan.first.and_then(|date| ix_of(node, date)), plan.last.and_then(|date| ix_of(node, date)))
+    {
+        (Some(first), Some(last)) => SessionRange { first, last },
+        _ => universe(node),
+    };
+    let question = Question { asset: plan.node, spec: plan.spec, data: available, available, observation };
+    let stale = assess(&cache, &question)?.set();
+    let mut announced = SessionSet::new();
+    let mut forced = SessionSet::new();
+    for range in &plan.stale {
+        let (Some(first), Some(last)) = (ix_of(node, range.first), ix_of(node, range.last)) else { continue };
+        announced.insert(SessionRange { first, last });
+        if range.reason == StaleReason::Forced {
+            forced.insert(SessionRange { first, last });
+        }
+    }
+    let now = stale.intersection(&announced).union(&forced);
+    let others = dates_of(node, &stale.difference(&now));
+    let whole = others.is_empty() && plan.blocked_by_input().is_none();
+    Ok(Settled { sessions: dates_of(node, &now), others, whole })
+}
