@@ -100,6 +100,14 @@ impl Scalar {
     pub fn is_empty(&self) -> bool {
         self.style == Style::Plain && self.text.is_empty()
     }
+
+    /// How many parentheses of a text without quotes are opened and not closed; negative when more are closed.
+    pub fn open_parentheses(&self) -> i32 {
+        if self.style != Style::Plain {
+            return 0;
+        }
+        self.text.chars().map(|c| i32::from(c == '(') - i32::from(c == ')')).sum()
+    }
 }
 
 impl Node {

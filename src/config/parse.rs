@@ -231,7 +231,9 @@ impl Builder<'_> {
         loc.range.end = loc.range.start + source.trim_end_matches([' ', '\t', '\r', '\n']).len();
         let scalar = Scalar { text, style, origin: Origin::Written };
         if let Some(Frame::Map(_, entries, key @ None)) = self.stack.last_mut() {
-            if let Some(first) = entries.iter().find(|entry| entry.key.text() == scalar.text) {
+            let first = entries.iter().find(|entry| entry.key.text() == scalar.text);
+            // Inside a parenthesis it is no key, but what follows a comma: that will be said where values are looked at.
+            if let Some(first) = first.filter(|_| !inside_parentheses(entries)) {
                 self.problems.push(
                     Diagnostic::error(format!("key `{}` is there twice", scalar.text))
                         .at(loc.clone(), "here again")
@@ -359,6 +361,19 @@ impl Builder<'_> {
         }
         Diagnostic::error(format!("not valid YAML: {info}")).at(here, "here")
     }
+}
+
+/// Whether the last value of a map in braces, torn apart by its commas, has a parenthesis that is still open.
+fn inside_parentheses(entries: &[Entry]) -> bool {
+    let mut depth = 0;
+    for Entry { key, value } in entries.iter().rev() {
+        match value.scalar() {
+            Some(scalar) if scalar.is_empty() => depth += key.scalar.open_parentheses(),
+            Some(scalar) => return depth + scalar.open_parentheses() > 0,
+            None => return false,
+        }
+    }
+    false
 }
 
 #[cfg(test)]

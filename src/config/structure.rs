@@ -73,7 +73,15 @@ impl Structure<'_> {
     fn map(&mut self, entries: &[Entry], schema: &Value) -> Option<Value> {
         let mut values = Map::new();
         let mut whole = true;
-        for Entry { key, value } in entries {
+        let mut rest = entries;
+        while let Some((Entry { key, value }, behind)) = rest.split_first() {
+            let torn = torn(rest);
+            rest = behind.get(torn..).unwrap_or_default();
+            if torn > 0 {
+                whole = false;
+                self.comma(value, &behind[..torn]);
+                continue;
+            }
             let subject = Subject { name: format!("`{}`", key.scalar.shown()), loc: key.loc.clone() };
             match self.value(value, schema, &subject) {
                 Some(value) if !key.scalar.unresolved() => {
@@ -83,6 +91,19 @@ impl Structure<'_> {
             }
         }
         whole.then_some(Value::Object(values))
+    }
+
+    /// A text that a comma has torn into a value and keys without values.
+    fn comma(&mut self, value: &Node, behind: &[Entry]) {
+        let (Some(start), Some(last)) = (value.scalar(), behind.last()) else { return };
+        let pieces = std::iter::once(start.shown()).chain(behind.iter().map(|entry| entry.key.scalar.shown()));
+        let text = pieces.collect::<Vec<_>>().join(", ");
+        let loc = Loc { file: value.loc.file, range: value.loc.range.start..last.key.loc.range.end };
+        self.problems.push(
+            Diagnostic::error("a text with `,` in it must be quoted inside `{ }`")
+                .at(loc, "quote this")
+                .help(format!("write `\"{text}\"`, or put each key on a line of its own")),
+        );
     }
 
     fn object(&mut self, entries: &[Entry], schema: &Value, subject: &Subject) -> Option<Value> {
@@ -256,6 +277,23 @@ impl Structure<'_> {
     }
 }
 
+/// How many entries after the first belong to its value: inside `{ }` the commas of `corr(close, open, 5)` part entries, so that
+/// a parenthesis stays open until a key without a value closes it.
+fn torn(entries: &[Entry]) -> usize {
+    let Some((first, behind)) = entries.split_first() else { return 0 };
+    let mut depth = first.value.scalar().map_or(0, Scalar::open_parentheses);
+    let mut taken = 0;
+    while depth > 0 {
+        let Some(Entry { key, value }) = behind.get(taken) else { return 0 };
+        if !value.scalar().is_some_and(Scalar::is_empty) {
+            return 0;
+        }
+        depth += key.scalar.open_parentheses();
+        taken += 1;
+    }
+    taken
+}
+
 /// The alternatives of a schema, references followed.
 fn forms(schema: &Value) -> Vec<&Value> {
     let schema = SCHEMAS.resolve(schema);
@@ -382,6 +420,11 @@ mod tests {
             ("    checks: [{ range: { column: x, above: .inf } }]\n", "`above` must be a number, not `.inf`", ".inf"),
             ("    checks: [{ range: { above: 0 } }]\n", "`range` has no `column`", "range"),
             ("    checks: [{ nul: x }]\n", "item 1 of `checks` has no key `nul`", "nul"),
+            (
+                "    types: { x: f(a, b, (c)), y: g(a, b, (c)), z: number }\n",
+                "a text with `,` in it must be quoted inside `{ }`",
+                "f(a, b, (c))",
+            ),
             ("    columns: { a: }\n", "key `columns` is there twice", "columns"),
         ] {
             assert_eq!(said(more), (message.to_owned(), place.to_owned()), "{more}");

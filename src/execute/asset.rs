@@ -65,6 +65,9 @@ impl Job {
                 report.status = AssetStatus::Failed;
                 report.check_failed = matches!(error, JobError::Check(_));
                 report.error = Some(error.to_string());
+                if let JobError::Make(MakeError::Source(mistakes)) = error {
+                    report.mistakes = Some(mistakes);
+                }
             }
         }
         report.ran.sort_unstable();
@@ -251,6 +254,7 @@ impl Job {
             run: self.run,
             asset: &self.plan.asset,
             spec: self.plan.spec,
+            wiring: self.plan.wiring,
             spec_text: &self.node().spec_text,
             key: Vec::new(),
             frame: DataFrame::empty(),
@@ -299,7 +303,7 @@ impl Job {
                 let scan = scan.lock().unwrap_or_else(PoisonError::into_inner);
                 self.store.replace_sources(&self.plan.asset, &observe::manifest(&scan))?;
             }
-            self.store.mark_verified(&self.plan.asset, snapshot.rev())?;
+            self.store.mark_verified(&self.plan.asset, snapshot.rev(), self.plan.wiring)?;
         }
         Ok(())
     }

@@ -98,7 +98,7 @@ pub async fn materialize(
 pub fn note_clean(store: &Store, plan: &Plan, sources: &Sources) -> Result<(), RunError> {
     for asset in plan.assets.iter().filter(|asset| asset.is_empty()) {
         if asset.unmoved && asset.blocked_by_input().is_none() {
-            store.mark_verified(&asset.asset, plan.revision)?;
+            store.mark_verified(&asset.asset, plan.revision, asset.wiring)?;
         }
         if let Some(scan) = sources.get(&asset.node) {
             let scan = scan.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

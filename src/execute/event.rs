@@ -1,5 +1,6 @@
 //! What happens in a run, as values. The command line draws a progress bar from them; nothing in this crate prints.
 
+use assetctl_connect::ConnectError;
 use chrono::NaiveDate;
 use serde::Serialize;
 
@@ -57,6 +58,9 @@ pub struct AssetReport {
     pub bytes: u64,
     pub seconds: f64,
     pub error: Option<String>,
+    /// What is wrong with its files, if that is what failed: `error` in parts, each with its places.
+    #[serde(skip)]
+    pub mistakes: Option<Box<ConnectError>>,
     /// Whether what failed was a check.
     pub check_failed: bool,
 }
@@ -73,6 +77,7 @@ impl AssetReport {
             bytes: 0,
             seconds: 0.0,
             error: None,
+            mistakes: None,
             check_failed: false,
         }
     }

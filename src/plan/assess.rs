@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use assetctl_calendar::{SessionIx, SessionRange, SessionSet};
-use assetctl_graph::Edge;
-use assetctl_graph::{AssetNode, Axis};
+use assetctl_graph::{AssetNode, Edge};
 use chrono::NaiveDate;
 
 use crate::axis::{EdgeMap, date_of, ix_of};
@@ -49,6 +48,12 @@ pub struct Assessment {
     pub by_head: bool,
 }
 
+/// Whether an asset has partitions after the last final session: they were final by another `now` or settlement delay, and will
+/// be again. They are not judged meanwhile, so the asset must not be noted as clean.
+pub fn reaches_beyond(node: &AssetNode, head: Option<&AssetHead>, available: SessionRange) -> bool {
+    head.and_then(|head| head.last).is_some_and(|last| last > date_of(node, available.last))
+}
+
 impl Assessment {
     pub fn set(&self) -> SessionSet {
         SessionSet::from_iter(self.stale.iter().map(|(ix, _)| *ix))
@@ -59,6 +64,7 @@ impl Assessment {
 pub struct Question<'a> {
     pub asset: usize,
     pub spec: Hash128,
+    pub wiring: Hash128,
     /// Every position that the asset has data for, and those of them that are final.
     pub data: SessionRange,
     pub available: SessionRange,
@@ -151,17 +157,14 @@ fn candidates<L: Ledger>(
     head: &AssetHead,
 ) -> Result<SessionSet, L::Error> {
     let node = cache.graph.node(question.asset);
-    if head.verified_rev == 0 && !node.edges.is_empty() {
+    let is_known = head.verified_rev > 0 && head.wiring == question.wiring;
+    if !is_known && (node.recursive || !node.edges.is_empty()) {
         return Ok(SessionSet::from_range(question.available));
     }
-    let mut candidates = moved_origin(node, question, head);
+    let mut candidates = SessionSet::new();
     for edge in &node.edges {
         let input = cache.graph.node(edge.input);
         let Some(of_input) = cache.ledger.head(&input.name) else { continue };
-        if input.axis == Axis::Session && of_input.first.is_some_and(|first| first < input.start_date()) {
-            // The input begins later than it did: windows are cut at its new start, though nothing in it has moved.
-            return Ok(SessionSet::from_range(question.available));
-        }
         if of_input.tip_rev <= head.verified_rev {
             continue;
         }
@@ -175,19 +178,6 @@ fn candidates<L: Ledger>(
         candidates = candidates.union(&EdgeMap::new(node, input, edge).touched(&moved, question.available));
     }
     Ok(candidates)
-}
-
-/// The sessions of a recursive asset that begin it now, or did when it was built: what they go on from is another, though no
-/// input moved.
-fn moved_origin(node: &AssetNode, question: &Question<'_>, head: &AssetHead) -> SessionSet {
-    let was = head.first.filter(|first| *first != node.start_date()).and_then(|first| ix_of(node, first));
-    match was {
-        Some(was) if node.recursive && node.axis == Axis::Session => {
-            let both = [was, node.start].into_iter().filter(|ix| question.available.contains(*ix));
-            SessionSet::from_iter(both)
-        }
-        _ => SessionSet::new(),
-    }
 }
 
 /// The first edge behind which something moved since a partition was built.

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use assetctl_calendar::{SessionIx, SessionRange, SessionSet};
 use assetctl_graph::{AssetNode, Axis, Edge};
 
-use crate::assess::{Assessment, Cause, Observation, Question, assess};
+use crate::assess::{Assessment, Cause, Observation, Question, assess, reaches_beyond};
 use crate::axis::{EdgeMap, date_of, universe};
+use crate::fingerprint::wiring;
 use crate::ledger::Ledger;
 use crate::model::{AssetPlan, BlockReason, BlockedRange, Dates, StaleRange, StaleReason};
 use crate::planner::{Request, spec_hash};
@@ -45,6 +46,7 @@ impl<L: Ledger> AssetPlanner<'_, L> {
             selected: self.request.selected.contains(&self.ix),
             node: self.ix,
             spec,
+            wiring: wiring(self.cache.graph, self.ix),
             partitions: 0,
             first: None,
             last: None,
@@ -64,11 +66,13 @@ impl<L: Ledger> AssetPlanner<'_, L> {
         }
         self.block_beyond_data(&mut plan, wanted, data);
         let scope = wanted.and_then(|wanted| wanted.intersect(available));
-        let question = Question { asset: self.ix, spec, data, available, observation: self.observation };
+        let question =
+            Question { asset: self.ix, spec, wiring: plan.wiring, data, available, observation: self.observation };
         let assessment = assess(self.cache, &question)?;
         let everywhere = assessment.set();
         plan.obsolete = assessment.obsolete.clone();
-        plan.unmoved = !assessment.by_head && everywhere.is_empty();
+        let beyond = reaches_beyond(node, self.cache.ledger.head(&node.name), available);
+        plan.unmoved = !assessment.by_head && everywhere.is_empty() && !beyond;
 
         let Some(scope) = scope else {
             let absent = self.absent(&assessment, &SessionSet::new());

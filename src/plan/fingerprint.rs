@@ -12,7 +12,7 @@
 //!
 //! For a source the fingerprint is the digest of the session's rows as the files hold them.
 
-use assetctl_graph::EdgeColumns;
+use assetctl_graph::{AssetNode, EdgeColumns, Graph};
 
 use crate::hash::Hash128;
 use crate::ledger::{PartitionRecord, SegmentRecord};
@@ -53,6 +53,32 @@ pub fn unit(edge: usize, columns: &EdgeColumns, segment: &SegmentRecord, record:
 /// What the first session of a recursive asset reads of the session before it: nothing, which must differ from something.
 pub fn origin() -> u128 {
     u128::from_le_bytes(Hash128::of(b"origin of a recursive asset").0)
+}
+
+/// What an asset is connected to: its inputs by name, their calendars and starts, the windows and columns that it reads of them,
+/// its own calendar and start.
+///
+/// It decides nothing: names and starts are no content. But "nothing of the inputs has moved since" is worth nothing when they
+/// are not the same inputs, so an asset that was found clean by another wiring is looked at again.
+pub fn wiring(graph: &Graph, asset: usize) -> Hash128 {
+    let mut hasher = blake3::Hasher::new();
+    let mut text = |text: &str| {
+        hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
+    };
+    let mut place = |node: &AssetNode| {
+        text(&format!("{:?}", node.axis));
+        text(node.calendar.name());
+        text(&node.start_date().to_string());
+    };
+    place(graph.node(asset));
+    for edge in &graph.node(asset).edges {
+        place(graph.node(edge.input));
+    }
+    for edge in &graph.node(asset).edges {
+        text(&graph.node(edge.input).name);
+        text(&format!("{} {:?}", edge.back, edge.columns));
+    }
+    Hash128::finish(&hasher)
 }
 
 pub fn to_hash(sum: u128) -> Hash128 {

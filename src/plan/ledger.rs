@@ -76,8 +76,11 @@ pub struct AssetHead {
     pub tip_rev: u64,
     /// The newest revision that took a partition away. No record is left to carry it.
     pub shrunk_rev: u64,
-    /// Every partition was found clean, or was built, as of the snapshot of this revision.
+    /// Every partition was found clean, or was built, as of the snapshot of this revision, by `wiring`.
     pub verified_rev: u64,
+    /// What the asset was connected to when it was last found clean, or when its newest partitions were built: see
+    /// [`wiring`](crate::wiring).
+    pub wiring: Hash128,
     pub partitions: u32,
     pub first: Option<NaiveDate>,
     pub last: Option<NaiveDate>,

@@ -35,6 +35,7 @@ mod settle;
 
 pub use assess::Observation;
 pub use axis::{EdgeMap, date_of, dates_of, ix_of};
+pub use fingerprint::wiring;
 pub use hash::Hash128;
 pub use ledger::{AssetHead, Ledger, Month, PartitionRecord, STATIC_SESSION, SegmentRecord};
 pub use model::{AssetPlan, BlockReason, BlockedRange, Dates, Plan, StaleRange, StaleReason};

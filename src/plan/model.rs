@@ -29,6 +29,9 @@ pub struct AssetPlan {
     #[serde(skip)]
     pub node: usize,
     pub spec: Hash128,
+    /// See [`wiring`](crate::wiring).
+    #[serde(skip)]
+    pub wiring: Hash128,
     /// How many partitions it has when it is up to date, and the first and last of them; none for an asset without sessions.
     pub partitions: u32,
     pub first: Option<NaiveDate>,

@@ -4,8 +4,8 @@ use assetctl_calendar::{SessionRange, SessionSet};
 use assetctl_graph::Graph;
 use chrono::NaiveDate;
 
-use crate::assess::{Observation, Question, assess};
-use crate::axis::{dates_of, ix_of, universe};
+use crate::assess::{Observation, Question, assess, reaches_beyond};
+use crate::axis::{date_of, dates_of, ix_of, universe};
 use crate::ledger::Ledger;
 use crate::model::{AssetPlan, StaleReason};
 use crate::records::RecordCache;
@@ -15,7 +15,7 @@ use crate::records::RecordCache;
 pub struct Settled {
     /// To be recomputed, in order.
     pub sessions: Vec<NaiveDate>,
-    /// Stale as well, but not announced: left for another plan.
+    /// Stale as well, but not announced: left for another plan. What waits for an input is not among them.
     pub others: Vec<NaiveDate>,
     /// Whether the asset is up to date once `sessions` are made.
     pub whole: bool,
@@ -37,7 +37,8 @@ pub fn settle<L: Ledger>(
         (Some(first), Some(last)) => SessionRange { first, last },
         _ => universe(node),
     };
-    let question = Question { asset: plan.node, spec: plan.spec, data: available, available, observation };
+    let question =
+        Question { asset: plan.node, spec: plan.spec, wiring: plan.wiring, data: available, available, observation };
     let stale = assess(&cache, &question)?.set();
     let mut announced = SessionSet::new();
     let mut forced = SessionSet::new();
@@ -49,7 +50,16 @@ pub fn settle<L: Ledger>(
         }
     }
     let now = stale.intersection(&announced).union(&forced);
-    let others = dates_of(node, &stale.difference(&now));
-    let whole = others.is_empty() && plan.blocked_by_input().is_none();
+    let waits = plan.blocked.iter().filter_map(|range| {
+        Some(SessionRange { first: ix_of(node, range.first)?, last: ix_of(node, range.last)? })
+    });
+    let others = dates_of(node, &stale.difference(&now).difference(&SessionSet::from_iter(waits)));
+    let mut whole = others.is_empty() && plan.blocked_by_input().is_none();
+    if whole && reaches_beyond(node, ledger.head(&node.name), available) {
+        let last = date_of(node, available.last);
+        let records = cache.all(plan.node)?;
+        let mut beyond = records.iter().map(|(_, record)| record.session).filter(|session| *session > last);
+        whole = beyond.all(|session| plan.obsolete.contains(&session));
+    }
     Ok(Settled { sessions: dates_of(node, &now), others, whole })
 }

@@ -20,7 +20,7 @@ fn render(error: &CliError) -> String {
             text.push_str(&format!("{}\n", summary(diagnostics)));
             text
         }
-        CliError::Source { asset, error } => connect(asset, error),
+        CliError::Source { asset, error } => connect(asset, error, "nothing was changed"),
         CliError::Usage { message, help } => plain(message, help.as_deref()),
         other => plain(&chain(other), None),
     }
@@ -68,15 +68,15 @@ fn summary(diagnostics: &[Diagnostic]) -> String {
     if warnings == 0 { errors } else { format!("{errors}, {}", super::table::count(warnings as u64, "warning")) }
 }
 
-/// What is wrong with a source's files.
-pub fn connect(asset: &str, error: &ConnectError) -> String {
+/// What is wrong with a source's files, and what became of the rest.
+pub fn connect(asset: &str, error: &ConnectError, rest: &str) -> String {
     let mut text = String::new();
     for one in &error.problems {
         text.push_str(&problem(one));
     }
     let found = super::table::count(error.problems.len() as u64, "problem");
     let more = if error.truncated { "; there may be more: reading stopped there" } else { "" };
-    text.push_str(&format!("{found} in the files of `{asset}`{more}; nothing was changed\n"));
+    text.push_str(&format!("{found} in the files of `{asset}`{more}; {rest}\n"));
     text
 }
 

@@ -3,6 +3,7 @@
 use assetctl_execute::{AssetReport, AssetStatus, RunReport};
 use assetctl_plan::STATIC_SESSION;
 
+use super::diagnostics;
 use super::table::{count, render, table, thousands};
 
 pub fn human(report: &RunReport) -> String {
@@ -23,7 +24,10 @@ pub fn human(report: &RunReport) -> String {
         text.push_str(&format!("{}: {dropped} dropped, no longer part of the asset\n", asset.asset));
     }
     for asset in &report.assets {
-        if let Some(error) = &asset.error {
+        if let Some(mistakes) = &asset.mistakes {
+            text.push('\n');
+            text.push_str(&diagnostics::connect(&asset.asset, mistakes, "what was committed before is kept"));
+        } else if let Some(error) = &asset.error {
             text.push_str(&format!("\n{}: {}\n", asset.asset, error));
         }
     }

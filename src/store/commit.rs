@@ -27,6 +27,8 @@ pub struct Commit<'a> {
     pub run: RunId,
     pub asset: &'a str,
     pub spec: Hash128,
+    /// What the asset is connected to ([`assetctl_plan::wiring`]). Where it is not what it was, nothing counts as found clean.
+    pub wiring: Hash128,
     /// The spec as JSON, kept so that a later change can be explained.
     pub spec_text: &'a str,
     /// Columns that identify a row within its session.
@@ -114,9 +116,10 @@ impl Store {
         Ok(receipt(rev, &prepared, &rewritten))
     }
 
-    /// Notes that the asset was found clean as of the snapshot of revision `rev`. No new content, no new revision.
-    pub fn mark_verified(&self, asset: &str, rev: u64) -> Result<()> {
-        self.write("update", |transaction| head::mark_verified(transaction, asset, rev))
+    /// Notes that the asset was found clean, connected as `wiring` says, as of the snapshot of revision `rev`. No new content, no new
+    /// revision.
+    pub fn mark_verified(&self, asset: &str, rev: u64, wiring: Hash128) -> Result<()> {
+        self.write("update", |transaction| head::mark_verified(transaction, asset, rev, wiring))
     }
 
     /// Fills in what the ledger has of the months; gives the version of the head that it was read at.
@@ -172,6 +175,7 @@ impl Store {
             asset,
             is_static: commit.is_static,
             spec: commit.spec,
+            wiring: commit.wiring,
             moved: moved.then_some(rev),
             shrunk: shrunk.then_some(rev),
             // With partitions lost the asset is not what the planner took it for: it has to look again.

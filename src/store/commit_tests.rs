@@ -150,11 +150,31 @@ fn dropped_partitions_are_gone_and_below_it_shows() {
 fn verification_touches_nothing_else() {
     let scratch = Scratch::new();
     scratch.commit("bars", &[A], &[(A, "x", Some(1.0))]).unwrap();
-    scratch.store.mark_verified("bars", 5).unwrap();
-    scratch.store.mark_verified("bars", 3).unwrap();
-    scratch.store.mark_verified("unknown", 3).unwrap();
+    let wiring = Hash128::of(b"wiring");
+    scratch.store.mark_verified("bars", 5, wiring).unwrap();
+    scratch.store.mark_verified("bars", 3, wiring).unwrap();
+    scratch.store.mark_verified("unknown", 3, wiring).unwrap();
     let snapshot = scratch.store.snapshot().unwrap();
     assert_eq!((snapshot.head("bars").unwrap().verified_rev, snapshot.rev()), (5, 1));
+}
+
+#[test]
+fn verification_holds_for_one_wiring() {
+    let scratch = Scratch::new();
+    let verified = || {
+        let snapshot = scratch.store.snapshot().unwrap();
+        let head = snapshot.head("bars").unwrap();
+        (head.verified_rev, head.wiring)
+    };
+    let (one, other) = (Hash128::of(b"wiring"), Hash128::of(b"other"));
+    scratch.commit("bars", &[A], &[(A, "x", Some(1.0))]).unwrap();
+    scratch.store.mark_verified("bars", 5, one).unwrap();
+    scratch.commit("bars", &[A], &[(A, "x", Some(2.0))]).unwrap();
+    assert_eq!(verified(), (5, one));
+    scratch.store.mark_verified("bars", 3, other).unwrap();
+    assert_eq!(verified(), (3, other));
+    scratch.commit("bars", &[A], &[(A, "x", Some(1.0))]).unwrap();
+    assert_eq!(verified(), (0, one));
 }
 
 #[test]

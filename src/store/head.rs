@@ -34,7 +34,7 @@ pub(crate) fn load_all(connection: &Connection, ledger: &LedgerPath) -> Result<V
     let mut statement = connection
         .prepare(
             "SELECT asset, static, spec, uniform, tip_rev, verified_rev, partitions, first, last, dirty,
-                folder_mtime, manifest, shrunk_rev
+                folder_mtime, manifest, shrunk_rev, wiring
              FROM heads ORDER BY asset",
         )
         .map_err(&failed)?;
@@ -53,6 +53,7 @@ pub(crate) fn load_all(connection: &Connection, ledger: &LedgerPath) -> Result<V
                 uniform: row.get(3).map_err(&failed)?,
                 tip_rev: number(4)?,
                 shrunk_rev: number(12)?,
+                wiring: hash_of(row, 13, ledger)?,
                 verified_rev: number(5)?,
                 partitions: row.get(6).map_err(&failed)?,
                 first: day(7)?,
@@ -81,6 +82,7 @@ pub(crate) fn of_months(asset: &str, months: &[MonthRow]) -> Option<StoredHead> 
             uniform: records().all(|record| record.spec == newest.spec),
             tip_rev: records().map(|record| record.rev).max().unwrap_or_default(),
             shrunk_rev: 0,
+            wiring: Hash128::ZERO,
             verified_rev: 0,
             partitions: records().count() as u32,
             first: records().map(|record| record.session).min(),
@@ -105,6 +107,7 @@ pub(crate) struct HeadChange<'a> {
     pub asset: &'a str,
     pub is_static: bool,
     pub spec: Hash128,
+    pub wiring: Hash128,
     /// The commit's revision, if it moved, added or removed content.
     pub moved: Option<u64>,
     /// The commit's revision, if it took partitions away.
@@ -143,11 +146,11 @@ pub(crate) fn refresh(connection: &Connection, ledger: &LedgerPath, change: &Hea
     connection
         .prepare_cached(
             "INSERT INTO heads (asset, version, static, spec, uniform, tip_rev, verified_rev, partitions, first, last,
-                dirty, folder_mtime, manifest, shrunk_rev)
-             VALUES (?1, 1, ?2, ?3, ?4, coalesce(?5, 0), coalesce(?6, 0), ?7, ?8, ?9, ?10, ?11, ?12, coalesce(?13, 0))
+                dirty, folder_mtime, manifest, shrunk_rev, wiring)
+             VALUES (?1, 1, ?2, ?3, ?4, coalesce(?5, 0), coalesce(?6, 0), ?7, ?8, ?9, ?10, ?11, ?12, coalesce(?13, 0), ?14)
              ON CONFLICT (asset) DO UPDATE SET
                 version = version + 1, static = ?2, spec = ?3, uniform = ?4, tip_rev = coalesce(?5, tip_rev),
-                verified_rev = coalesce(?6, verified_rev), partitions = ?7, first = ?8, last = ?9, dirty = ?10,
+                verified_rev = coalesce(?6, CASE WHEN wiring = ?14 THEN verified_rev ELSE 0 END), wiring = ?14, partitions = ?7, first = ?8, last = ?9, dirty = ?10,
                 folder_mtime = coalesce(?11, folder_mtime), manifest = ?12, shrunk_rev = coalesce(?13, shrunk_rev)",
         )
         .and_then(|mut statement| {
@@ -165,6 +168,7 @@ pub(crate) fn refresh(connection: &Connection, ledger: &LedgerPath, change: &Hea
                 change.folder_mtime,
                 codec::pack_manifest(&entries),
                 change.shrunk.map(|rev| rev as i64),
+                change.wiring.0,
             ])
         })
         .map_err(&failed)?;
@@ -177,10 +181,13 @@ pub(crate) fn note_folder(connection: &Connection, asset: &str, mtime: Option<i6
     Ok(())
 }
 
-/// The asset was found clean as of the snapshot of revision `rev`. Without a head there is nothing to note.
-pub(crate) fn mark_verified(connection: &Connection, asset: &str, rev: u64) -> rusqlite::Result<()> {
+/// The asset was found clean by `wiring` as of the snapshot of revision `rev`. Without a head there is nothing to note.
+pub(crate) fn mark_verified(connection: &Connection, asset: &str, rev: u64, wiring: Hash128) -> rusqlite::Result<()> {
     connection
-        .prepare_cached("UPDATE heads SET verified_rev = max(verified_rev, ?2) WHERE asset = ?1")?
-        .execute(params![asset, rev as i64])?;
+        .prepare_cached(
+            "UPDATE heads SET verified_rev = CASE WHEN wiring = ?3 THEN max(verified_rev, ?2) ELSE ?2 END, wiring = ?3
+             WHERE asset = ?1",
+        )?
+        .execute(params![asset, rev as i64, wiring.0])?;
     Ok(())
 }

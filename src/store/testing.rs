@@ -68,6 +68,7 @@ pub(crate) fn commit_of<'a>(asset: &'a str, sessions: &[&str], frame: DataFrame)
         run: RunId(1),
         asset,
         spec: Hash128::of(b"spec"),
+        wiring: Hash128::of(b"wiring"),
         spec_text: "{}",
         key: vec!["instrument".into()],
         frame,

@@ -2,8 +2,9 @@
 
 use chrono::NaiveDate;
 
+use crate::support::bars::calendar;
 use crate::support::project::files;
-use crate::support::{Bars, Project, assert_same, changes, date, from_on, list, sessions, sessions_from};
+use crate::support::{Bars, Project, Ran, assert_same, changes, date, from_on, list, sessions, sessions_from};
 
 const PANELS: [&str; 5] = ["raw_bars", "completed_bars", "indicators", "scores", "signals"];
 const TABLE: &str = "1970-01-01";
@@ -342,6 +343,26 @@ assets:
     let two: Vec<NaiveDate> = sessions(&day, "2015-04-30").into_iter().take(2).collect();
     project.materialize().assert(&[("raw_bars", &days(&[&day])), ("flags", &two)]);
     project.materialize().assert_nothing();
+}
+
+#[test]
+fn what_ran_was_announced() {
+    let mut project = Project::new();
+    let edits: [fn(&mut Project); 5] = [
+        |_| {},
+        |project| project.edit_close("sh.600028", "2015-03-04", 6.11),
+        |project| project.edit_close("sh.600036", "2015-04-02", 15.55),
+        |project| project.edit_yaml("busy: mean(volume, 5)", "busy: mean(volume, 8)"),
+        |project| project.edit_bars(|bars| drop(bars.remove("sz.002129", "2015-07-15"))),
+    ];
+    for edit in edits {
+        edit(&mut project);
+        let plan = project.run(&["plan", "--format", "json"]).ok();
+        let announced = Ran::announced(&plan.json(), calendar());
+        let outcome = project.run(&["materialize", "--format", "json"]).ok();
+        assert_eq!(outcome.json()["plan"], plan.json(), "materialize executes the plan that was shown");
+        outcome.ran().assert_within(&announced);
+    }
 }
 
 #[test]

@@ -103,12 +103,12 @@ fn a_reader_keeps_what_it_opened_and_the_next_one_sees_the_new() {
     project.run(&["materialize"]).ok();
     let kept = project.json(&["gc", "--keep-runs", "2", "--keep-days", "0"]);
     assert!(kept["segments"].as_u64().unwrap() > 0, "{kept}");
-    as_of(&project, "1").exits(1).says(&["removed by `gc`", "choose a later run or instant"]);
-    as_of(&project, &after_first).exits(1).says(&["removed by `gc`"]);
+    as_of(&project, "1").exits(2).says(&["removed by `gc`", "choose a later run or instant"]);
+    as_of(&project, &after_first).exits(2).says(&["removed by `gc`"]);
     assert!(as_of(&project, "2").ok().stdout.contains("14.71"), "the newest two runs are kept");
     assert!(as_of(&project, "3").ok().stdout.contains("15.15"));
     project.json(&["gc", "--keep-runs", "1", "--keep-days", "0"]);
-    as_of(&project, "2").exits(1).says(&["removed by `gc`"]);
+    as_of(&project, "2").exits(2).says(&["removed by `gc`"]);
     assert_eq!(Reader::new(&project).ask(CLOSE), "15.15");
     as_of(&project, "7").says(&["there is no run 7"]);
     as_of(&project, "2001-01-01").says(&["nothing was committed at or before"]);

@@ -95,7 +95,10 @@ impl World {
             let (Some(first), Some(last)) = (wanted.first().copied(), wanted.last().copied()) else { continue };
             wanted.extend(first..=last);
             for edge in self.assets[asset].edges.iter().filter(|edge| included.contains(&edge.input)) {
-                let read: BTreeSet<u32> = (first..=last).flat_map(|ix| self.window(asset, edge, ix)).collect();
+                // Without gaps: between calendars there may be a session that is nobody's last.
+                let read: BTreeSet<u32> = (first..=last).flat_map(|ix| self.uncut_window(asset, edge, ix)).collect();
+                let (Some(from), Some(to)) = (read.first(), read.last()) else { continue };
+                let read = (*from..=*to).filter(|ix| *ix >= self.first(edge.input));
                 scope.entry(edge.input).or_default().extend(read);
             }
         }
@@ -200,6 +203,8 @@ impl World {
                 *commits_left = commits_left.checked_sub(1)?;
                 let new = self.make(graph, asset, batch);
                 lost.extend(self.ledger.commit(&plan.asset, plan.spec, new, &[], &[]));
+                // The files may be put back to what they were before the run comes to its end.
+                self.noted.remove(&asset);
                 done.extend(batch);
             }
         }

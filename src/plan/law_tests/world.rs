@@ -165,15 +165,24 @@ impl World {
 
     /// The positions of an edge's input that position `ix` of the reader reads.
     pub fn window(&self, reader: usize, edge: &Edge, ix: u32) -> BTreeSet<u32> {
+        let start = self.first(edge.input);
+        self.uncut_window(reader, edge, ix).into_iter().filter(|at| *at >= start).collect()
+    }
+
+    /// The same with sessions before the input's start.
+    pub fn uncut_window(&self, reader: usize, edge: &Edge, ix: u32) -> BTreeSet<u32> {
         if self.assets[edge.input].role == Role::Table {
             return BTreeSet::from([0]);
         }
         let Some(last) = self.last_read(reader, edge.input, ix) else { return BTreeSet::new() };
         let same = self.assets[reader].calendar == self.assets[edge.input].calendar;
-        let start = self.assets[edge.input].start;
-        let of_reader =
-            ix.checked_sub(edge.back).map_or(Some(0), |ix| self.last_read(reader, edge.input, ix)).unwrap_or(0);
-        (0..=last).filter(|at| *at >= start && (at + edge.back >= last || (!same && *at >= of_reader))).collect()
+        let of_reader = ix.checked_sub(edge.back).map_or(Some(0), |ix| self.last_read(reader, edge.input, ix)).unwrap_or(0);
+        (0..=last).filter(|at| at + edge.back >= last || (!same && *at >= of_reader)).collect()
+    }
+
+    /// The first position that has a partition.
+    pub fn first(&self, asset: usize) -> u32 {
+        if self.assets[asset].role == Role::Table { 0 } else { self.assets[asset].start }
     }
 
     /// The last position that an asset has data for; that is final too if `is_final`. Inputs for which `outside` says so
@@ -205,8 +214,7 @@ impl World {
 
     /// The positions of an asset up to its end.
     pub fn positions(&self, asset: usize, is_final: bool, outside: &dyn Fn(usize) -> bool) -> BTreeSet<u32> {
-        let start = if self.assets[asset].role == Role::Table { 0 } else { self.assets[asset].start };
-        self.end(asset, is_final, outside).map(|end| (start..=end).collect()).unwrap_or_default()
+        self.end(asset, is_final, outside).map(|end| (self.first(asset)..=end).collect()).unwrap_or_default()
     }
 
     /// What a partition reads, given the contents of inputs.
