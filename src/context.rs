@@ -223,7 +223,7 @@ impl Loaded {
             request.selected.iter().flat_map(|ix| self.graph.above(*ix, None)).collect()
         };
         observe(&self.project, &self.graph, &needed, store).map_err(|error| match error {
-            ObserveError::Source { asset, error } => CliError::Source { asset, error },
+            ObserveError::Sources(refused) => CliError::Sources(refused),
             ObserveError::Store(error) => CliError::Store(error),
         })
     }

@@ -12,9 +12,9 @@ pub enum CliError {
     /// Mistakes in the configuration, each with its place.
     #[error("the configuration has mistakes")]
     Config { sources: SourceMap, diagnostics: Vec<Diagnostic> },
-    /// A source's files are not as they should be.
-    #[error("the files of `{asset}` cannot be read")]
-    Source { asset: String, error: ConnectError },
+    /// The files of these sources are not as they should be.
+    #[error("the files of the sources cannot be read")]
+    Sources(Vec<(String, ConnectError)>),
     /// Nothing is wrong, but something is stale and `--exit-code` was given.
     #[error("stale")]
     Stale,
@@ -54,7 +54,7 @@ impl CliError {
             Self::Usage { .. } => 2,
             Self::Config { .. } => 3,
             Self::Stale => 4,
-            Self::RunFailed | Self::Run(_) | Self::Source { .. } => 5,
+            Self::RunFailed | Self::Run(_) | Self::Sources(_) => 5,
             Self::CheckFailed => 6,
             Self::Cancelled => 130,
         }

@@ -70,7 +70,12 @@ fn connect(loaded: &Loaded, args: &Sql) -> Result<Connection, CliError> {
         loaded.publish_if_behind(&store)?;
     }
     let warehouse = newest_warehouse(loaded.data())?.ok_or_else(nothing)?;
-    let failed = || CliError::other(format!("opening `{}`", warehouse.display()));
+    let failed = || {
+        CliError::other(format!(
+            "opening `{}` (if it is damaged, remove it: the next command publishes it again)",
+            warehouse.display()
+        ))
+    };
     if !args.write {
         let config = Config::default().access_mode(AccessMode::ReadOnly).map_err(failed())?;
         return Connection::open_with_flags(&warehouse, config).map_err(failed());

@@ -23,11 +23,18 @@ pub(crate) fn decode<'a>(path: &Path, bytes: &'a [u8], encoding: Encoding) -> Re
         Encoding::Utf8 => utf8(path, bytes)?,
         Encoding::Gbk => gbk(path, bytes)?,
     };
+    let text = with_line_feeds(text);
     match text.find('\0') {
         None => Ok(text),
         Some(at) => Err(Problem::new(excerpt::place(path, &text, at..at + 1, None), "the text contains a NUL byte")
             .help("the file is damaged or is not a text file; fetch it again")),
     }
+}
+
+/// Lines that end in `\r` alone, as those of old Macintosh programs do, end in `\n` from here on: what counts lines counts
+/// these, and they are as many bytes.
+fn with_line_feeds(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.contains('\r') && !text.contains('\n') { Cow::Owned(text.replace('\r', "\n")) } else { text }
 }
 
 fn utf8<'a>(path: &Path, bytes: &'a [u8]) -> Result<Cow<'a, str>, Problem> {
@@ -99,6 +106,12 @@ mod tests {
         assert_eq!(ok(b"\xef\xbb\xbfa,b", Encoding::Utf8), "a,b");
         assert_eq!(ok(b"\xca\xd5\xc5\xcc,1", Encoding::Gbk), "收盘,1");
         assert_eq!(ok(b"close,1", Encoding::Gbk), "close,1");
+    }
+
+    #[test]
+    fn lines_of_old_macintosh_files_are_lines() {
+        assert_eq!(ok(b"a,b\r1,2\r", Encoding::Utf8), "a,b\n1,2\n");
+        assert_eq!(ok(b"a,b\r\n\"1\r\",2\r\n", Encoding::Utf8), "a,b\r\n\"1\r\",2\r\n");
     }
 
     #[test]

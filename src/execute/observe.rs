@@ -14,8 +14,9 @@ pub type Sources = HashMap<usize, Arc<Mutex<Scan>>>;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ObserveError {
-    #[error("the files of `{asset}` cannot be read")]
-    Source { asset: String, error: ConnectError },
+    /// What is wrong with the files of which assets; at least one.
+    #[error("the files of {} cannot be read", .0.iter().map(|(asset, _)| format!("`{asset}`")).collect::<Vec<_>>().join(", "))]
+    Sources(Vec<(String, ConnectError)>),
     #[error(transparent)]
     Store(#[from] assetctl_store::Error),
 }
@@ -52,6 +53,7 @@ pub fn observe(
 ) -> Result<(Sources, HashMap<usize, Observation>), ObserveError> {
     let mut sources = Sources::new();
     let mut observations = HashMap::new();
+    let mut refused = Vec::new();
     for &ix in needed {
         let node = graph.node(ix);
         let Some(source) = file_source(&project.assets[node.asset]) else { continue };
@@ -59,15 +61,20 @@ pub fn observe(
             Some(store) => store.sources(&node.name)?.into_iter().map(known_file).collect(),
             None => Vec::new(),
         };
-        let scan = assetctl_connect::scan(&source, &known)
-            .map_err(|error| ObserveError::Source { asset: node.name.clone(), error })?;
+        let scan = match assetctl_connect::scan(&source, &known) {
+            Ok(scan) => scan,
+            Err(error) => {
+                refused.push((node.name.clone(), error));
+                continue;
+            }
+        };
         for note in &scan.notes {
             tracing::warn!(asset = node.name, "{note}");
         }
         observations.insert(ix, observation(&scan));
         sources.insert(ix, Arc::new(Mutex::new(scan)));
     }
-    Ok((sources, observations))
+    if refused.is_empty() { Ok((sources, observations)) } else { Err(ObserveError::Sources(refused)) }
 }
 
 fn observation(scan: &Scan) -> Observation {

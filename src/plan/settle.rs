@@ -50,9 +50,10 @@ pub fn settle<L: Ledger>(
         }
     }
     let now = stale.intersection(&announced).union(&forced);
-    let waits = plan.blocked.iter().filter_map(|range| {
-        Some(SessionRange { first: ix_of(node, range.first)?, last: ix_of(node, range.last)? })
-    });
+    let waits = plan
+        .blocked
+        .iter()
+        .filter_map(|range| Some(SessionRange { first: ix_of(node, range.first)?, last: ix_of(node, range.last)? }));
     let others = dates_of(node, &stale.difference(&now).difference(&SessionSet::from_iter(waits)));
     let mut whole = others.is_empty() && plan.blocked_by_input().is_none();
     if whole && reaches_beyond(node, ledger.head(&node.name), available) {

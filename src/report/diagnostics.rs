@@ -20,7 +20,11 @@ fn render(error: &CliError) -> String {
             text.push_str(&format!("{}\n", summary(diagnostics)));
             text
         }
-        CliError::Source { asset, error } => connect(asset, error, "nothing was changed"),
+        CliError::Sources(refused) => {
+            let each: Vec<String> =
+                refused.iter().map(|(asset, error)| connect(asset, error, "nothing was changed")).collect();
+            each.join("\n")
+        }
         CliError::Usage { message, help } => plain(message, help.as_deref()),
         other => plain(&chain(other), None),
     }
@@ -75,7 +79,7 @@ pub fn connect(asset: &str, error: &ConnectError, rest: &str) -> String {
         text.push_str(&problem(one));
     }
     let found = super::table::count(error.problems.len() as u64, "problem");
-    let more = if error.truncated { "; there may be more: reading stopped there" } else { "" };
+    let more = if error.truncated { "; there may be more" } else { "" };
     text.push_str(&format!("{found} in the files of `{asset}`{more}; {rest}\n"));
     text
 }

@@ -4,6 +4,7 @@
 //! name segments, which stay until `gc`.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use assetctl_plan::{Hash128, PartitionRecord};
@@ -60,7 +61,7 @@ impl Store {
 
     /// Whether the warehouse shows the newest revision, of this folder, and all assets or those of `only`. It does not when a run
     /// was killed between a commit and its publication, nor when the store was moved or copied: its views name files by their
-    /// whole paths; nor when the project has come to name other assets.
+    /// whole paths; nor when the project has come to name other assets; nor when something has overwritten it.
     pub fn is_published(&self, only: Option<&[String]>) -> Result<bool> {
         let failed = self.ledger.failed("read");
         let (shown, newest) = {
@@ -72,7 +73,8 @@ impl Store {
             (shown, newest_rev(&connection).map_err(&failed)?)
         };
         let wanted = (newest, self.root(), shown_assets(only));
-        Ok(newest == 0 || shown == Some(wanted) && newest_warehouse(self.layout.root())?.is_some())
+        Ok(newest == 0
+            || shown == Some(wanted) && newest_warehouse(self.layout.root())?.is_some_and(|path| is_database(&path)))
     }
 
     fn root(&self) -> String {
@@ -178,6 +180,13 @@ pub(crate) fn replaced(layout: &Layout) -> Result<Vec<PathBuf>> {
     };
     old.extend(files_in(layout.root())?.into_iter().filter(is_left_over));
     Ok(old)
+}
+
+/// Whether a file begins as DuckDB's do: a checksum of 8 bytes, then `DUCK`.
+fn is_database(path: &Path) -> bool {
+    let mut start = [0; 12];
+    let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && start.ends_with(b"DUCK")
 }
 
 /// `warehouse.duckdb` and `warehouse.<number>.duckdb`, in the order of their names.

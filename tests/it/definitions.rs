@@ -2,7 +2,8 @@
 
 use chrono::NaiveDate;
 
-use crate::support::{Project, assert_same, changes, sessions};
+use crate::support::bars::calendar;
+use crate::support::{Project, Ran, assert_same, changes, sessions};
 
 fn all() -> Vec<NaiveDate> {
     sessions("2015-02-02", "2015-08-31")
@@ -216,7 +217,9 @@ fn a_later_start_and_an_earlier_one() {
         project.materialize();
         let before = project.contents();
         project.edit_yaml("start: 2015-02-02", &format!("start: {start}"));
+        let announced = Ran::announced(&project.json(&["plan"]), calendar());
         let ran = project.materialize();
+        ran.assert_within(&announced);
         let after = project.contents();
         let first = after.keys().filter(|(asset, _)| asset != "listing").map(|(_, session)| *session).min();
         assert_eq!(first, sessions(start, start).first().copied());

@@ -108,7 +108,6 @@ impl Query<'_> {
     /// The rows of some sessions, and their key.
     fn make(&self, sessions: &[NaiveDate], key: Option<&[String]>) -> Result<(DataFrame, Vec<String>), MakeError> {
         let Some(first) = sessions.first() else { return Ok((DataFrame::empty(), Vec::new())) };
-        self.execute("BEGIN", None)?;
         self.make_views()?;
         self.lay_out_windows(*first)?;
         let columns = self.prepare(*first)?;
@@ -117,7 +116,6 @@ impl Query<'_> {
             self.lay_out_windows(*session)?;
             self.run(*session, &columns)?;
         }
-        self.execute("COMMIT", None)?;
         let key = match key {
             Some(key) => key.to_vec(),
             None => columns.iter().map(|column| &column.name).filter(|name| *name == "instrument").cloned().collect(),

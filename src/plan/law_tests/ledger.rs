@@ -59,7 +59,7 @@ impl Memory {
     pub fn commit(
         &mut self,
         asset: &str,
-        spec: Hash128,
+        (spec, wiring): (Hash128, Hash128),
         new: Vec<New>,
         drop: &[NaiveDate],
         dirty: &[NaiveDate],
@@ -74,6 +74,7 @@ impl Memory {
             tip_rev: 0,
             shrunk_rev: 0,
             verified_rev: 0,
+            wiring,
             partitions: 0,
             first: None,
             last: None,
@@ -118,7 +119,8 @@ impl Memory {
         head.uniform = kept.values().all(|kept| kept.record.spec == spec);
         head.tip_rev = if moved { self.rev } else { head.tip_rev };
         head.shrunk_rev = if dropped.is_empty() && lost.is_empty() { head.shrunk_rev } else { self.rev };
-        head.verified_rev = if lost.is_empty() { head.verified_rev } else { 0 };
+        head.verified_rev = if lost.is_empty() && head.wiring == wiring { head.verified_rev } else { 0 };
+        head.wiring = wiring;
         head.partitions = kept.len() as u32;
         head.first = kept.keys().next().copied();
         head.last = kept.keys().next_back().copied();
@@ -126,9 +128,10 @@ impl Memory {
         lost
     }
 
-    pub fn mark_verified(&mut self, asset: &str, rev: u64) {
+    pub fn mark_verified(&mut self, asset: &str, rev: u64, wiring: Hash128) {
         if let Some(head) = self.heads.get_mut(asset) {
-            head.verified_rev = head.verified_rev.max(rev);
+            head.verified_rev = if head.wiring == wiring { head.verified_rev.max(rev) } else { rev };
+            head.wiring = wiring;
         }
     }
 

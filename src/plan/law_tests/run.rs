@@ -129,7 +129,7 @@ impl World {
         let scope = self.scope(&graph, wish);
         let observations = self.observations();
         self.check_blocked(&plan, &outside);
-        self.note_clean(&graph, &plan);
+        self.note_clean(&plan);
 
         let mut ran = Ran::default();
         let mut commits_left = wish.stop_after.unwrap_or(usize::MAX);
@@ -191,18 +191,18 @@ impl World {
             if sessions.is_empty() {
                 if !plan.obsolete.is_empty() {
                     *commits_left = commits_left.checked_sub(1)?;
-                    self.ledger.commit(&plan.asset, plan.spec, Vec::new(), &plan.obsolete, &[]);
+                    self.ledger.commit(&plan.asset, (plan.spec, plan.wiring), Vec::new(), &plan.obsolete, &[]);
                 }
                 if settled.whole {
                     self.note(asset);
-                    self.mark_verified(graph, asset, read_rev);
+                    self.ledger.mark_verified(&plan.asset, read_rev, plan.wiring);
                 }
                 return Some(done);
             }
             for batch in sessions.into_iter().collect::<Vec<_>>().chunks(batch.max(1)) {
                 *commits_left = commits_left.checked_sub(1)?;
                 let new = self.make(graph, asset, batch);
-                lost.extend(self.ledger.commit(&plan.asset, plan.spec, new, &[], &[]));
+                lost.extend(self.ledger.commit(&plan.asset, (plan.spec, plan.wiring), new, &[], &[]));
                 // The files may be put back to what they were before the run comes to its end.
                 self.noted.remove(&asset);
                 done.extend(batch);
@@ -239,15 +239,11 @@ impl World {
         }
     }
 
-    fn mark_verified(&mut self, _graph: &Graph, asset: usize, rev: u64) {
-        self.ledger.mark_verified(&name(asset), rev);
-    }
-
     /// What the executor does with assets that have nothing to run.
-    pub fn note_clean(&mut self, graph: &Graph, plan: &Plan) {
+    pub fn note_clean(&mut self, plan: &Plan) {
         for asset in plan.assets.iter().filter(|asset| asset.is_empty()) {
             if asset.unmoved && asset.blocked_by_input().is_none() {
-                self.mark_verified(graph, asset.node, plan.revision);
+                self.ledger.mark_verified(&asset.asset, plan.revision, asset.wiring);
             }
             // Files that changed in sessions outside the range asked for are still to be seen by another plan.
             let changed = self.observations().get(&asset.node).is_some_and(|seen| seen.digests.is_some());
@@ -330,7 +326,7 @@ impl World {
         let graph = self.graph();
         let plan = self.plan(&graph, &wish);
         assert!(plan.is_empty(), "{plan:#?}");
-        self.note_clean(&graph, &plan);
+        self.note_clean(&plan);
         self.ledger.opened.set(0);
         assert!(self.plan(&graph, &wish).is_empty());
         if plan.assets.iter().all(|asset| asset.blocked.is_empty()) {

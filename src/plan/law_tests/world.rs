@@ -176,7 +176,8 @@ impl World {
         }
         let Some(last) = self.last_read(reader, edge.input, ix) else { return BTreeSet::new() };
         let same = self.assets[reader].calendar == self.assets[edge.input].calendar;
-        let of_reader = ix.checked_sub(edge.back).map_or(Some(0), |ix| self.last_read(reader, edge.input, ix)).unwrap_or(0);
+        let of_reader =
+            ix.checked_sub(edge.back).map_or(Some(0), |ix| self.last_read(reader, edge.input, ix)).unwrap_or(0);
         (0..=last).filter(|at| at + edge.back >= last || (!same && *at >= of_reader)).collect()
     }
 
