@@ -35,14 +35,17 @@ pub fn backfill(context: &Context, args: &Backfill) -> Result<(), CliError> {
 
 fn start(context: &Context, wish: &Wish<'_>, running: &Running, dry_run: bool) -> Result<(), CliError> {
     let loaded = context.load()?;
-    let store = if dry_run { loaded.existing_store()? } else { Some(loaded.store()?) };
-    let snapshot = store.as_ref().map(assetctl_store::Store::snapshot).transpose()?;
-    let planned = loaded.plan(store.as_ref(), snapshot.as_ref(), wish, context.clock.now())?;
+    let existing = loaded.existing_store()?;
+    let snapshot = existing.as_ref().map(assetctl_store::Store::snapshot).transpose()?;
+    let planned = loaded.plan(existing.as_ref(), snapshot.as_ref(), wish, context.clock.now())?;
     drop(snapshot);
-    let Some(store) = store.filter(|_| !dry_run) else {
+    if dry_run {
         let outcome = Outcome { plan: planned.plan, run: None };
         return report::result(context.format, &outcome, |outcome| report::plan::human(&outcome.plan));
-    };
+    }
+    // Made only now: a wrong selection, or a source that is refused, leaves no empty store behind.
+    drop(existing);
+    let store = loaded.store()?;
     if planned.plan.is_empty() {
         return nothing_to_do(context, &loaded, &store, planned);
     }

@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 
 use crate::support::bars::calendar;
-use crate::support::{Project, assert_same, changes, date, sessions};
+use crate::support::{Project, Ran, assert_same, changes, date, sessions};
 
 const FIRST: &str = "2015-02-02";
 const LAST: &str = "2015-08-31";
@@ -149,6 +149,23 @@ fn a_window_longer_than_the_history() {
     project.materialize().assert(&[("raw_bars", &[date(FIRST)]), ("indicators", &sessions(FIRST, LAST))]);
     project.append_session("2015-09-01");
     project.materialize().assert(&[("raw_bars", &[date("2015-09-01")]), ("indicators", &[date("2015-09-01")])]);
+}
+
+#[test]
+fn windows_are_cut_where_the_input_begins() {
+    let columns = "      x: mean(close, 20)\n";
+    let project = project_of(columns);
+    project.materialize();
+    project.edit_yaml("start: 2015-02-02", "start: 2015-03-02");
+    let announced = Ran::announced(&project.json(&["plan"]), calendar());
+    let ran = project.materialize();
+    ran.assert(&[("indicators", &reach("2015-03-02", 19))]);
+    ran.assert_within(&announced);
+    let fresh = project_of(columns);
+    fresh.edit_yaml("start: 2015-02-02", "start: 2015-03-02");
+    fresh.materialize();
+    assert_same(&fresh.contents(), &project.contents());
+    project.materialize().assert_nothing();
 }
 
 #[test]
