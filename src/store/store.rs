@@ -39,7 +39,12 @@ impl Store {
     /// Opens the store in `dir` if there is one, and makes nothing: `None` where nothing was ever materialized.
     pub fn open_existing(dir: &Path) -> Result<Option<Self>> {
         let layout = Self::layout_of(dir)?;
-        if !layout.database().try_exists().map_err(Error::io("read", &layout.database()))? {
+        let there = match layout.database().try_exists() {
+            // A file in place of the folder; Windows does not tell it from nothing at all. Who writes is told.
+            Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => false,
+            there => there.map_err(Error::io("read", &layout.database()))?,
+        };
+        if !there {
             return Ok(None);
         }
         Self::with(layout, false).map(Some)
