@@ -90,7 +90,11 @@ pub fn run(context: &Context, args: &Explain) -> Result<(), CliError> {
     };
     explanation.row = row.as_ref().map(Rows::values);
     report::result(context.format, &explanation, |explanation| {
-        let row = row.as_ref().map(|row| format!("\n{}", row.human(0))).unwrap_or_default();
+        let row = match (&row, &args.instrument) {
+            (Some(row), Some(instrument)) if row.is_empty() => format!("\nthere is no row of `{instrument}`\n"),
+            (Some(row), _) => format!("\n{}", row.human(0)),
+            (None, _) => String::new(),
+        };
         human(explanation, 0) + &row
     })
 }

@@ -46,7 +46,7 @@ fn query(args: &Sql) -> Result<Option<String>, CliError> {
         (None, None) if std::io::stdin().is_terminal() => return Ok(None),
         (None, None) => stdin()?,
     };
-    if text.trim().is_empty() {
+    if text.trim_matches(|c: char| c == ';' || c.is_whitespace()).is_empty() {
         return Err(CliError::usage("the query is empty", Some("`assetctl sql \"select * from scores limit 10\"`")));
     }
     Ok(Some(text))
@@ -117,7 +117,9 @@ fn show(connection: &Connection, query: &str, output: SqlOutput, args: &Sql) -> 
             ));
         };
         let path = to.display().to_string().replace('\'', "''");
-        return connection.execute_batch(&format!("COPY ({query}) TO '{path}' (FORMAT parquet)")).map_err(rows::failed);
+        return connection
+            .execute_batch(&format!("COPY (\n{query}\n) TO '{path}' (FORMAT parquet)"))
+            .map_err(rows::failed);
     }
     let result = Rows::of(connection, query)?;
     let text = match output {

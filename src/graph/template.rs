@@ -63,6 +63,8 @@ pub fn render(template: &str) -> Result<Rendered, TemplateError> {
         TemplateError { line: error.line(), word, message }
     })?;
     let refs = refs.lock().map(|refs| refs.clone()).unwrap_or_default();
+    // The query is run within others, where the semicolon that ends it has no place.
+    let sql = sql.trim_end_matches(|c: char| c == ';' || c.is_whitespace()).to_owned();
     Ok(Rendered { sql, refs })
 }
 
@@ -143,6 +145,11 @@ mod tests {
         );
         assert_eq!(rendered.sql.matches("ref_0").count(), 2);
         assert!(rendered.sql.ends_with("session = getvariable('session')"));
+    }
+
+    #[test]
+    fn a_semicolon_at_the_end_is_no_part_of_the_query() {
+        assert_eq!(render("select * from {{ ref('bars') }} ;\n").unwrap().sql, "select * from ref_0");
     }
 
     #[test]

@@ -24,7 +24,11 @@ impl Rows {
                 (0..columns.len()).map(|at| row.get_ref(at).map(Cell::of)).collect::<Result<_, _>>().map_err(failed)?;
             rows.push(cells);
         }
-        Ok(Self { columns, rows })
+        Ok(Self { columns: distinct(columns), rows })
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
     }
 
     /// A table; `most` rows of it at most (0 for all).
@@ -90,6 +94,20 @@ impl Rows {
         });
         rows.collect()
     }
+}
+
+/// Names as DuckDB tells apart those of a subquery, `a` and `a_1`: a map of one row must hold both.
+fn distinct(mut names: Vec<String>) -> Vec<String> {
+    for at in 1..names.len() {
+        let (before, rest) = names.split_at_mut(at);
+        let numbered = (1..).map(|n| format!("{}_{n}", rest[0]));
+        if before.contains(&rest[0])
+            && let Some(name) = numbered.into_iter().find(|name| !before.contains(name) && !rest.contains(name))
+        {
+            rest[0] = name;
+        }
+    }
+    names
 }
 
 /// What DuckDB says of a query is for the one who wrote it.

@@ -204,12 +204,13 @@ impl Snapshot {
             HashSet::new()
         };
         let is_damaged = |(at, entry): &(usize, &ManifestEntry)| {
-            let name = segment_name(entry.month, stored.is_static, entry.content);
+            // Of most segments of a large store not even the name is made.
+            let name = || segment_name(entry.month, stored.is_static, entry.content);
             if *at >= sized_from {
-                let found = std::fs::metadata(folder.join(name));
+                let found = std::fs::metadata(folder.join(name()));
                 !found.is_ok_and(|found| found.is_file() && found.len() == entry.size)
             } else {
-                !unchanged && !listed.contains(OsStr::new(&name))
+                !unchanged && !listed.contains(OsStr::new(&name()))
             }
         };
         entries.iter().enumerate().filter(is_damaged).map(|(_, entry)| entry.month).collect()

@@ -306,7 +306,14 @@ fn explaining() {
     let row = project.run(&["explain", "completed_bars@2015-04-03", "--instrument", "sh.600036"]).ok();
     row.says(&["sh.600036", "is_suspended"]);
     let row = project.run(&["explain", "completed_bars@2015-04-03", "--instrument", "sh.600036", "--format", "json"]);
-    row.ok().json();
+    let row = row.ok().json()["row"].clone();
+    assert_eq!(
+        (&row[0]["instrument"], &row[0]["session"], &row[0]["is_suspended"], row.as_array().unwrap().len()),
+        (&"sh.600036".into(), &"2015-04-03".into(), &true.into(), 1)
+    );
+    let nobody = ["explain", "completed_bars@2015-04-03", "--instrument", "nobody"];
+    project.run(&nobody).ok().says(&["there is no row of `nobody`"]);
+    assert_eq!(project.json(&nobody)["row"], serde_json::json!([]));
 
     project.run(&["explain", "scores@2015-03-07"]).exits(2).says(&["2015-03-07", "XSHG"]);
     project.run(&["explain", "scores@someday"]).exits(2).says(&["`someday` is not a date"]);
@@ -370,4 +377,123 @@ fn quiet_says_nothing_but_results() {
     run.says(&["completed_bars", "143"]);
     let plain = human.run(&["status", "--color", "never"]).ok();
     assert!(!plain.stdout.contains('\u{1b}'), "{plain}");
+}
+
+#[test]
+fn the_json_of_plans_and_of_runs() {
+    let mut project = Project::new();
+    let plan = project.json(&["plan", "--select", "scores"]);
+    assert_eq!(keys(&plan), ["now", "revision", "selection", "assets"]);
+    assert_eq!((&plan["now"], &plan["selection"]), (&"2018-06-01T00:00:00Z".into(), &"scores".into()));
+    assert_eq!(names(&plan["assets"], "asset"), ["raw_bars", "listing", "completed_bars", "indicators", "scores"]);
+    let selected: Vec<&Value> = plan["assets"].as_array().unwrap().iter().map(|asset| &asset["selected"]).collect();
+    assert_eq!(selected, [false, false, false, false, true]);
+    let scores = &plan["assets"][4];
+    let expected = ["asset", "kind", "selected", "spec", "partitions", "first", "last", "stale", "blocked", "obsolete"];
+    assert_eq!(keys(scores), expected);
+    assert_eq!(
+        scores["stale"],
+        serde_json::json!([{ "first": "2015-02-02", "last": "2015-08-31", "sessions": 143, "certain": true,
+                             "reason": { "kind": "never_materialized" } }])
+    );
+
+    let first = project.json(&["materialize"]);
+    assert_eq!(keys(&first), ["plan", "run"]);
+    assert_eq!(keys(&first["run"]), ["run", "cancelled", "assets"]);
+    let expected =
+        ["asset", "status", "ran", "changed", "dropped", "rows", "bytes", "seconds", "error", "check_failed"];
+    for asset in first["run"]["assets"].as_array().unwrap() {
+        assert_eq!(keys(asset), expected);
+        assert_eq!((&asset["status"], &asset["error"]), (&"ok".into(), &Value::Null));
+    }
+    assert_eq!(project.json(&["materialize"])["run"], Value::Null);
+
+    // Why: a file, an input that may come out different, one that did, a spec.
+    let reasons = |plan: &Value, asset: &str| -> Vec<Value> {
+        let found = plan["assets"].as_array().unwrap().iter().find(|one| one["asset"] == asset).unwrap();
+        found["stale"].as_array().unwrap().iter().map(|range| range["reason"].clone()).collect()
+    };
+    project.edit_close("sh.600028", "2015-03-04", 6.11);
+    let plan = project.json(&["plan"]);
+    assert_eq!(
+        reasons(&plan, "raw_bars"),
+        [serde_json::json!({ "kind": "source_revised", "files": ["data/source/bars/bars.csv"] })]
+    );
+    let of_one = serde_json::json!({ "first": "2015-03-04", "last": "2015-03-04", "sessions": 1 });
+    assert_eq!(
+        reasons(&plan, "completed_bars")[0],
+        serde_json::json!({ "kind": "input_recomputed", "asset": "raw_bars", "dates": of_one })
+    );
+    project.materialize_with(&["--select", "raw_bars", "--only"]);
+    let plan = project.json(&["plan"]);
+    assert_eq!(
+        reasons(&plan, "completed_bars")[0],
+        serde_json::json!({ "kind": "input_changed", "asset": "raw_bars", "dates": of_one })
+    );
+    project.materialize();
+    project.edit_yaml("0.6 * momentum", "0.5 * momentum");
+    let changed = reasons(&project.json(&["plan"]), "scores");
+    assert_eq!(
+        (keys(&changed[0]), &changed[0]["kind"]),
+        (vec!["kind".into(), "old".into(), "new".into()], &"spec_changed".into())
+    );
+    assert_ne!(changed[0]["old"], changed[0]["new"]);
+    let forced = project.json(&["plan", "--select", "signals", "--only", "--force"]);
+    assert_eq!(reasons(&forced, "signals"), [serde_json::json!({ "kind": "forced" })]);
+
+    // Blocked: what has no data yet, and what is not over.
+    let blocked = |now: &str| {
+        let output = project.run_at(now, &["plan", "--select", "raw_bars", "--format", "json"]).ok();
+        output.json()["assets"][0]["blocked"].clone()
+    };
+    let no_data = blocked("2015-09-02T00:00:00Z");
+    assert_eq!(
+        (&no_data[0]["first"], &no_data[0]["reason"]),
+        (&"2015-09-01".into(), &serde_json::json!({ "kind": "no_data", "until": "2015-08-31" }))
+    );
+}
+
+#[test]
+fn the_json_of_a_backfill_and_of_a_run() {
+    let project = Project::new();
+    let backfill = ["backfill", "--select", "scores", "--from", "2015-03-02", "--to", "2015-03-06"];
+    let made = project.json(&backfill);
+    assert_eq!(keys(&made), ["plan", "run"]);
+    assert_eq!(names(&made["run"]["assets"], "status"), ["ok"; 5]);
+    assert_eq!(project.json(&backfill)["run"], Value::Null);
+    let run = project.json(&["runs", "1"]);
+    let listed = project.json(&["runs"]);
+    for key in keys(&listed[0]) {
+        assert_eq!(run[&key], listed[0][&key], "{key}");
+    }
+    assert_eq!(run["command"], "backfill");
+    for key in ["asset", "status", "planned", "ran", "changed", "dropped", "rows", "bytes", "seconds", "error"] {
+        assert!(!run["assets"][0][key].is_null() || key == "error", "{key}\n{run}");
+        assert!(keys(&run["assets"][0]).contains(&key.to_owned()), "{key}\n{run}");
+    }
+    assert_eq!(run["plan"]["assets"], made["plan"]["assets"]);
+}
+
+#[test]
+fn the_json_of_a_failed_check() {
+    let mut project = Project::new();
+    project.edit_close("sh.600028", "2015-03-04", -1.0);
+    let failed = project.run(&["materialize", "--format", "json"]).exits(6).json();
+    let assets = failed["run"]["assets"].as_array().unwrap();
+    let of = |name: &str| assets.iter().find(|asset| asset["asset"] == name).unwrap();
+    assert_eq!(
+        (&of("completed_bars")["status"], &of("completed_bars")["check_failed"]),
+        (&"failed".into(), &true.into())
+    );
+    assert_eq!((&of("scores")["status"], &of("scores")["check_failed"]), (&"blocked".into(), &false.into()));
+    let run = project.json(&["runs", "1"]);
+    assert_eq!(run["status"], "failed");
+    let check = &run["checks"][0];
+    assert_eq!(keys(check), ["asset", "session", "check", "severity", "message"]);
+    assert_eq!(
+        (&check["asset"], &check["session"], &check["check"], &check["severity"]),
+        (&"completed_bars".into(), &"2015-03-04".into(), &"range".into(), &"error".into())
+    );
+    assert!(check["message"].as_str().unwrap().contains("sh.600028 (-1)"), "{check}");
+    assert_eq!(run["checks"].as_array().unwrap().len(), 1);
 }

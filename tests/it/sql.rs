@@ -38,6 +38,35 @@ fn every_form_of_output() {
 }
 
 #[test]
+fn columns_of_one_name_are_told_apart() {
+    let project = built();
+    let pairs = "select a.close, b.close, b.close * 2 as close_1 from completed_bars a \
+                 join completed_bars b using (session) where session = '2015-03-04' \
+                 and a.instrument = 'sh.600028' and b.instrument = 'sh.600036'";
+    let (a, b) = (project.bars().close("sh.600028", "2015-03-04"), project.bars().close("sh.600036", "2015-03-04"));
+    assert_eq!(project.rows(pairs), [serde_json::json!({ "close": a, "close_2": b, "close_1": 2.0 * b })]);
+    let csv = project.run(&["sql", "select 1 as n, 2 as n", "-o", "csv"]).ok();
+    assert_eq!(csv.stdout, "n,n_1\n1,2\n");
+}
+
+#[test]
+fn what_json_has_no_form_for_is_text() {
+    let project = built();
+    let rows = project.rows(
+        "select 'inf'::double as inf, 'nan'::double as nan, 1.50::decimal(5, 2) as d, [1, null] as list, \
+         {'k': 'v'} as map, timestamp '2015-03-04 09:30:00' as at, 9223372036854775807 as big, true as yes",
+    );
+    let expected = serde_json::json!({
+        "inf": "inf", "nan": "NaN", "d": "1.50", "list": "[1, NULL]", "map": "{k: v}", "at": "2015-03-04 09:30:00",
+        "big": 9_223_372_036_854_775_807_u64, "yes": true
+    });
+    assert_eq!(rows, [expected]);
+    assert_eq!(project.rows("select 1 where false"), [] as [serde_json::Value; 0]);
+    let none = project.run(&["sql", "select 1 as n where false", "-o", "csv"]).ok();
+    assert_eq!(none.stdout, "n\n");
+}
+
+#[test]
 fn a_table_shows_the_rows_it_is_asked_for() {
     let project = built();
     let query = "select session, instrument from completed_bars order by all";
@@ -55,7 +84,14 @@ fn a_query_from_a_file_and_from_standard_input() {
     assert_eq!(project.run_with_input(&["sql", "--file", "-", "-o", "csv"], COUNT).ok().stdout, "n\n1144\n");
     assert_eq!(project.run_with_input(&["sql", "-o", "csv"], COUNT).ok().stdout, "n\n1144\n");
     project.run(&["sql", "--file", "none.sql"]).exits(1).says(&["none.sql"]);
-    project.run(&["sql", ""]).exits(2).says(&["the query is empty"]);
+    for nothing in ["", " \n", " ; "] {
+        project.run(&["sql", nothing]).exits(2).says(&["the query is empty"]);
+    }
+    // A comment at the end hides nothing that is put behind the query.
+    let commented = "select count(*) as n from completed_bars -- all";
+    assert_eq!(project.run(&["sql", commented, "-o", "csv"]).ok().stdout, "n\n1144\n");
+    project.run(&["sql", commented, "-o", "parquet", "--to", "n.parquet"]).ok();
+    assert_eq!(project.run(&["sql", "from 'n.parquet'", "-o", "csv"]).ok().stdout, "n\n1144\n");
 }
 
 #[test]
@@ -201,4 +237,126 @@ fn a_query_that_fails_says_where_and_stops_what_is_below() {
         (status("breadth"), status("above"), status("signals")),
         ("failed".into(), "blocked".into(), "ok".into())
     );
+}
+
+/// A small project with one `sql` asset below its bars: only what a query is, not what it computes, is looked at.
+fn with_query(query: &str, more: &str) -> Project {
+    let yaml = format!(
+        "calendar: XSHG\nstart: 2015-02-02\nassets:\n  bars:\n    kind: source\n    csv: data/source/bars/*.csv\n    \
+         columns: {{ instrument: symbol, session: date }}\n  by_query:\n    kind: sql\n    query: |\n      {query}\n{more}"
+    );
+    Project::of(&["sh.000300", "sh.600028", "sh.600036"], "2015-02-02", "2015-02-17", &yaml)
+}
+
+#[test]
+fn a_query_that_is_refused_says_why_and_leaves_its_inputs() {
+    let bars = "{{ ref('bars') }}";
+    let cases = [
+        // A cast that fails.
+        (format!("select instrument, cast(instrument as double) as x from {bars}"), "", "'sh.000300' to DOUBLE"),
+        // A type that no column has.
+        (format!("select instrument, [close] as x from {bars}"), "", "`x` is of type DOUBLE[]; cast it"),
+        // Rows of other sessions.
+        (
+            "select session, instrument, close from {{ ref('bars', sessions=3) }}".to_owned(),
+            "",
+            "fails on 2015-02-03: it returns 3 rows of other sessions; add `where session = {{ session }}`",
+        ),
+        (format!("select null::date as session, close from {bars}"), "", "rows of other sessions"),
+        // Keys.
+        (
+            "select instrument, close from {{ ref('bars', sessions=2) }}".to_owned(),
+            "",
+            "two rows with the key (2015-02-03, sh.000300)",
+        ),
+        (format!("select instrument, close from {bars}"), "    key: code\n", "lacks its key column `code`"),
+        (
+            format!("select nullif(instrument, 'sh.000300') as instrument, close from {bars}"),
+            "",
+            "`instrument`, which identifies a row, is missing",
+        ),
+        // What is not one SELECT.
+        (format!("delete from {bars}"), "", "syntax error"),
+        (format!("select close from {bars}; select 2"), "", "syntax error"),
+        // Other than declared.
+        (
+            format!("select instrument, close from {bars}"),
+            "    columns: { close: text }\n",
+            "`close` is of another type",
+        ),
+        (format!("select close from {bars}"), "    columns: { closed: number }\n", "lacks column `closed`"),
+        (format!("select open, close from {bars}"), "    columns: { close: number }\n", "has a column `open`"),
+        // What is no input of the asset.
+        (format!("select b.close from {bars} b, bars"), "", "Table with name bars does not exist"),
+        (format!("select b.close from {bars} b, 'assets.yaml'"), "", "assets.yaml"),
+        (
+            format!("select b.close from {bars} b, read_csv('data/source/bars/bars.csv')"),
+            "",
+            "declare the file as a `source` or a `table`",
+        ),
+    ];
+    for (query, more, said) in cases {
+        let project = with_query(&query, more);
+        let failed = project.run(&["materialize", "--format", "json"]).exits(5);
+        let error = failed.json()["run"]["assets"][1]["error"].as_str().unwrap_or_default().to_owned();
+        assert!(error.contains("by_query") && error.contains(said), "expected `{said}`\n{failed}");
+        failed.ran().assert(&[("bars", &sessions("2015-02-02", "2015-02-17"))]);
+        let held = project.rows("select distinct asset from assetctl.partitions");
+        assert_eq!(held, [serde_json::json!({ "asset": "bars" })], "{query}");
+    }
+}
+
+#[test]
+fn forms_of_a_query_that_are_accepted() {
+    let bars = "{{ ref('bars') }}";
+    let own = ["session", "instrument", "close"];
+    for (query, more, columns) in [
+        (format!("select instrument, close from {bars};"), "", &own[..]),
+        (format!("select instrument, close from {bars} -- the last line"), "", &own),
+        (format!("from {bars} select instrument, close"), "", &own),
+        (format!("with b as (from {bars}) select instrument, close from b"), "", &own),
+        (format!("select session, instrument, close from {bars}"), "", &own),
+        (format!("select instrument as code, close from {bars}"), "    key: code\n", &["session", "code", "close"]),
+    ] {
+        let project = with_query(&query, more);
+        project.materialize();
+        let described = project.rows("describe by_query");
+        let names: Vec<&str> = described.iter().map(|column| column["column_name"].as_str().unwrap()).collect();
+        assert_eq!(names, columns, "{query}");
+        assert_eq!(
+            project.rows("select count(*) as n, sum(close) as s from by_query"),
+            project.rows("select count(*) as n, sum(close) as s from bars")
+        );
+        project.materialize().assert_nothing();
+    }
+    // Numbers that are none are missing, and a session may have no rows.
+    let project =
+        with_query(&format!("select close / 0 as x, 'nan'::double as y from {bars} where session > '2015-02-05'"), "");
+    project.materialize();
+    let counted =
+        project.rows("select count(*) as n, count(x) + count(y) as there, min(session) as first from by_query");
+    assert_eq!(counted, [serde_json::json!({ "n": 24, "there": 0, "first": "2015-02-06" })]);
+    project.materialize().assert_nothing();
+}
+
+#[test]
+fn a_semicolon_or_a_comment_is_no_change_of_a_query() {
+    let project = with_query("select instrument, close from {{ ref('bars') }}", "");
+    project.materialize();
+    for (from, to) in
+        [("{{ ref('bars') }}", "{{ ref('bars') }};"), ("select instrument", "select /* by name */  instrument")]
+    {
+        project.edit_yaml(from, to);
+        project.materialize().assert_nothing();
+    }
+    project.edit_yaml("instrument, close", "instrument, open");
+    project.materialize().assert(&[("by_query", &sessions("2015-02-02", "2015-02-17"))]);
+}
+
+#[test]
+fn a_query_that_reads_no_asset_is_a_mistake_of_the_configuration() {
+    let project = with_query("select 1 as x", "");
+    project.run(&["validate"]).exits(3).says(&["assets.yaml:11", "the query of `by_query` reads no asset"]);
+    let project = with_query("select * from {{ ref('barz') }}", "");
+    project.run(&["validate"]).exits(3).says(&["barz", "did you mean `bars`"]);
 }

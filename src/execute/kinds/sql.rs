@@ -4,8 +4,11 @@
 //! the session's window, copied from them; so a result depends on its window alone, down to the last bit. A view of the
 //! window is not enough: DuckDB chooses which side of a join to build, and so the order in which `sum` adds, by how large the
 //! tables behind the views are, that is, by the batch.
+//!
+//! Files are closed to a query: what it read of them would be no input, and a change of it would not be seen.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use assetctl_calendar::SessionIx;
 use assetctl_config::ColumnType;
@@ -32,8 +35,11 @@ impl Materializer for Sql {
         let (Some(first), Some(last)) = (sessions.first(), sessions.last()) else {
             return Ok(Made { frame: DataFrame::empty(), sessions, dirty: Vec::new(), key: Vec::new() });
         };
-        let shared = Query { sql: &self.sql, refs: &self.refs, batch, connection: connect(batch)? };
+        let folder = tempfile::tempdir()?;
+        let shared =
+            Query { sql: &self.sql, refs: &self.refs, batch, connection: connect(batch)?, folder: folder.path() };
         shared.lay_out_inputs(*first, *last)?;
+        shared.close_files()?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = cores.min(sessions.len().div_ceil(SESSIONS_PER_WORKER)).max(1);
         let parts: Vec<(Query<'_>, &[NaiveDate])> = sessions
@@ -67,6 +73,8 @@ struct Query<'a> {
     refs: &'a [SqlRef],
     batch: &'a Batch<'a>,
     connection: Connection,
+    /// The one place for files: where results are written.
+    folder: &'a Path,
 }
 
 /// A column of the result, and the SQL that gives it one of our types.
@@ -126,7 +134,13 @@ impl Query<'_> {
 
     fn failed(&self, session: Option<NaiveDate>) -> impl FnOnce(duckdb::Error) -> MakeError {
         let asset = self.batch.node.name.clone();
-        move |error| MakeError::Sql { asset, session, message: error.to_string() }
+        move |error| {
+            let mut message = error.to_string();
+            if message.starts_with("Permission Error") {
+                message.push_str("; declare the file as a `source` or a `table`, and read that by `ref()`");
+            }
+            MakeError::Sql { asset, session, message }
+        }
     }
 
     fn refuse(&self, session: Option<NaiveDate>, message: String) -> MakeError {
@@ -164,6 +178,12 @@ impl Query<'_> {
             self.execute(&sql, None)?;
         }
         Ok(())
+    }
+
+    /// From here on, only results are written, and nothing is read.
+    fn close_files(&self) -> Result<(), MakeError> {
+        let folder = in_quotes(self.folder);
+        self.execute(&format!("SET allowed_directories = [{folder}]; SET enable_external_access = false"), None)
     }
 
     /// Makes the view of each `ref()` of an input without sessions: all its rows, for every session.
@@ -328,12 +348,15 @@ impl Query<'_> {
     }
 
     fn take(&self) -> Result<DataFrame, MakeError> {
-        let folder = tempfile::tempdir()?;
+        let folder = tempfile::tempdir_in(self.folder)?;
         let file = folder.path().join("results.parquet");
-        let path = file.display().to_string().replace('\'', "''");
-        self.execute(&format!("COPY results TO '{path}' (FORMAT parquet)"), None)?;
+        self.execute(&format!("COPY results TO {} (FORMAT parquet)", in_quotes(&file)), None)?;
         Ok(ParquetReader::new(std::fs::File::open(&file)?).finish()?)
     }
+}
+
+fn in_quotes(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', "''"))
 }
 
 fn quote(name: &str) -> String {
