@@ -385,7 +385,8 @@ fn the_json_of_plans_and_of_runs() {
     let plan = project.json(&["plan", "--select", "scores"]);
     assert_eq!(keys(&plan), ["now", "revision", "selection", "assets"]);
     assert_eq!((&plan["now"], &plan["selection"]), (&"2018-06-01T00:00:00Z".into(), &"scores".into()));
-    assert_eq!(names(&plan["assets"], "asset"), ["raw_bars", "listing", "completed_bars", "indicators", "scores"]);
+    // Inputs first.
+    assert_eq!(names(&plan["assets"], "asset")[2..], ["completed_bars", "indicators", "scores"]);
     let selected: Vec<&Value> = plan["assets"].as_array().unwrap().iter().map(|asset| &asset["selected"]).collect();
     assert_eq!(selected, [false, false, false, false, true]);
     let scores = &plan["assets"][4];
@@ -441,16 +442,16 @@ fn the_json_of_plans_and_of_runs() {
     let forced = project.json(&["plan", "--select", "signals", "--only", "--force"]);
     assert_eq!(reasons(&forced, "signals"), [serde_json::json!({ "kind": "forced" })]);
 
-    // Blocked: what has no data yet, and what is not over.
-    let blocked = |now: &str| {
-        let output = project.run_at(now, &["plan", "--select", "raw_bars", "--format", "json"]).ok();
-        output.json()["assets"][0]["blocked"].clone()
+    // Blocked: dates that were asked for, and have no data yet.
+    let asked = ["plan", "--select", "raw_bars", "--from", "2015-08-28", "--to", "2015-09-02", "--force"];
+    let asked = project.json(&asked);
+    let range = |key: &str| {
+        let range = &asked["assets"][0][key][0];
+        serde_json::json!([range["first"], range["last"], range["sessions"], range["reason"]])
     };
-    let no_data = blocked("2015-09-02T00:00:00Z");
-    assert_eq!(
-        (&no_data[0]["first"], &no_data[0]["reason"]),
-        (&"2015-09-01".into(), &serde_json::json!({ "kind": "no_data", "until": "2015-08-31" }))
-    );
+    assert_eq!(range("stale"), serde_json::json!(["2015-08-28", "2015-08-31", 2, { "kind": "forced" }]));
+    let no_data = serde_json::json!({ "kind": "no_data", "until": "2015-08-31" });
+    assert_eq!(range("blocked"), serde_json::json!(["2015-09-01", "2015-09-02", 2, no_data]));
 }
 
 #[test]
@@ -466,8 +467,11 @@ fn the_json_of_a_backfill_and_of_a_run() {
     for key in keys(&listed[0]) {
         assert_eq!(run[&key], listed[0][&key], "{key}");
     }
-    assert_eq!(run["command"], "backfill");
-    for key in ["asset", "status", "planned", "ran", "changed", "dropped", "rows", "bytes", "seconds", "error"] {
+    assert_eq!(
+        run["command"],
+        "backfill --select scores --from 2015-03-02 --to 2015-03-06 --format json --now 2018-06-01T00:00:00Z"
+    );
+    for key in ["asset", "status", "planned", "ran", "changed", "rows", "bytes", "seconds", "error"] {
         assert!(!run["assets"][0][key].is_null() || key == "error", "{key}\n{run}");
         assert!(keys(&run["assets"][0]).contains(&key.to_owned()), "{key}\n{run}");
     }
