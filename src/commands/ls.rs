@@ -89,13 +89,7 @@ fn columns(listed: &[Listed<'_>]) -> String {
     let mut rows = table::table(&["asset", "column", "type"]);
     for asset in listed {
         for column in asset.columns.iter().flatten() {
-            let ty = match column.ty {
-                ColumnType::Number => "number",
-                ColumnType::Text => "text",
-                ColumnType::Bool => "bool",
-                ColumnType::Date => "date",
-            };
-            rows.add_row([asset.asset, column.name, ty]);
+            rows.add_row([asset.asset, column.name, column.ty.name()]);
         }
     }
     table::render(&rows)

@@ -177,6 +177,18 @@ pub enum ColumnType {
     Date,
 }
 
+impl ColumnType {
+    /// As written in YAML.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Number => "number",
+            Self::Text => "text",
+            Self::Bool => "bool",
+            Self::Date => "date",
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Encoding {

@@ -189,13 +189,9 @@ impl Lowering<'_> {
                     if schema.iter().any(|(name, has)| name == column && *has != ty) {
                         self.problems.push(error(
                             references[1].loc.clone(),
-                            format!("`{}.{column}` is not a {}", listing.name, type_name(ty)),
+                            format!("`{}.{column}` is not a {}", listing.name, ty.name()),
                             "a listing has the columns `instrument`, `listed` and `delisted`",
-                            Some(format!(
-                                "declare it in `{}`: `types: {{ {column}: {} }}`",
-                                listing.name,
-                                type_name(ty)
-                            )),
+                            Some(format!("declare it in `{}`: `types: {{ {column}: {} }}`", listing.name, ty.name())),
                         ));
                     }
                 }
@@ -453,15 +449,6 @@ fn column_kind(ty: ColumnType) -> ColumnKind {
         ColumnType::Bool => ColumnKind::Bool,
         ColumnType::Text => ColumnKind::Other("text"),
         ColumnType::Date => ColumnKind::Other("date"),
-    }
-}
-
-fn type_name(ty: ColumnType) -> &'static str {
-    match ty {
-        ColumnType::Number => "number",
-        ColumnType::Text => "text",
-        ColumnType::Bool => "bool",
-        ColumnType::Date => "date",
     }
 }
 

@@ -171,7 +171,12 @@ impl<L: Ledger> AssetPlanner<'_, L> {
             return (Some(data), Some(available));
         }
         if node.edges.is_empty() {
-            let Some(last) = self.source_end() else { return (None, None) };
+            let Some(last) = self.source_end() else {
+                if self.observation.is_some() {
+                    self.block(plan, everything.first, everything.first, BlockReason::NoData { until: None });
+                }
+                return (None, None);
+            };
             data.last = last;
             available.last = last;
         }

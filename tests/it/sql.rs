@@ -282,12 +282,13 @@ fn a_query_that_is_refused_says_why_and_leaves_its_inputs() {
         (
             format!("select instrument, close from {bars}"),
             "    columns: { close: text }\n",
-            "`close` is of another type",
+            "`close` is a number, and `columns:` says text",
         ),
         (format!("select close from {bars}"), "    columns: { closed: number }\n", "lacks column `closed`"),
         (format!("select open, close from {bars}"), "    columns: { close: number }\n", "has a column `open`"),
         // What is no input of the asset.
         (format!("select b.close from {bars} b, bars"), "", "Table with name bars does not exist"),
+        (format!("select b.close from {bars} b, input_0"), "", "Table with name input_0 does not exist"),
         (format!("select b.close from {bars} b, 'assets.yaml'"), "", "assets.yaml"),
         (
             format!("select b.close from {bars} b, read_csv('data/source/bars/bars.csv')"),

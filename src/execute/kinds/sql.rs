@@ -161,7 +161,7 @@ impl Query<'_> {
             else {
                 return Err(self.refuse(None, format!("`{}` has no rows, and so no columns, yet", input.name)));
             };
-            let mut sql = format!("CREATE TABLE input_{at} AS SELECT * FROM ({rows})");
+            let mut sql = format!("CREATE TABLE \"assetctl input {at}\" AS SELECT * FROM ({rows})");
             let mut order: Vec<String> = schema.key_names().iter().map(|name| quote(name)).collect();
             if input.axis == Axis::Session {
                 order.insert(0, "session".to_owned());
@@ -189,7 +189,8 @@ impl Query<'_> {
     /// Makes the view of each `ref()` of an input without sessions: all its rows, for every session.
     fn make_views(&self) -> Result<(), MakeError> {
         for reference in self.refs.iter().filter(|reference| !self.has_window(reference)) {
-            let view = format!("CREATE TEMP VIEW {} AS SELECT * FROM input_{}", reference.name, reference.edge);
+            let view =
+                format!("CREATE TEMP VIEW {} AS SELECT * FROM \"assetctl input {}\"", reference.name, reference.edge);
             self.execute(&view, None)?;
         }
         Ok(())
@@ -216,20 +217,24 @@ impl Query<'_> {
             };
             let _ = writeln!(
                 sql,
-                "CREATE OR REPLACE TEMP TABLE {} AS SELECT * FROM input_{} WHERE session BETWEEN DATE '{from}' AND DATE '{to}';",
+                "CREATE OR REPLACE TEMP TABLE {} AS SELECT * FROM \"assetctl input {}\" WHERE session BETWEEN DATE '{from}' AND DATE '{to}';",
                 reference.name, reference.edge
             );
         }
         self.execute(&sql, Some(session))
     }
 
-    /// Finds out the columns of the result and makes the table `results`.
+    /// Finds out the columns of the result and makes the table of results. The names of our own tables are such that no query
+    /// hits on them.
     fn prepare(&self, session: NaiveDate) -> Result<Vec<Column>, MakeError> {
-        self.execute(&format!("CREATE TEMP TABLE shape AS SELECT * FROM (\n{}\n) LIMIT 0", self.sql), Some(session))?;
+        self.execute(
+            &format!("CREATE TEMP TABLE \"assetctl shape\" AS SELECT * FROM (\n{}\n) LIMIT 0", self.sql),
+            Some(session),
+        )?;
         let failed = self.failed(Some(session));
         let found: Vec<(String, String)> = self
             .connection
-            .prepare("SELECT column_name, column_type FROM (DESCRIBE shape)")
+            .prepare("SELECT column_name, column_type FROM (DESCRIBE \"assetctl shape\")")
             .and_then(|mut statement| statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())
             .map_err(failed)?;
         let mut columns = Vec::with_capacity(found.len());
@@ -238,7 +243,10 @@ impl Query<'_> {
         }
         self.check_declared(&columns)?;
         let casts: Vec<String> = self.casts(&columns, STATIC_SESSION);
-        self.execute(&format!("CREATE TEMP TABLE results AS SELECT {} FROM shape", casts.join(", ")), Some(session))?;
+        self.execute(
+            &format!("CREATE TEMP TABLE \"assetctl results\" AS SELECT {} FROM \"assetctl shape\"", casts.join(", ")),
+            Some(session),
+        )?;
         Ok(columns)
     }
 
@@ -276,8 +284,9 @@ impl Query<'_> {
         for (name, ty) in schema {
             match columns.iter().find(|column| column.name == *name) {
                 Some(column) if column.ty == *ty => {}
-                Some(_) => {
-                    return Err(self.refuse(None, format!("column `{name}` is of another type than `columns:` says")));
+                Some(column) => {
+                    let (is, declared) = (column.ty.name(), ty.name());
+                    return Err(self.refuse(None, format!("column `{name}` is a {is}, and `columns:` says {declared}")));
                 }
                 None => {
                     return Err(
@@ -299,12 +308,15 @@ impl Query<'_> {
     fn run(&self, session: NaiveDate, columns: &[Column]) -> Result<(), MakeError> {
         let checks_session =
             self.batch.node.axis == Axis::Session && columns.iter().any(|column| column.name == "session");
-        let before = if checks_session { self.count("SELECT count(*) FROM results", session)? } else { 0 };
+        let before = if checks_session { self.count("SELECT count(*) FROM \"assetctl results\"", session)? } else { 0 };
         let casts = self.casts(columns, session).join(", ");
-        self.execute(&format!("INSERT INTO results SELECT {casts} FROM (\n{}\n)", self.sql), Some(session))?;
+        self.execute(
+            &format!("INSERT INTO \"assetctl results\" SELECT {casts} FROM (\n{}\n)", self.sql),
+            Some(session),
+        )?;
         if checks_session {
             let others = format!(
-                "SELECT count(*) FROM results WHERE rowid >= {before} AND session IS DISTINCT FROM DATE '{session}'"
+                "SELECT count(*) FROM \"assetctl results\" WHERE rowid >= {before} AND session IS DISTINCT FROM DATE '{session}'"
             );
             let others = self.count(&others, session)?;
             if others > 0 {
@@ -331,7 +343,7 @@ impl Query<'_> {
         let names: Vec<String> = session.into_iter().chain(key.iter().map(String::as_str)).map(quote).collect();
         let names = names.join(", ");
         let twice = format!(
-            "SELECT concat_ws(', ', {names}) FROM results GROUP BY {names} HAVING count(*) > 1 ORDER BY 1 LIMIT 1"
+            "SELECT concat_ws(', ', {names}) FROM \"assetctl results\" GROUP BY {names} HAVING count(*) > 1 ORDER BY 1 LIMIT 1"
         );
         let found: Vec<String> = self
             .connection
@@ -350,7 +362,7 @@ impl Query<'_> {
     fn take(&self) -> Result<DataFrame, MakeError> {
         let folder = tempfile::tempdir_in(self.folder)?;
         let file = folder.path().join("results.parquet");
-        self.execute(&format!("COPY results TO {} (FORMAT parquet)", in_quotes(&file)), None)?;
+        self.execute(&format!("COPY \"assetctl results\" TO {} (FORMAT parquet)", in_quotes(&file)), None)?;
         Ok(ParquetReader::new(std::fs::File::open(&file)?).finish()?)
     }
 }
