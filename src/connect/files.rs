@@ -182,7 +182,7 @@ fn nothing(base: &Path, pattern: &str) -> Problem {
         let shown = folder.strip_prefix(base).ok().filter(|path| !path.as_os_str().is_empty());
         let shown = shown.map_or_else(|| folder.display().to_string(), |path| path.display().to_string());
         let kind = if is_file { "files" } else { "folders" };
-        return problem.help(match suggest::nearest(part, held.iter().map(String::as_str)) {
+        return problem.help(match assetctl_config::did_you_mean(part, held.iter().map(String::as_str)) {
             Some(near) => format!("in `{shown}` there is `{near}`: did you mean that?"),
             None if held.is_empty() => format!("the folder `{shown}` holds no {kind}"),
             None => {

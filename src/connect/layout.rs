@@ -180,7 +180,7 @@ fn check_types(source: &FileSource, columns: &[Column], header: &Header, problem
 
 fn meant<'a>(name: &str, candidates: impl Iterator<Item = &'a str> + Clone) -> String {
     let all = suggest::list(candidates.clone(), 12);
-    match suggest::nearest(name, candidates) {
+    match assetctl_config::did_you_mean(name, candidates) {
         Some(near) => format!("did you mean `{near}`? The columns are {all}"),
         None => format!("the columns are {all}"),
     }
@@ -213,7 +213,7 @@ fn no_session(header: &Header, settings: &Settings) -> Problem {
         "时间",
     ];
     let usual = header.named().find(|name| USUAL.contains(&name.to_lowercase().as_str()));
-    let likely = usual.or_else(|| suggest::nearest("session", header.named()));
+    let likely = usual.or_else(|| assetctl_config::did_you_mean("session", header.named()));
     problem.help(match likely {
         Some(name) => format!("if `{name}` holds the date, say so: `columns: {{ session: {name} }}`"),
         None => format!(

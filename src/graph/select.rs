@@ -185,18 +185,14 @@ impl Item {
             What::Owner(owner) => (owner, graph.nodes().iter().filter_map(|node| node.owner.as_deref()).collect()),
             What::State(state) => (state, STATES.into_iter().collect()),
         };
-        let nearest = known
-            .iter()
-            .map(|name| (strsim::damerau_levenshtein(wanted, name), *name))
-            .filter(|(distance, name)| *distance <= 1 + name.chars().count() / 3)
-            .min();
+        let nearest = assetctl_config::did_you_mean(wanted, known.iter().copied());
         SelectError {
             message: match &self.what {
                 What::Name(_) => format!("no asset matches `{}`", self.text),
                 _ => format!("no asset has `{}`", self.text),
             },
             help: match nearest {
-                Some((_, name)) => Some(format!("did you mean `{name}`?")),
+                Some(name) => Some(format!("did you mean `{name}`?")),
                 None if known.is_empty() => None,
                 None if known.len() <= 12 => {
                     Some(format!("there are `{}`", known.into_iter().collect::<Vec<_>>().join("`, `")))
