@@ -162,7 +162,7 @@ impl Loaded {
     /// other assets than the project names. A run that still goes on publishes when it ends: until then readers see the state
     /// before it, and not the middle of it.
     pub fn publish_if_behind(&self, store: &Store) -> Result<(), CliError> {
-        let names: Vec<String> = self.graph.nodes().iter().map(|node| node.name.clone()).collect();
+        let names = self.graph.names();
         if !store.is_published(Some(&names))? && !store.has_live_run()? {
             store.publish(Some(&names))?;
         }

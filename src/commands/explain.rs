@@ -200,6 +200,7 @@ impl Explainer<'_> {
         let graph = &self.loaded.graph;
         let node = graph.node(ix);
         let (Some(snapshot), Some(record)) = (self.snapshot, record) else { return Ok(None) };
+        let began = if stale { record.built_rev } else { self.start_of(record.run) };
         for edge in &node.edges {
             let input = graph.node(edge.input);
             let Some(window) = ix_of(node, session).and_then(|at| EdgeMap::new(node, input, edge).window(at)) else {
@@ -211,10 +212,10 @@ impl Explainer<'_> {
             let records = segments.iter().flat_map(|segment| &segment.partitions);
             let moved = records.filter(|read| (first..=last).contains(&read.session)).find(|read| {
                 if stale {
-                    read.rev > record.built_rev
+                    read.rev > began
                         || plan.is_some_and(|plan| plan.range_of(read.session).is_some_and(|range| range.certain))
                 } else {
-                    read.run == record.run && read.rev > self.start_of(record.run)
+                    read.run == record.run && read.rev > began
                 }
             });
             if let Some(moved) = moved {

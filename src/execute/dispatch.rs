@@ -78,7 +78,7 @@ pub async fn materialize(
         plan: plan_json,
     })?;
     let store = Arc::clone(&work.store);
-    let names: Vec<String> = work.graph.nodes().iter().map(|node| node.name.clone()).collect();
+    let names = work.graph.names();
     let outcome = execute(work, options, run, cancel, events).await;
     let status = match &outcome {
         Ok(report) if report.cancelled => RunStatus::Cancelled,

@@ -67,6 +67,11 @@ impl Graph {
         self.by_name.get(name).copied()
     }
 
+    /// The names of all assets, in the order written.
+    pub fn names(&self) -> Vec<String> {
+        self.nodes.iter().map(|node| node.name.clone()).collect()
+    }
+
     /// Inputs before their readers.
     pub fn order(&self) -> &[usize] {
         &self.order
