@@ -101,15 +101,19 @@ fn types(program: &Program) -> Vec<Type> {
     for node in &program.nodes {
         types.push(match node {
             Node::Input { ty, .. } => *ty,
-            Node::Bool(_) | Node::Unary { op: UnaryOp::Not, .. } => Type::Bool,
+            Node::Bool(_) | Node::Unary { op: UnaryOp::Not | UnaryOp::IsMissing, .. } => Type::Bool,
             Node::Binary { op, .. } => match op {
                 BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge | BinaryOp::Eq | BinaryOp::Ne => Type::Bool,
                 BinaryOp::And | BinaryOp::Or => Type::Bool,
                 BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div | BinaryOp::Pow => Type::Number,
-                BinaryOp::Min | BinaryOp::Max => Type::Number,
+                BinaryOp::Min | BinaryOp::Max | BinaryOp::Coalesce => Type::Number,
             },
             Node::If { then, .. } => types.get(then.0 as usize).copied().unwrap_or(Type::Number),
-            Node::Number(_) | Node::Unary { .. } | Node::Window { .. } | Node::Cross { .. } => Type::Number,
+            Node::Number(_)
+            | Node::Unary { .. }
+            | Node::Window { .. }
+            | Node::Recursive { .. }
+            | Node::Cross { .. } => Type::Number,
         });
     }
     types
@@ -165,7 +169,8 @@ impl<'a> Evaluation<'a, '_> {
                 let span = Span { n: *n as usize, min_periods: *min_periods as usize };
                 self.window(*f, args, span, *param)?
             }
-            Node::Cross { f, x, param } => self.with_grid(*x, |x| {
+            Node::Recursive { .. } => return Err(EvaluateError::Malformed { node: self.id }),
+            Node::Cross { f, args, param, .. } => self.with_grid(args[0], |x| {
                 self.filled(|rows, out| {
                     let mut scratch = Vec::new();
                     for (row, out) in rows.zip(out.chunks_exact_mut(x.lanes.max(1))) {
@@ -216,7 +221,7 @@ impl<'a> Evaluation<'a, '_> {
                     WindowFn::Count if self.types[x.0 as usize] == Type::Bool => kernels::count_true,
                     WindowFn::Count => kernels::count,
                     WindowFn::Slope => kernels::slope,
-                    WindowFn::Quantile | WindowFn::Corr | WindowFn::Cov => return Err(malformed),
+                    _ => return Err(malformed),
                 };
                 self.single(*x, |x, rows, out| kernel(x, rows, span, out))
             }
@@ -287,7 +292,7 @@ mod tests {
                 Node::Number(3.0),
                 Node::Binary { op: BinaryOp::Gt, x: NodeId(0), y: NodeId(2) },
                 window(WindowFn::Count, &[3], 3),
-                Node::Cross { f: CrossFn::Rank, x: NodeId(0), param: 0.0 },
+                Node::Cross { f: CrossFn::Rank, args: vec![NodeId(0)], by: None, param: 0.0 },
             ],
             outputs: vec![
                 output("mean", 1, Type::Number),

@@ -6,10 +6,11 @@ use assetctl_expr::{Node, NodeId, Program, WindowFn};
 pub(crate) fn arguments(node: &Node) -> Vec<NodeId> {
     match node {
         Node::Input { .. } | Node::Number(_) | Node::Bool(_) => vec![],
-        Node::Unary { x, .. } | Node::Cross { x, .. } => vec![*x],
+        Node::Unary { x, .. } => vec![*x],
         Node::Binary { x, y, .. } => vec![*x, *y],
         Node::If { condition, then, otherwise } => vec![*condition, *then, *otherwise],
-        Node::Window { args, .. } => args.clone(),
+        Node::Window { args, .. } | Node::Recursive { args, .. } => args.clone(),
+        Node::Cross { args, by, .. } => args.iter().chain(by).copied().collect(),
     }
 }
 
@@ -82,7 +83,7 @@ mod tests {
     #[test]
     fn a_node_that_looks_ahead_in_the_list_is_refused() {
         let program = Program {
-            nodes: vec![Node::Cross { f: assetctl_expr::CrossFn::Rank, x: NodeId(0), param: 0.0 }],
+            nodes: vec![Node::Cross { f: assetctl_expr::CrossFn::Rank, args: vec![NodeId(0)], by: None, param: 0.0 }],
             outputs: vec![],
         };
         assert_eq!(Liveness::of(&program, 0), None);

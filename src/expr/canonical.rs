@@ -22,7 +22,11 @@ pub(crate) fn pieces(node: &Node) -> Vec<Piece> {
         |x: &NodeId, op: &str, y: &NodeId| vec![text("("), Piece::Operand(*x), text(op), Piece::Operand(*y), text(")")];
     match node {
         Node::Input { input, column, ty } => {
-            let ty = if *ty == Type::Bool { ":bool" } else { "" };
+            let ty = match ty {
+                Type::Number => "",
+                Type::Bool => ":bool",
+                Type::Category => ":text",
+            };
             vec![Piece::Text(format!("${input}.{}{ty}", quoted(column)))]
         }
         // The shortest digits that give the same bits, never with an exponent.
@@ -44,13 +48,26 @@ pub(crate) fn pieces(node: &Node) -> Vec<Piece> {
             BinaryOp::Ne => infix(x, "!=", y),
             BinaryOp::And => infix(x, " and ", y),
             BinaryOp::Or => infix(x, " or ", y),
-            BinaryOp::Pow | BinaryOp::Min | BinaryOp::Max => call(Op::Binary(*op), &[*x, *y], &[]),
+            BinaryOp::Pow | BinaryOp::Min | BinaryOp::Max | BinaryOp::Coalesce => call(Op::Binary(*op), &[*x, *y], &[]),
         },
         Node::If { condition, then, otherwise } => call(Op::If, &[*condition, *then, *otherwise], &[]),
         Node::Window { f, args, n, min_periods, param } => {
             call(Op::Window(*f), args, &[f64::from(*n), f64::from(*min_periods), *param])
         }
-        Node::Cross { f, x, param } => call(Op::Cross(*f), &[*x], &[*param]),
+        Node::Cross { f, args, by, param } => {
+            let mut pieces = call(Op::Cross(*f), args, &[*param]);
+            if let Some(by) = by {
+                pieces.extend([text(" by "), Piece::Operand(*by)]);
+            }
+            pieces
+        }
+        Node::Recursive { f, args, params, part } => {
+            let mut pieces = call(Op::Recursive(*f), args, params);
+            if *part > 0 {
+                pieces.push(Piece::Text(format!(".{part}")));
+            }
+            pieces
+        }
     }
 }
 
@@ -215,7 +232,12 @@ mod tests {
                 [Ref, Roc, Sum, Mean, Std, Var, Min, Max, Median, Quantile, Rank, Count, Slope, Corr, Cov].map(window);
             nodes.extend(all);
             use CrossFn::{Demean, Rank as CrossRank, Winsorize, ZScore};
-            nodes.extend([CrossRank, ZScore, Demean, Winsorize].map(|f| Node::Cross { f, x, param: 0.0 }));
+            nodes.extend([CrossRank, ZScore, Demean, Winsorize].map(|f| Node::Cross {
+                f,
+                args: vec![x],
+                by: None,
+                param: 0.0,
+            }));
         }
         for node in nodes {
             let Piece::Text(start) = pieces(&node).remove(0) else { panic!("{node:?}") };

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::program::{BinaryOp, CrossFn, UnaryOp, WindowFn};
+use crate::program::{BinaryOp, CrossFn, RecursiveFn, UnaryOp, WindowFn};
 use crate::table::FUNCTIONS;
 
 /// What a function reads for one session of one instrument, which decides what a change to its input makes stale.
@@ -126,6 +126,7 @@ pub(crate) enum Op {
     Delta,
     Window(WindowFn),
     Cross(CrossFn),
+    Recursive(RecursiveFn),
 }
 
 /// All functions, by class and then as a reader looks for them.

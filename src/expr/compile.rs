@@ -146,7 +146,9 @@ impl Column<'_> {
         match (call.function.op, &operands[..]) {
             (Op::Unary(op), [x]) => number(self.builder, Node::Unary { op, x: x.node }),
             (Op::Binary(op), [x, y]) => number(self.builder, Node::Binary { op, x: x.node, y: y.node }),
-            (Op::Cross(f), [x]) => number(self.builder, Node::Cross { f, x: x.node, param: call.param }),
+            (Op::Cross(f), [x]) => {
+                number(self.builder, Node::Cross { f, args: vec![x.node], by: None, param: call.param })
+            }
             (Op::Clip, [x, lo, hi]) => {
                 let above = number(self.builder, Node::Binary { op: BinaryOp::Max, x: x.node, y: lo.node })?;
                 number(self.builder, Node::Binary { op: BinaryOp::Min, x: above.node, y: hi.node })
@@ -249,6 +251,7 @@ fn noun(ty: Type) -> &'static str {
     match ty {
         Type::Number => "a number",
         Type::Bool => "true or false",
+        Type::Category => "text",
     }
 }
 
@@ -270,6 +273,7 @@ fn symbol(op: BinaryOp) -> &'static str {
         BinaryOp::Ne => "!=",
         BinaryOp::And => "and",
         BinaryOp::Or => "or",
+        BinaryOp::Coalesce => "coalesce",
     }
 }
 

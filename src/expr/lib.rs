@@ -32,4 +32,6 @@ pub use catalogue::{Class, Function, Param, ParamKind, function, functions};
 pub use compile::compile;
 pub use error::ExprError;
 pub use names::{ColumnKind, InputScope, Source};
-pub use program::{BinaryOp, CrossFn, Node, NodeId, Output, Program, Type, UnaryOp, Window, WindowFn};
+pub use program::{
+    BinaryOp, ColumnRead, CrossFn, Node, NodeId, Output, Program, RecursiveFn, Type, UnaryOp, Window, WindowFn,
+};

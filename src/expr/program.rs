@@ -3,11 +3,13 @@
 //! The compiler shares equal sub-expressions, so a node is evaluated once however often it is written.
 //! Nodes stand in evaluation order: a node only refers to nodes before it.
 
-/// The type of a value. Dates and text can be carried by an asset but not computed with.
+/// The type of a value. Dates can be carried by an asset but not computed with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Type {
     Number,
     Bool,
+    /// Text that tells groups apart: what `by=` takes, and nothing else.
+    Category,
 }
 
 /// Position of a node in [`Program::nodes`].
@@ -23,6 +25,15 @@ pub enum UnaryOp {
     Exp,
     Sqrt,
     Sign,
+    Floor,
+    Ceil,
+    /// To the nearest whole number, halves to the even one.
+    Round,
+    Tanh,
+    /// In radians.
+    Atan,
+    /// True where the operand is missing; the one operation that makes a Bool of a number.
+    IsMissing,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -42,6 +53,8 @@ pub enum BinaryOp {
     Ne,
     And,
     Or,
+    /// The first operand, or the second where it is missing.
+    Coalesce,
 }
 
 /// Functions of the last `n` sessions of one instrument.
@@ -64,6 +77,66 @@ pub enum WindowFn {
     Slope,
     Corr,
     Cov,
+    /// Bias-corrected, as pandas' `skew` and `kurt`.
+    Skew,
+    Kurt,
+    /// Mean absolute deviation from the window's mean.
+    Mad,
+    /// Population forms: divided by the count.
+    StdPop,
+    VarPop,
+    Product,
+    /// Place of the greatest (least) value in the window, counted from 1 at its oldest row; of several the first, or the
+    /// last where `param` is 1.
+    ArgMax,
+    ArgMin,
+    /// Linearly weighted mean, weights 1…n by position, over the positions that have a value.
+    Wma,
+    /// Regression on positions 1…n, missing values skipped: R², the residual of the newest value, and the value of the line
+    /// at the window's last position.
+    RSquare,
+    Resid,
+    Fitted,
+}
+
+/// Functions that carry a state of one instrument from session to session. The state of an instrument begins, empty, at the
+/// asset's first session. Where an operand is missing the state stays and the value is missing, unless the function's
+/// catalogue entry says otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RecursiveFn {
+    /// `params = [n]`: alpha = 2/(n+1), seeded with the mean of the first `n` values (TA-Lib).
+    Ema,
+    /// `params = [alpha]`: seeded with the first value.
+    EmaFirst,
+    /// `params = [n]`: Wilder's mean, alpha = 1/n, seeded with the mean of the first `n` values.
+    Rma,
+    /// `params = [n]`: Wilder's sum: the sum of the first `n - 1` values, from then on `s - s/n + x` (TA-Lib's DM and ADX).
+    WilderSum,
+    /// `params = [alpha]`: pandas' `ewm(alpha, adjust=True, ignore_na=False)`; at a missing value the mean so far, decayed.
+    Ewm,
+    /// `params = [n]`: Kaufman's adaptive mean (TA-Lib: fast 2, slow 30).
+    Kama,
+    /// `params = [fast, slow]`: the difference of two EMAs, the fast one seeded on the bars that end at the slow one's first (TA-Lib).
+    MacdLine,
+    /// Running sum and product; a missing value leaves them as they are and has none itself.
+    CumSum,
+    CumProd,
+    /// The last value that was not missing.
+    LastValid,
+    /// The first value that was not missing.
+    FirstValid,
+    /// Sessions with a value since the operand (a Bool) was last true; 0 where it is.
+    BarsSince,
+    /// `args = [high, low]`, `params = [step, max]`: parabolic stop and reverse (TA-Lib).
+    Sar,
+    /// `args = [high, low, close, atr]`, `params = [multiplier]`; `part` 0 is the line, 1 the direction (1 up, -1 down).
+    Supertrend,
+    /// `params = [n, m]`: Tongdaxin's `SMA(x, n, m)`: `(m * x + (n - m) * before) / n`, seeded with the first value.
+    SmaTdx,
+    /// `params = [n, seed]`: as `SmaTdx` with m = 1 and a given value before the first (KDJ's K = D = 50).
+    SmaFrom,
+    /// A window function over all sessions so far. `params = [min_periods, param]`.
+    Expanding(WindowFn),
 }
 
 /// Functions of all instruments of one session.
@@ -73,6 +146,23 @@ pub enum CrossFn {
     ZScore,
     Demean,
     Winsorize,
+    /// `(x - median) / (1.4826 * MAD)`, clipped to ±`param`; 0 where the deviation is 0.
+    RobustZScore,
+    /// The quantile `param` of the values.
+    Quantile,
+    /// Scaled so that absolute values sum to `param`.
+    Scale,
+    Mean,
+    Std,
+    Sum,
+    Min,
+    Max,
+    Median,
+    Count,
+    /// Which of `param` groups of equal size by rank: 1 is the lowest.
+    Bucket,
+    /// Residual of the ordinary least squares regression of the first operand on the others (with an intercept, per group).
+    Neutralize,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -100,8 +190,8 @@ pub enum Node {
         otherwise: NodeId,
     },
     /// `args` are one panel, or two for `Corr` and `Cov`. `n` is at least 1 (0 for `Ref` of the day itself is
-    /// compiled away). `param` is the quantile for `Quantile`, else 0. Fewer valid values than `min_periods`
-    /// in the window give a missing value.
+    /// compiled away). `param` is the quantile for `Quantile`, which of equal extremes for `ArgMax` and `ArgMin`, else 0.
+    /// Fewer valid values than `min_periods` in the window give a missing value.
     Window {
         f: WindowFn,
         args: Vec<NodeId>,
@@ -109,10 +199,19 @@ pub enum Node {
         min_periods: u32,
         param: f64,
     },
-    /// `param` is `k` for `Winsorize`, else 0.
+    /// A function of several results is several nodes, one for each `part` that is used.
+    Recursive {
+        f: RecursiveFn,
+        args: Vec<NodeId>,
+        params: Vec<f64>,
+        part: u8,
+    },
+    /// `args` are one panel, and the regressors for `Neutralize`; `by` is a Category, whose groups are worked on each by
+    /// itself: an instrument without a group has no value. `param` is what the function says of it, else 0.
     Cross {
         f: CrossFn,
-        x: NodeId,
+        args: Vec<NodeId>,
+        by: Option<NodeId>,
         param: f64,
     },
 }
@@ -122,10 +221,11 @@ impl Node {
     pub fn operands(&self) -> Vec<NodeId> {
         match self {
             Node::Input { .. } | Node::Number(_) | Node::Bool(_) => Vec::new(),
-            Node::Unary { x, .. } | Node::Cross { x, .. } => vec![*x],
+            Node::Unary { x, .. } => vec![*x],
             Node::Binary { x, y, .. } => vec![*x, *y],
             Node::If { condition, then, otherwise } => vec![*condition, *then, *otherwise],
-            Node::Window { args, .. } => args.clone(),
+            Node::Window { args, .. } | Node::Recursive { args, .. } => args.clone(),
+            Node::Cross { args, by, .. } => args.iter().chain(by).copied().collect(),
         }
     }
 
@@ -133,12 +233,15 @@ impl Node {
     pub(crate) fn with_operands(mut self, map: impl Fn(NodeId) -> NodeId) -> Node {
         match &mut self {
             Node::Input { .. } | Node::Number(_) | Node::Bool(_) => {}
-            Node::Unary { x, .. } | Node::Cross { x, .. } => *x = map(*x),
+            Node::Unary { x, .. } => *x = map(*x),
             Node::Binary { x, y, .. } => (*x, *y) = (map(*x), map(*y)),
             Node::If { condition, then, otherwise } => {
                 (*condition, *then, *otherwise) = (map(*condition), map(*then), map(*otherwise));
             }
-            Node::Window { args, .. } => args.iter_mut().for_each(|arg| *arg = map(*arg)),
+            Node::Window { args, .. } | Node::Recursive { args, .. } => {
+                args.iter_mut().for_each(|arg| *arg = map(*arg));
+            }
+            Node::Cross { args, by, .. } => args.iter_mut().chain(by).for_each(|arg| *arg = map(*arg)),
         }
         self
     }
@@ -154,6 +257,13 @@ pub struct Output {
 /// What one partition reads of an input, in sessions relative to its own: `[d - back, d]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Window {
+    pub back: u32,
+}
+
+/// What one partition reads of one column of an input.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ColumnRead {
+    pub column: String,
     pub back: u32,
 }
 

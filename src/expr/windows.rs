@@ -1,18 +1,29 @@
 //! Which columns and sessions of its inputs a program reads.
 //!
 //! An operation on the last `n` sessions of something that itself reads `m` sessions back reads `n - 1 + m` back:
-//! windows add up from the output to the input, and the widest path counts.
+//! windows add up from the output to the input, and the widest path counts. A recursive function reads its own session alone;
+//! what it knows of the past is its state.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::program::{Node, Program, Window, WindowFn};
+use crate::program::{ColumnRead, Node, Program, Window, WindowFn};
 
 impl WindowFn {
     /// How many sessions before its own a window of `n` reads.
-    fn back(self, n: u32) -> u32 {
+    pub fn back(self, n: u32) -> u32 {
         match self {
             WindowFn::Ref | WindowFn::Roc => n,
             _ => n.saturating_sub(1),
+        }
+    }
+}
+
+impl Node {
+    /// How many sessions before its own the node reads of its operands.
+    pub fn back(&self) -> u32 {
+        match self {
+            Node::Window { f, n, .. } => f.back(*n),
+            _ => 0,
         }
     }
 }
@@ -29,6 +40,33 @@ impl Program {
             })
             .collect();
         columns.into_iter().cloned().collect()
+    }
+
+    /// The columns of input number `input` that are read, sorted, each with the widest window over all its uses.
+    pub fn reads(&self, input: usize) -> Vec<ColumnRead> {
+        let mut reads: BTreeMap<&String, u32> = BTreeMap::new();
+        for (node, back) in self.nodes.iter().zip(self.read_back()) {
+            if let (Node::Input { input: of, column, .. }, Some(back)) = (node, back)
+                && *of == input
+            {
+                let widest = reads.entry(column).or_default();
+                *widest = back.max(*widest);
+            }
+        }
+        reads.into_iter().map(|(column, back)| ColumnRead { column: column.clone(), back }).collect()
+    }
+
+    /// How many sessions back it matters which instruments have a row: 0 for the rows of the result themselves, more where a
+    /// window is taken over a function of all instruments.
+    pub fn presence_back(&self) -> u32 {
+        let crosses = self.nodes.iter().zip(self.read_back());
+        crosses.filter_map(|(node, back)| matches!(node, Node::Cross { .. }).then_some(back?)).max().unwrap_or(0)
+    }
+
+    /// How many sessions back the values of recursive functions are read: the widest window over any of them. `None` without any.
+    pub fn carry_back(&self) -> Option<u32> {
+        let recursive = self.nodes.iter().zip(self.read_back());
+        recursive.filter_map(|(node, back)| matches!(node, Node::Recursive { .. }).then_some(back?)).max()
     }
 
     /// The sessions of input number `input` that one partition reads: the widest window over all uses of the input.
@@ -55,19 +93,50 @@ impl Program {
         self.nodes.iter().any(|node| matches!(node, Node::Cross { .. }))
     }
 
+    /// Whether a partition depends on a state that the session before left.
+    pub fn is_recursive(&self) -> bool {
+        self.nodes.iter().any(|node| matches!(node, Node::Recursive { .. }))
+    }
+
+    /// For each node the first session (as a number, ascending) that has to be computed so that the outputs are right from
+    /// session `written` on; `None` for what no output needs.
+    ///
+    /// `start(needed)` is the session at which a recursive function starts whose value is needed from `needed` on: the one after
+    /// its newest checkpoint before `needed`, or else the first of all.
+    pub fn first_sessions(&self, written: i64, start: &dyn Fn(i64) -> i64) -> Vec<Option<i64>> {
+        let mut first: Vec<Option<i64>> = vec![None; self.nodes.len()];
+        for output in &self.outputs {
+            first[output.node.0 as usize] = Some(written);
+        }
+        for (at, node) in self.nodes.iter().enumerate().rev() {
+            let Some(needed) = first[at] else { continue };
+            let computed = if matches!(node, Node::Recursive { .. }) { start(needed).min(needed) } else { needed };
+            first[at] = Some(computed);
+            for operand in node.operands() {
+                let read = computed - i64::from(node.back());
+                let known = &mut first[operand.0 as usize];
+                *known = Some(known.map_or(read, |known| known.min(read)));
+            }
+        }
+        first
+    }
+
+    /// For each node, how many sessions before the partition's own its value is read; `None` if no output needs it.
+    fn read_back(&self) -> Vec<Option<u32>> {
+        // With a written session of 0 the first session that is computed is minus the distance.
+        let first = self.first_sessions(0, &|needed| needed);
+        first.into_iter().map(|first| first.map(|first| u32::try_from(-first).unwrap_or(u32::MAX))).collect()
+    }
+
     /// For each node, how many sessions back it reads of an input; `None` if it does not read it.
     fn reach(&self, of: usize) -> Vec<Option<u32>> {
         let mut reach: Vec<Option<u32>> = Vec::with_capacity(self.nodes.len());
         for node in &self.nodes {
-            let own = match node {
-                Node::Window { f, n, .. } => f.back(*n),
-                _ => 0,
-            };
             let below = match node {
                 Node::Input { input, .. } => (*input == of).then_some(0),
                 _ => node.operands().into_iter().filter_map(|operand| reach[operand.0 as usize]).max(),
             };
-            reach.push(below.map(|below: u32| below.saturating_add(own)));
+            reach.push(below.map(|below: u32| below.saturating_add(node.back())));
         }
         reach
     }

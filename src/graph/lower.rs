@@ -264,6 +264,7 @@ impl Lowering<'_> {
                 let ty = match output.ty {
                     Type::Number => ColumnType::Number,
                     Type::Bool => ColumnType::Bool,
+                    Type::Category => ColumnType::Text,
                 };
                 (output.name.clone(), ty)
             }))

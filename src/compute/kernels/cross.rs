@@ -44,6 +44,7 @@ pub fn cross(f: CrossFn, x: &[f64], present: &[bool], param: f64, scratch: &mut 
             let reach = param * MAD_TO_STD * median_of(scratch);
             fill(&|x| x.max(median - reach).min(median + reach));
         }
+        _ => fill(&|_| f64::NAN),
     }
 }
 

@@ -72,6 +72,12 @@ pub fn unary(op: UnaryOp, x: Operand, out: &mut [f64]) {
         UnaryOp::Exp => map(x, out, |x| canonical(x.exp())),
         UnaryOp::Sqrt => map(x, out, |x| canonical(x.sqrt())),
         UnaryOp::Sign => map(x, out, sign),
+        UnaryOp::Floor => map(x, out, f64::floor),
+        UnaryOp::Ceil => map(x, out, |x| canonical(x.ceil())),
+        UnaryOp::Round => map(x, out, |x| canonical(x.round_ties_even())),
+        UnaryOp::Tanh => map(x, out, f64::tanh),
+        UnaryOp::Atan => map(x, out, f64::atan),
+        UnaryOp::IsMissing => map(x, out, |x| truth(x.is_nan())),
     }
 }
 
@@ -94,6 +100,7 @@ pub fn binary(op: BinaryOp, x: Operand, y: Operand, out: &mut [f64]) {
         BinaryOp::Ne => map_pairs(x, y, out, |x, y| truth(x < y || x > y)),
         BinaryOp::And => map_pairs(x, y, out, |x, y| truth(is_true(x) && is_true(y))),
         BinaryOp::Or => map_pairs(x, y, out, |x, y| truth(is_true(x) || is_true(y))),
+        BinaryOp::Coalesce => map_pairs(x, y, out, |x, y| if x.is_nan() { y } else { x }),
     }
 }
 
