@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use assetctl_expr::{Node, Program, Type};
 use chrono::NaiveDate;
-use polars::prelude::DataFrame;
+use polars::prelude::{DataFrame, StringChunked};
 
 use crate::axis::{Axis, Presence};
 use crate::frame::{self, FrameError};
@@ -83,6 +83,14 @@ impl Inputs {
     pub fn panel(&self, input: usize, column: &str) -> Option<&Panel> {
         self.panels.get(&input)?.get(column)
     }
+}
+
+/// Texts as numbers that keep their order: the place of each among all that there are.
+fn codes(texts: &StringChunked) -> Vec<f64> {
+    let mut distinct: Vec<&str> = texts.iter().flatten().collect::<HashSet<&str>>().into_iter().collect();
+    distinct.sort_unstable();
+    let code = |text: &str| distinct.binary_search(&text).map_or(f64::NAN, |at| at as f64);
+    texts.iter().map(|text| text.map_or(f64::NAN, code)).collect()
 }
 
 /// What an input is called in an error.
@@ -166,6 +174,7 @@ impl Cells {
             Type::Bool => {
                 frame::bools(column, frame)?.iter().map(|v| if v == Some(true) { 1.0 } else { 0.0 }).collect()
             }
+            Type::Category => codes(frame::texts(column, frame)?),
         };
         self.for_each(lanes, |row, cell| panel.data[cell] = values[row]);
         Ok(panel)

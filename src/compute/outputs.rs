@@ -39,7 +39,8 @@ pub fn to_frame(inputs: &Inputs, program: &Program, panels: &[Panel]) -> Result<
         let values = keys.iter().map(|(row, lane)| panel.data[row * lanes + lane]);
         columns.push(match output.ty {
             Type::Number => frame::number_column(&output.name, values),
-            Type::Bool => {
+            // No function makes a Category, and an input cannot be an output as it is: the compiler sees to it.
+            Type::Bool | Type::Category => {
                 let values: Vec<bool> = values.map(|value| value > 0.0).collect();
                 Column::new(output.name.as_str().into(), values)
             }

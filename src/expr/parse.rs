@@ -281,6 +281,7 @@ mod tests {
             ExprKind::Binary { op, x, y } => {
                 let symbol = match op {
                     BinaryOp::Or => "or",
+                    BinaryOp::Coalesce => "coalesce",
                     BinaryOp::And => "and",
                     BinaryOp::Lt => "<",
                     BinaryOp::Le => "<=",
