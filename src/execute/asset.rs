@@ -333,6 +333,7 @@ impl Job {
             verified: None,
             is_static: self.node().axis == Axis::Static,
             sources: None,
+            carried: None,
             at: (self.clock)(),
         }
     }

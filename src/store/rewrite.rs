@@ -8,11 +8,13 @@ use chrono::NaiveDate;
 use polars::prelude::DataFrame;
 
 use crate::canonical::{ContentHashes, Extent};
+use crate::carried::{self, StateChange, StateWork};
 use crate::error::{Error, Result};
 use crate::layout::{Layout, segment_name};
 use crate::month::MonthRow;
 use crate::schema::{ABSENT, AssetSchema};
 use crate::segment::{self, Cut};
+use crate::state_row::StateRow;
 
 /// A partition that is committed: where its rows are, what they hash to, its record but for the content.
 #[derive(Debug, Clone)]
@@ -29,15 +31,18 @@ pub(crate) struct MonthWork {
     pub drop: BTreeSet<NaiveDate>,
     pub dirty: BTreeSet<NaiveDate>,
     pub old: Option<MonthRow>,
+    pub old_states: Vec<StateRow>,
 }
 
 /// The rows and columns that a commit brings.
 pub(crate) struct Rows<'a> {
     pub asset: &'a str,
+    pub spec: Hash128,
     /// Canonical.
     pub frame: &'a DataFrame,
     /// `None` if the commit brings no partitions.
     pub schema: Option<&'a AssetSchema>,
+    pub carried: Option<&'a carried::Prepared>,
 }
 
 /// What becomes of a month. Revisions are not set yet: they are known inside the transaction.
@@ -45,6 +50,8 @@ pub(crate) struct Rows<'a> {
 pub(crate) struct Rewritten {
     pub old_id: Option<i64>,
     pub segment: NewSegment,
+    /// What comes and goes of its files of states.
+    pub states: Vec<StateChange>,
     /// Partitions whose content is new or moved.
     pub changed: BTreeSet<NaiveDate>,
     /// Partitions that were dropped as asked.
@@ -63,8 +70,21 @@ pub(crate) enum NewSegment {
     Gone,
 }
 
-/// Works out a month and writes its new file if it needs one.
+/// Works out a month and writes its new files, if it needs any.
 pub(crate) fn rewrite(layout: &Layout, rows: &Rows<'_>, month: Month, work: &MonthWork) -> Result<Rewritten> {
+    let mut rewritten = rewrite_segment(layout, rows, month, work)?;
+    let left: &[PartitionRecord] = match &rewritten.segment {
+        NewSegment::Same(row) | NewSegment::Written(row) => &row.partitions,
+        NewSegment::Gone => &[],
+    };
+    let incoming: BTreeSet<NaiveDate> = work.incoming.iter().map(|part| part.record.session).collect();
+    let kept = left.iter().map(|record| record.session).filter(|session| !incoming.contains(session)).collect();
+    let (asset, spec, carried, old) = (rows.asset, rows.spec, rows.carried, work.old_states.as_slice());
+    rewritten.states = StateWork { asset, month, spec, carried, old, incoming, kept }.carry(layout)?;
+    Ok(rewritten)
+}
+
+fn rewrite_segment(layout: &Layout, rows: &Rows<'_>, month: Month, work: &MonthWork) -> Result<Rewritten> {
     let replaced: BTreeSet<NaiveDate> = work.incoming.iter().map(|part| part.record.session).collect();
     let old_records: &[PartitionRecord] = work.old.as_ref().map_or(&[], |old| &old.partitions);
     let stays = |record: &&PartitionRecord| !replaced.contains(&record.session) && !work.drop.contains(&record.session);
@@ -93,7 +113,14 @@ pub(crate) fn rewrite(layout: &Layout, rows: &Rows<'_>, month: Month, work: &Mon
         && !planned.row.partitions.is_empty()
     {
         let row = MonthRow { id: old.id, size: old.size, ..planned.row };
-        return Ok(Rewritten { old_id: Some(old.id), segment: NewSegment::Same(row), changed, dropped, lost });
+        return Ok(Rewritten {
+            old_id: Some(old.id),
+            segment: NewSegment::Same(row),
+            states: Vec::new(),
+            changed,
+            dropped,
+            lost,
+        });
     }
 
     let mut old_frame = None;
@@ -112,12 +139,12 @@ pub(crate) fn rewrite(layout: &Layout, rows: &Rows<'_>, month: Month, work: &Mon
     let old_id = work.old.as_ref().map(|old| old.id);
     lost.sort_unstable();
     if planned.row.partitions.is_empty() {
-        return Ok(Rewritten { old_id, segment: NewSegment::Gone, changed, dropped, lost });
+        return Ok(Rewritten { old_id, segment: NewSegment::Gone, states: Vec::new(), changed, dropped, lost });
     }
     let mut frame = planned.assemble(rows, old_frame.as_ref(), old_records)?;
     let mut row = planned.row;
     row.size = segment::write(&layout.segment(rows.asset, &row.file()), &mut frame)?;
-    Ok(Rewritten { old_id, segment: NewSegment::Written(row), changed, dropped, lost })
+    Ok(Rewritten { old_id, segment: NewSegment::Written(row), states: Vec::new(), changed, dropped, lost })
 }
 
 /// Whether the file of a segment is there in the size that was written.

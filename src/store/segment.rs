@@ -13,14 +13,19 @@ use crate::schema::AssetSchema;
 /// Writes a segment whole and synced; gives its size in bytes.
 pub(crate) fn write(path: &Path, frame: &mut DataFrame) -> Result<u64> {
     let failed = |source| Error::WriteSegment { path: path.to_path_buf(), source };
-    // Zstd's own default level, 3: a good ratio at a speed that the disk, not the compressor, sets.
-    let compression = ParquetCompression::Zstd(None);
     Layout::write_whole(path, |file| {
         let mut file = BufWriter::with_capacity(1 << 18, file);
-        let writer = ParquetWriter::new(&mut file).with_compression(compression);
-        writer.with_statistics(StatisticsOptions::default()).finish(frame).map_err(failed)?;
+        encode(&mut file, frame).map_err(failed)?;
         file.flush().map_err(Error::io("write", path))
     })
+}
+
+/// `frame` as Parquet.
+pub(crate) fn encode(to: impl Write, frame: &mut DataFrame) -> PolarsResult<()> {
+    // Zstd's own default level, 3: a good ratio at a speed that the disk, not the compressor, sets.
+    let compression = ParquetCompression::Zstd(None);
+    let writer = ParquetWriter::new(to).with_compression(compression);
+    writer.with_statistics(StatisticsOptions::default()).finish(frame).map(|_| ())
 }
 
 /// What to read of one segment.

@@ -158,6 +158,10 @@ impl Snapshot {
         &self.layout
     }
 
+    pub(crate) fn ledger(&self) -> &LedgerPath {
+        &self.ledger
+    }
+
     /// Whether the asset was committed without a session axis.
     pub fn is_static(&self, asset: &str) -> bool {
         self.heads.get(asset).is_some_and(|lazy| lazy.stored.is_static)
@@ -225,7 +229,7 @@ impl Snapshot {
         month::load(&self.connection(), &self.ledger, asset, EVER, self.rev)
     }
 
-    fn connection(&self) -> MutexGuard<'_, Connection> {
+    pub(crate) fn connection(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
