@@ -155,9 +155,12 @@ impl Job {
             let mut made = Ok(());
             for (at, sessions) in batches.iter().enumerate() {
                 match self.make(materializer, sessions, next(at)) {
-                    // The writer is gone if it failed, and says of what.
-                    Ok(batch) if ready.send(batch).is_err() => break,
-                    Ok(_) => {}
+                    Ok(batch) => {
+                        if ready.send(batch).is_err() {
+                            // The writer is gone: it failed, and says of what.
+                            break;
+                        }
+                    }
                     Err(error) => {
                         made = Err(error);
                         break;
@@ -327,7 +330,6 @@ impl Job {
             frame: DataFrame::empty(),
             partitions: Vec::new(),
             dirty: Vec::new(),
-            carried: None,
             drop: Vec::new(),
             read_rev: snapshot.rev(),
             verified: None,

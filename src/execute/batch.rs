@@ -6,9 +6,6 @@ use chrono::NaiveDate;
 /// About a trading year: what is lost at most when a batch is interrupted.
 const MOST_SESSIONS: usize = 252;
 
-/// Memory that a run works in, unless told otherwise.
-pub const MEMORY: u64 = 1 << 30;
-
 /// Bytes for each value of a batch: eight while it is made, as many while the batch before it is written, and half of both for
 /// what writing takes.
 const BYTES: u64 = 24;
@@ -72,6 +69,8 @@ fn last_month(batch: &[NaiveDate], next: NaiveDate) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const MEMORY: u64 = 1 << 30;
 
     fn day(n: u32) -> NaiveDate {
         NaiveDate::from_ymd_opt(2015, 1, 1).unwrap() + chrono::Days::new(u64::from(n))

@@ -1,5 +1,7 @@
 //! Carried states as a snapshot sees them.
 
+use std::collections::BTreeSet;
+
 use assetctl_plan::{Hash128, Month};
 use chrono::NaiveDate;
 use polars::prelude::*;
@@ -43,6 +45,33 @@ impl Snapshot {
         }
         whole.rechunk_mut_par();
         Ok(Some(whole))
+    }
+
+    /// The traces that there are of the asset's partitions in `[from, to]`, and the sessions that they cover: of the others none was
+    /// kept, or its file is lost or damaged.
+    pub fn traces(&self, asset: &str, from: NaiveDate, to: NaiveDate) -> Result<(DataFrame, BTreeSet<NaiveDate>)> {
+        let mut whole = DataFrame::empty();
+        let mut covered = BTreeSet::new();
+        if from > to {
+            return Ok((whole, covered));
+        }
+        let rows = self.states(asset, (Month::of(from), Month::of(to)), StateKind::Trace)?;
+        let parts = parallel::map(&rows, |row| {
+            let frame = state_file::read(&self.layout().segment(asset, &row.file()), row)?;
+            Some(within(asset, &frame, from, to))
+        });
+        for (row, part) in rows.iter().zip(parts) {
+            let Some(part) = part else { continue };
+            covered.extend(row.sessions.iter().copied().filter(|day| (from..=to).contains(day)));
+            let part = part?;
+            if whole.width() == 0 {
+                whole = part;
+            } else {
+                whole.vstack_mut_owned(part).map_err(Error::frame(asset))?;
+            }
+        }
+        whole.rechunk_mut_par();
+        Ok((whole, covered))
     }
 
     /// The sessions of the checkpoints that commits by `spec` made, ascending. No file is looked at.

@@ -33,6 +33,8 @@ pub enum AsOf {
     Run(u64),
     /// What stood at this instant.
     Instant(DateTime<Utc>),
+    /// What the commit of this number left.
+    Revision(u64),
 }
 
 /// One consistent state of the store. It holds a read transaction on the ledger, so that commits made meanwhile, by
@@ -127,10 +129,12 @@ fn rev_at(connection: &Connection, ledger: &LedgerPath, as_of: AsOf) -> Result<u
                        FROM runs WHERE id = ?1";
             connection.query_row(sql, params![run as i64], |row| row.get(0)).optional().map_err(&failed)?
         }
+        AsOf::Revision(rev) => Some(rev as i64),
         AsOf::Instant(at) => Some(rev_before(connection, at).map_err(&failed)? as i64).filter(|rev| *rev > 0),
     };
     match (found, as_of) {
         (Some(rev), _) => Ok(rev as u64),
+        (None, AsOf::Revision(rev)) => Ok(rev),
         (None, AsOf::Run(run)) => Err(Error::UnknownRun { run }),
         (None, AsOf::Instant(instant)) => Err(Error::BeforeFirst { instant }),
     }

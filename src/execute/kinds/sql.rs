@@ -63,7 +63,7 @@ impl Materializer for Sql {
         Ok(Made { frame, sessions, key, ..Made::default() })
     }
 
-    fn panels(&self) -> usize {
+    fn columns(&self) -> usize {
         24
     }
 }

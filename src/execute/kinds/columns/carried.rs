@@ -53,7 +53,7 @@ struct Differs {
 
 impl Differs {
     /// The instruments that session `at` starts otherwise than it did, with values of the past read `back` sessions back.
-    fn into(&self, at: SessionIx, back: u32) -> Lanes {
+    fn carried_into(&self, at: SessionIx, back: u32) -> Lanes {
         let reaches = |from: SessionIx| from.0 + 1 + back >= at.0;
         if self.everything.is_some_and(reaches) {
             return Lanes::All;
@@ -179,7 +179,7 @@ impl Walk<'_> {
         let mut ahead = FIRST_FOLLOWED;
         loop {
             self.batch.check_cancel()?;
-            let carried = self.differs.into(at, self.back);
+            let carried = self.differs.carried_into(at, self.back);
             let follows = !lanes::is_none(&carried) || self.differs.unseen;
             if !self.stale.contains_key(&at) {
                 let is_built = built.is_some_and(|last| at <= last);
@@ -225,12 +225,12 @@ impl Walk<'_> {
     fn step(&mut self, range: SessionRange) -> Result<SessionIx, MakeError> {
         let node = self.batch.node;
         let mut wanted = lanes::union(self.stale.range(range.first..=range.last).map(|(_, lanes)| lanes));
-        lanes::add(&mut wanted, &self.differs.into(range.first, self.back));
+        lanes::add(&mut wanted, &self.differs.carried_into(range.first, self.back));
         if (self.is_whole && !lanes::is_none(&wanted)) || self.differs.unseen {
             wanted = Lanes::All;
         }
-        let old_trace = self.old_trace(range)?;
-        let old = Trace::new(&old_trace)?;
+        let (old_trace, covered) = self.old_trace(range)?;
+        let old = Trace::new(&old_trace, covered)?;
         if lanes::is_none(&wanted) {
             // Stale for what no instrument shows: nothing to compute, and nothing is carried on.
             let taken = range.iter().filter(|ix| self.stale.contains_key(ix));
@@ -240,14 +240,14 @@ impl Walk<'_> {
         }
         let step = self.evaluate(range, wanted)?;
         let new_trace = step.evaluated.trace().unwrap_or_default();
-        let new = Trace::new(&new_trace)?;
+        let new = Trace::new(&new_trace, BTreeSet::new())?;
         let mut taken: BTreeMap<NaiveDate, Lanes> = BTreeMap::new();
         let mut end = range.last;
         for ix in range.iter() {
             let session = date_of(node, ix);
             let stale = self.stale.get(&ix);
             let mut need = stale.cloned().unwrap_or(Lanes::Some(BTreeSet::new()));
-            lanes::add(&mut need, &self.differs.into(ix, self.back));
+            lanes::add(&mut need, &self.differs.carried_into(ix, self.back));
             if self.is_whole && !lanes::is_none(&need) {
                 need = Lanes::All;
             }
@@ -333,12 +333,12 @@ impl Walk<'_> {
                 continue;
             }
             if matches!(step.wanted, Lanes::All) {
-                self.yields.checkpoints.insert(ix, state.to_frame());
+                self.yields.checkpoints.insert(ix, state.to_frame()?);
             } else if self.known.contains(&ix)
                 && let Some(old) = self.batch.snapshot.checkpoint(&node.name, session)?
             {
                 let old = State::from_frame(&self.columns.program, &old)?;
-                self.yields.checkpoints.insert(ix, states::replaced(old, state).to_frame());
+                self.yields.checkpoints.insert(ix, states::replaced(old, state).to_frame()?);
             }
         }
         Ok(())
@@ -364,14 +364,9 @@ impl Walk<'_> {
     }
 
     /// The trace of those sessions of a range that have one.
-    fn old_trace(&self, range: SessionRange) -> Result<DataFrame, MakeError> {
+    fn old_trace(&self, range: SessionRange) -> Result<(DataFrame, BTreeSet<NaiveDate>), MakeError> {
         let (node, snapshot) = (self.batch.node, self.batch.snapshot);
-        let Some(last) = snapshot.head(&node.name).and_then(|head| head.last) else { return Ok(DataFrame::empty()) };
-        let (from, to) = (date_of(node, range.first), date_of(node, range.last).min(last));
-        if from > to {
-            return Ok(DataFrame::empty());
-        }
-        Ok(snapshot.trace(&node.name, from, to)?)
+        Ok(snapshot.traces(&node.name, date_of(node, range.first), date_of(node, range.last))?)
     }
 
     /// Computes the sessions of a range for some instruments.

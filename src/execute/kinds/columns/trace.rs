@@ -1,23 +1,25 @@
 //! The trace of states: one hash per instrument and session.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use polars::prelude::DataFrame;
 
 use crate::kinds::MakeError;
 
-/// Hashes of states by session and instrument, of a frame sorted by both. A frame without instruments has the one called `""`.
+/// Hashes of states by session and instrument, of a frame sorted by both, with the sessions that it covers: one may have no row.
+/// A frame without instruments has the one called `""`.
 #[derive(Debug, Default)]
 pub struct Trace<'a> {
     sessions: BTreeMap<NaiveDate, Vec<(&'a str, i64)>>,
+    covered: BTreeSet<NaiveDate>,
 }
 
 impl<'a> Trace<'a> {
-    pub fn new(frame: &'a DataFrame) -> Result<Self, MakeError> {
+    pub fn new(frame: &'a DataFrame, covered: BTreeSet<NaiveDate>) -> Result<Self, MakeError> {
         let mut sessions: BTreeMap<NaiveDate, Vec<(&str, i64)>> = BTreeMap::new();
         if frame.height() == 0 {
-            return Ok(Self { sessions });
+            return Ok(Self { sessions, covered });
         }
         let dates = frame.column("session")?.date()?;
         let states = frame.column("state")?.i64()?;
@@ -30,12 +32,12 @@ impl<'a> Trace<'a> {
             }
         }
         sessions.values_mut().for_each(|of_session| of_session.sort_unstable());
-        Ok(Self { sessions })
+        Ok(Self { sessions, covered })
     }
 
     /// Whether there is a trace of the session.
     pub fn knows(&self, session: NaiveDate) -> bool {
-        self.sessions.contains_key(&session)
+        self.covered.contains(&session)
     }
 
     pub fn names(&self, session: NaiveDate) -> impl Iterator<Item = &'a str> + '_ {
