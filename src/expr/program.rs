@@ -97,6 +97,17 @@ pub enum WindowFn {
     RSquare,
     Resid,
     Fitted,
+    /// The exponentially weighted mean of the window alone, `param` = alpha, oldest first: pandas'
+    /// `ewm(alpha, adjust=True, ignore_na=False)` of `n` rows, which is what Qlib's `EMA` computes for a query of one day.
+    EwmWindow,
+}
+
+impl WindowFn {
+    /// Whether it can be taken over all sessions so far: what [`RecursiveFn::Expanding`] accepts.
+    pub fn has_expanding(self) -> bool {
+        use WindowFn::{Count, Kurt, Max, Mean, Min, Product, Skew, Std, StdPop, Sum, Var, VarPop};
+        matches!(self, Sum | Mean | Std | Var | StdPop | VarPop | Min | Max | Count | Product | Skew | Kurt)
+    }
 }
 
 /// Functions that carry a state of one instrument from session to session. The state of an instrument begins, empty, at the
@@ -129,13 +140,15 @@ pub enum RecursiveFn {
     BarsSince,
     /// `args = [high, low]`, `params = [step, max]`: parabolic stop and reverse (TA-Lib).
     Sar,
-    /// `args = [high, low, close, atr]`, `params = [multiplier]`; `part` 0 is the line, 1 the direction (1 up, -1 down).
+    /// `args = [high, low, close, atr]`, `params = [multiplier]`; `part` 0 is the line, 1 the direction (1 up, -1 down). The first
+    /// bar with an `atr` is up (TA-Lib).
     Supertrend,
     /// `params = [n, m]`: Tongdaxin's `SMA(x, n, m)`: `(m * x + (n - m) * before) / n`, seeded with the first value.
     SmaTdx,
     /// `params = [n, seed]`: as `SmaTdx` with m = 1 and a given value before the first (KDJ's K = D = 50).
     SmaFrom,
-    /// A window function over all sessions so far. `params = [min_periods, param]`.
+    /// A window function over all sessions so far (one that [`WindowFn::has_expanding`]). `params = [min_periods, param]`, where
+    /// `param` is 1 for `Count` of a Bool (how often it was true), else 0. At a missing value the result so far.
     Expanding(WindowFn),
 }
 
@@ -190,7 +203,8 @@ pub enum Node {
         otherwise: NodeId,
     },
     /// `args` are one panel, or two for `Corr` and `Cov`. `n` is at least 1 (0 for `Ref` of the day itself is
-    /// compiled away). `param` is the quantile for `Quantile`, which of equal extremes for `ArgMax` and `ArgMin`, else 0.
+    /// compiled away). `param` is the quantile for `Quantile`, which of equal extremes for `ArgMax` and `ArgMin`, alpha for
+    /// `EwmWindow`, else 0.
     /// Fewer valid values than `min_periods` in the window give a missing value.
     Window {
         f: WindowFn,
