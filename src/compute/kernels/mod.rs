@@ -10,6 +10,7 @@ mod moments;
 mod order;
 mod pair;
 mod pointwise;
+pub(crate) mod recursive;
 mod regression;
 mod shift;
 mod sorted;
