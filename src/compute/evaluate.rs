@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use assetctl_expr::{BinaryOp, Node, NodeId, Program, Type, UnaryOp, WindowFn};
+use assetctl_expr::{BinaryOp, CrossFn, Node, NodeId, Program, Type, UnaryOp, WindowFn};
 
 use crate::inputs::Inputs;
 use crate::kernels::{self, Grid, Operand, Span};
@@ -170,16 +170,24 @@ impl<'a> Evaluation<'a, '_> {
                 self.window(*f, args, span, *param)?
             }
             Node::Recursive { .. } => return Err(EvaluateError::Malformed { node: self.id }),
-            Node::Cross { f, args, param, .. } => self.with_grid(args[0], |x| {
-                self.filled(|rows, out| {
-                    let mut scratch = Vec::new();
-                    for (row, out) in rows.zip(out.chunks_exact_mut(x.lanes.max(1))) {
-                        let values = x.tile(row, &(0..x.lanes));
-                        kernels::cross(*f, values, self.inputs.presence.row(row), *param, &mut scratch, out);
-                    }
-                })
-            })?,
+            Node::Cross { f, args, by, param } => self.cross(*f, args, *by, *param)?,
         })
+    }
+
+    fn cross(&self, f: CrossFn, args: &[NodeId], by: Option<NodeId>, param: f64) -> Result<Value<'a>, EvaluateError> {
+        let lanes = self.inputs.axis.instruments.len();
+        let panel = |id: &NodeId| self.with_grid(*id, |x| x.data.to_vec());
+        let args: Vec<Vec<f64>> = args.iter().map(panel).collect::<Result<_, _>>()?;
+        let by = by.as_ref().map(panel).transpose()?;
+        Ok(self.filled(|rows_needed, out| {
+            let mut scratch = kernels::Scratch::default();
+            for (row, out) in rows_needed.zip(out.chunks_exact_mut(lanes.max(1))) {
+                let cells = row * lanes..(row + 1) * lanes;
+                let args: Vec<&[f64]> = args.iter().map(|arg| &arg[cells.clone()]).collect();
+                let by = by.as_ref().map(|by| &by[cells.clone()]);
+                kernels::cross(f, &args, by, self.inputs.presence.row(row), param, &mut scratch, out);
+            }
+        }))
     }
 
     /// Calls `f` with an argument as a whole panel.
@@ -259,7 +267,7 @@ impl<'a> Evaluation<'a, '_> {
 mod tests {
     use super::*;
     use crate::frame::tests::{day, panel_frame};
-    use assetctl_expr::{CrossFn, Output};
+    use assetctl_expr::Output;
     use polars::prelude::*;
     use std::cell::Cell;
 

@@ -22,7 +22,7 @@ mod golden_tests;
 mod law_tests;
 
 pub(crate) use count::{count, count_true};
-pub(crate) use cross::cross;
+pub(crate) use cross::{Scratch, cross};
 pub(crate) use moments::{mean, std, sum, var};
 pub(crate) use order::{max, median, min, quantile, rank};
 pub(crate) use pair::{corr, cov};
