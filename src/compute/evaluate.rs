@@ -166,7 +166,7 @@ impl<'a> Evaluation<'a, '_> {
                 self.filled(|_, out| kernels::select(condition, then, otherwise, out))
             }
             Node::Window { f, args, n, min_periods, param } => {
-                let span = Span { n: *n as usize, min_periods: *min_periods as usize };
+                let span = Span { n: *n as usize, min_periods: *min_periods as usize, anchor: None };
                 self.window(*f, args, span, *param)?
             }
             Node::Recursive { .. } => return Err(EvaluateError::Malformed { node: self.id }),
@@ -210,56 +210,32 @@ impl<'a> Evaluation<'a, '_> {
         if span.n == 0 {
             return Err(malformed);
         }
-        match (f, args) {
-            (WindowFn::Corr, [x, y]) => self.pair(*x, *y, |x, y, rows, out| kernels::corr(x, y, rows, span, out)),
-            (WindowFn::Cov, [x, y]) => self.pair(*x, *y, |x, y, rows, out| kernels::cov(x, y, rows, span, out)),
-            (WindowFn::Quantile, [x]) => self.single(*x, |x, rows, out| kernels::quantile(x, rows, span, param, out)),
-            (_, [x]) => {
-                let kernel: fn(Grid, Range<usize>, Span, &mut [f64]) = match f {
-                    WindowFn::Ref => kernels::lagged,
-                    WindowFn::Roc => kernels::roc,
-                    WindowFn::Sum => kernels::sum,
-                    WindowFn::Mean => kernels::mean,
-                    WindowFn::Std => kernels::std,
-                    WindowFn::Var => kernels::var,
-                    WindowFn::Min => kernels::min,
-                    WindowFn::Max => kernels::max,
-                    WindowFn::Median => kernels::median,
-                    WindowFn::Rank => kernels::rank,
-                    WindowFn::Count if self.types[x.0 as usize] == Type::Bool => kernels::count_true,
-                    WindowFn::Count => kernels::count,
-                    WindowFn::Slope => kernels::slope,
-                    _ => return Err(malformed),
+        let (rows, lanes) = (self.inputs.axis.sessions.len(), self.inputs.axis.instruments.len());
+        let is_bool = args.first().is_some_and(|x| self.types.get(x.0 as usize) == Some(&Type::Bool));
+        let constants = args
+            .iter()
+            .map(|x| match self.argument(*x)? {
+                Value::Scalar(value) => Ok(Some(vec![*value; rows * lanes])),
+                Value::Borrowed(_) | Value::Owned(_) => Ok(None),
+            })
+            .collect::<Result<Vec<_>, EvaluateError>>()?;
+        let grids = args
+            .iter()
+            .zip(&constants)
+            .map(|(x, constant)| {
+                let data = match self.argument(*x)? {
+                    Value::Scalar(_) => constant.as_deref().unwrap_or_default(),
+                    Value::Borrowed(panel) => &panel.data,
+                    Value::Owned(panel) => &panel.data,
                 };
-                self.single(*x, |x, rows, out| kernel(x, rows, span, out))
-            }
-            _ => Err(malformed),
-        }
-    }
-
-    fn single(
-        &self,
-        x: NodeId,
-        kernel: impl FnOnce(Grid, Range<usize>, &mut [f64]),
-    ) -> Result<Value<'a>, EvaluateError> {
-        self.with_grid(x, |x| self.canonical(|rows, out| kernel(x, rows, out)))
-    }
-
-    fn pair(
-        &self,
-        x: NodeId,
-        y: NodeId,
-        kernel: impl FnOnce(Grid, Grid, Range<usize>, &mut [f64]),
-    ) -> Result<Value<'a>, EvaluateError> {
-        self.with_grid(x, |x| self.with_grid(y, |y| self.canonical(|rows, out| kernel(x, y, rows, out))))?
-    }
-
-    /// As `filled`, with every cell made canonical afterwards.
-    fn canonical(&self, fill: impl FnOnce(Range<usize>, &mut [f64])) -> Value<'a> {
-        self.filled(|rows, out| {
-            fill(rows, out);
-            out.iter_mut().for_each(|out| *out = canonical(*out));
-        })
+                Ok(Grid { data, lanes })
+            })
+            .collect::<Result<Vec<_>, EvaluateError>>()?;
+        let mut known = true;
+        let value = self.filled(|rows, out| {
+            known = kernels::window(f, &grids, is_bool, rows, span, param, out).is_some();
+        });
+        if known { Ok(value) } else { Err(malformed) }
     }
 }
 

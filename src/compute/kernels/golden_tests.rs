@@ -3,6 +3,12 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::count::count;
+use super::moments::{mean, std, sum, var};
+use super::order::{max, median, min, quantile, rank};
+use super::pair::{corr, cov};
+use super::regression::slope;
+use super::shift::{lagged, roc};
 use super::*;
 
 /// A file as session → instrument → column → value.
@@ -80,8 +86,8 @@ fn rolling(golden: &Golden, span: Span, kernel: impl Fn(Grid, Range<usize>, Span
 fn windows_agree_with_pandas_and_qlib() {
     let golden = Golden::read(include_str!("../../../tests/fixtures/golden/window.csv"));
     for n in [5, 20] {
-        let one = Span { n, min_periods: 1 };
-        let two = Span { n, min_periods: 2 };
+        let one = Span { n, min_periods: 1, anchor: None };
+        let two = Span { n, min_periods: 2, anchor: None };
         let check = |name: &str, span, kernel: fn(Grid, Range<usize>, Span, &mut [f64])| {
             golden.assert_close(&format!("{name}_{n}"), &rolling(&golden, span, kernel));
         };
@@ -103,14 +109,14 @@ fn windows_agree_with_pandas_and_qlib() {
         let covariances = rolling(&golden, two, |x, rows, span, out| cov(x, volume, rows, span, out));
         golden.assert_close(&format!("cov_{n}"), &covariances);
     }
-    golden.assert_close("mean_20_full", &rolling(&golden, Span { n: 20, min_periods: 15 }, mean));
-    golden.assert_close("ref_5", &rolling(&golden, Span { n: 5, min_periods: 1 }, lagged));
+    golden.assert_close("mean_20_full", &rolling(&golden, Span { n: 20, min_periods: 15, anchor: None }, mean));
+    golden.assert_close("ref_5", &rolling(&golden, Span { n: 5, min_periods: 1, anchor: None }, lagged));
 }
 
 #[test]
 fn roc_agrees_with_ta_lib() {
     let golden = Golden::read(include_str!("../../../tests/fixtures/golden/window.csv"));
-    let mut out = rolling(&golden, Span { n: 5, min_periods: 1 }, roc);
+    let mut out = rolling(&golden, Span { n: 5, min_periods: 1, anchor: None }, roc);
     // TA-Lib knows no holes, so only the index was given to it
     let index = golden.instruments.iter().position(|name| name == "sh.000300").unwrap();
     for (cell, out) in out.iter_mut().enumerate() {
