@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use assetctl_expr::{BinaryOp, Node, NodeId, Program, Type, UnaryOp, WindowFn};
+use assetctl_expr::{BinaryOp, CrossFn, Node, NodeId, Program, Type, UnaryOp, WindowFn};
 
 use crate::inputs::Inputs;
 use crate::kernels::{self, Grid, Operand, Span};
@@ -166,20 +166,28 @@ impl<'a> Evaluation<'a, '_> {
                 self.filled(|_, out| kernels::select(condition, then, otherwise, out))
             }
             Node::Window { f, args, n, min_periods, param } => {
-                let span = Span { n: *n as usize, min_periods: *min_periods as usize };
+                let span = Span { n: *n as usize, min_periods: *min_periods as usize, anchor: None };
                 self.window(*f, args, span, *param)?
             }
             Node::Recursive { .. } => return Err(EvaluateError::Malformed { node: self.id }),
-            Node::Cross { f, args, param, .. } => self.with_grid(args[0], |x| {
-                self.filled(|rows, out| {
-                    let mut scratch = Vec::new();
-                    for (row, out) in rows.zip(out.chunks_exact_mut(x.lanes.max(1))) {
-                        let values = x.tile(row, &(0..x.lanes));
-                        kernels::cross(*f, values, self.inputs.presence.row(row), *param, &mut scratch, out);
-                    }
-                })
-            })?,
+            Node::Cross { f, args, by, param } => self.cross(*f, args, *by, *param)?,
         })
+    }
+
+    fn cross(&self, f: CrossFn, args: &[NodeId], by: Option<NodeId>, param: f64) -> Result<Value<'a>, EvaluateError> {
+        let lanes = self.inputs.axis.instruments.len();
+        let panel = |id: &NodeId| self.with_grid(*id, |x| x.data.to_vec());
+        let args: Vec<Vec<f64>> = args.iter().map(panel).collect::<Result<_, _>>()?;
+        let by = by.as_ref().map(panel).transpose()?;
+        Ok(self.filled(|rows_needed, out| {
+            let mut scratch = kernels::Scratch::default();
+            for (row, out) in rows_needed.zip(out.chunks_exact_mut(lanes.max(1))) {
+                let cells = row * lanes..(row + 1) * lanes;
+                let args: Vec<&[f64]> = args.iter().map(|arg| &arg[cells.clone()]).collect();
+                let by = by.as_ref().map(|by| &by[cells.clone()]);
+                kernels::cross(f, &args, by, self.inputs.presence.row(row), param, &mut scratch, out);
+            }
+        }))
     }
 
     /// Calls `f` with an argument as a whole panel.
@@ -202,56 +210,32 @@ impl<'a> Evaluation<'a, '_> {
         if span.n == 0 {
             return Err(malformed);
         }
-        match (f, args) {
-            (WindowFn::Corr, [x, y]) => self.pair(*x, *y, |x, y, rows, out| kernels::corr(x, y, rows, span, out)),
-            (WindowFn::Cov, [x, y]) => self.pair(*x, *y, |x, y, rows, out| kernels::cov(x, y, rows, span, out)),
-            (WindowFn::Quantile, [x]) => self.single(*x, |x, rows, out| kernels::quantile(x, rows, span, param, out)),
-            (_, [x]) => {
-                let kernel: fn(Grid, Range<usize>, Span, &mut [f64]) = match f {
-                    WindowFn::Ref => kernels::lagged,
-                    WindowFn::Roc => kernels::roc,
-                    WindowFn::Sum => kernels::sum,
-                    WindowFn::Mean => kernels::mean,
-                    WindowFn::Std => kernels::std,
-                    WindowFn::Var => kernels::var,
-                    WindowFn::Min => kernels::min,
-                    WindowFn::Max => kernels::max,
-                    WindowFn::Median => kernels::median,
-                    WindowFn::Rank => kernels::rank,
-                    WindowFn::Count if self.types[x.0 as usize] == Type::Bool => kernels::count_true,
-                    WindowFn::Count => kernels::count,
-                    WindowFn::Slope => kernels::slope,
-                    _ => return Err(malformed),
+        let (rows, lanes) = (self.inputs.axis.sessions.len(), self.inputs.axis.instruments.len());
+        let is_bool = args.first().is_some_and(|x| self.types.get(x.0 as usize) == Some(&Type::Bool));
+        let constants = args
+            .iter()
+            .map(|x| match self.argument(*x)? {
+                Value::Scalar(value) => Ok(Some(vec![*value; rows * lanes])),
+                Value::Borrowed(_) | Value::Owned(_) => Ok(None),
+            })
+            .collect::<Result<Vec<_>, EvaluateError>>()?;
+        let grids = args
+            .iter()
+            .zip(&constants)
+            .map(|(x, constant)| {
+                let data = match self.argument(*x)? {
+                    Value::Scalar(_) => constant.as_deref().unwrap_or_default(),
+                    Value::Borrowed(panel) => &panel.data,
+                    Value::Owned(panel) => &panel.data,
                 };
-                self.single(*x, |x, rows, out| kernel(x, rows, span, out))
-            }
-            _ => Err(malformed),
-        }
-    }
-
-    fn single(
-        &self,
-        x: NodeId,
-        kernel: impl FnOnce(Grid, Range<usize>, &mut [f64]),
-    ) -> Result<Value<'a>, EvaluateError> {
-        self.with_grid(x, |x| self.canonical(|rows, out| kernel(x, rows, out)))
-    }
-
-    fn pair(
-        &self,
-        x: NodeId,
-        y: NodeId,
-        kernel: impl FnOnce(Grid, Grid, Range<usize>, &mut [f64]),
-    ) -> Result<Value<'a>, EvaluateError> {
-        self.with_grid(x, |x| self.with_grid(y, |y| self.canonical(|rows, out| kernel(x, y, rows, out))))?
-    }
-
-    /// As `filled`, with every cell made canonical afterwards.
-    fn canonical(&self, fill: impl FnOnce(Range<usize>, &mut [f64])) -> Value<'a> {
-        self.filled(|rows, out| {
-            fill(rows, out);
-            out.iter_mut().for_each(|out| *out = canonical(*out));
-        })
+                Ok(Grid { data, lanes })
+            })
+            .collect::<Result<Vec<_>, EvaluateError>>()?;
+        let mut known = true;
+        let value = self.filled(|rows, out| {
+            known = kernels::window(f, &grids, is_bool, rows, span, param, out).is_some();
+        });
+        if known { Ok(value) } else { Err(malformed) }
     }
 }
 
@@ -259,7 +243,7 @@ impl<'a> Evaluation<'a, '_> {
 mod tests {
     use super::*;
     use crate::frame::tests::{day, panel_frame};
-    use assetctl_expr::{CrossFn, Output};
+    use assetctl_expr::Output;
     use polars::prelude::*;
     use std::cell::Cell;
 

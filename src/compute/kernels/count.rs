@@ -40,11 +40,11 @@ mod tests {
         let x = [1.0, f64::NAN, 0.0, f64::NAN, f64::NAN];
         let grid = Grid { data: &x, lanes: 1 };
         let mut out = [9.0; 5];
-        count(grid, 0..5, Span { n: 2, min_periods: 1 }, &mut out);
+        count(grid, 0..5, Span { n: 2, min_periods: 1, anchor: None }, &mut out);
         assert_eq!(out, [1.0, 1.0, 1.0, 1.0, 0.0]);
-        count_true(grid, 0..5, Span { n: 2, min_periods: 1 }, &mut out);
+        count_true(grid, 0..5, Span { n: 2, min_periods: 1, anchor: None }, &mut out);
         assert_eq!(out, [1.0, 1.0, 0.0, 0.0, 0.0]);
-        count(grid, 0..5, Span { n: 2, min_periods: 2 }, &mut out);
+        count(grid, 0..5, Span { n: 2, min_periods: 2, anchor: None }, &mut out);
         assert!(out[0].is_nan());
         assert_eq!(out[1], 1.0);
     }

@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use assetctl_expr::CrossFn;
-
+use super::count::count;
+use super::moments::{mean, std, sum, var};
+use super::order::{max, median, min, quantile, rank};
+use super::pair::{corr, cov};
+use super::regression::slope;
+use super::shift::{lagged, roc};
 use super::*;
 
 /// A file as session → instrument → column → value.
-struct Golden {
+pub(super) struct Golden {
     sessions: Vec<String>,
     instruments: Vec<String>,
     columns: BTreeMap<String, Vec<f64>>,
@@ -16,7 +20,7 @@ struct Golden {
 
 impl Golden {
     /// Every instrument has every session, in any order.
-    fn read(text: &str) -> Self {
+    pub(super) fn read(text: &str) -> Self {
         let mut lines = text.lines();
         let header: Vec<&str> = lines.next().unwrap().split(',').collect();
         let rows: Vec<Vec<&str>> = lines.map(|line| line.split(',').collect()).collect();
@@ -43,7 +47,7 @@ impl Golden {
     }
 
     /// Compares to within 1e-9 of the value.
-    fn assert_close(&self, name: &str, out: &[f64]) {
+    pub(super) fn assert_close(&self, name: &str, out: &[f64]) {
         let mut compared = 0;
         for (cell, (&out, &golden)) in out.iter().zip(&self.columns[name]).enumerate() {
             let (session, instrument) = (cell / self.instruments.len(), cell % self.instruments.len());
@@ -53,6 +57,18 @@ impl Golden {
             compared += usize::from(!golden.is_nan());
         }
         assert!(compared > 50, "{name}: only {compared} values to compare with");
+    }
+
+    pub(super) fn lanes(&self) -> usize {
+        self.instruments.len()
+    }
+
+    pub(super) fn lane(&self, instrument: &str) -> usize {
+        self.instruments.iter().position(|name| name == instrument).unwrap()
+    }
+
+    pub(super) fn column(&self, name: &str) -> &[f64] {
+        &self.columns[name]
     }
 
     fn grid(&self, name: &str) -> Grid<'_> {
@@ -70,8 +86,8 @@ fn rolling(golden: &Golden, span: Span, kernel: impl Fn(Grid, Range<usize>, Span
 fn windows_agree_with_pandas_and_qlib() {
     let golden = Golden::read(include_str!("../../../tests/fixtures/golden/window.csv"));
     for n in [5, 20] {
-        let one = Span { n, min_periods: 1 };
-        let two = Span { n, min_periods: 2 };
+        let one = Span { n, min_periods: 1, anchor: None };
+        let two = Span { n, min_periods: 2, anchor: None };
         let check = |name: &str, span, kernel: fn(Grid, Range<usize>, Span, &mut [f64])| {
             golden.assert_close(&format!("{name}_{n}"), &rolling(&golden, span, kernel));
         };
@@ -93,14 +109,14 @@ fn windows_agree_with_pandas_and_qlib() {
         let covariances = rolling(&golden, two, |x, rows, span, out| cov(x, volume, rows, span, out));
         golden.assert_close(&format!("cov_{n}"), &covariances);
     }
-    golden.assert_close("mean_20_full", &rolling(&golden, Span { n: 20, min_periods: 15 }, mean));
-    golden.assert_close("ref_5", &rolling(&golden, Span { n: 5, min_periods: 1 }, lagged));
+    golden.assert_close("mean_20_full", &rolling(&golden, Span { n: 20, min_periods: 15, anchor: None }, mean));
+    golden.assert_close("ref_5", &rolling(&golden, Span { n: 5, min_periods: 1, anchor: None }, lagged));
 }
 
 #[test]
 fn roc_agrees_with_ta_lib() {
     let golden = Golden::read(include_str!("../../../tests/fixtures/golden/window.csv"));
-    let mut out = rolling(&golden, Span { n: 5, min_periods: 1 }, roc);
+    let mut out = rolling(&golden, Span { n: 5, min_periods: 1, anchor: None }, roc);
     // TA-Lib knows no holes, so only the index was given to it
     let index = golden.instruments.iter().position(|name| name == "sh.000300").unwrap();
     for (cell, out) in out.iter_mut().enumerate() {
@@ -109,23 +125,4 @@ fn roc_agrees_with_ta_lib() {
         }
     }
     golden.assert_close("roc_5", &out);
-}
-
-#[test]
-fn cross_sections_agree_with_pandas() {
-    let golden = Golden::read(include_str!("../../../tests/fixtures/golden/cross.csv"));
-    let x = golden.grid("x");
-    for (name, f) in [
-        ("rank", CrossFn::Rank),
-        ("zscore", CrossFn::ZScore),
-        ("demean", CrossFn::Demean),
-        ("winsorize", CrossFn::Winsorize),
-    ] {
-        let mut out = vec![0.0; x.data.len()];
-        for (row, out) in out.chunks_exact_mut(x.lanes).enumerate() {
-            let values = x.tile(row, &(0..x.lanes));
-            cross(f, values, &vec![true; x.lanes], 3.0, &mut vec![], out);
-        }
-        golden.assert_close(name, &out);
-    }
 }

@@ -5,6 +5,12 @@ use std::ops::Range;
 
 use proptest::prelude::*;
 
+use super::count::{count, count_true};
+use super::moments::{mean, std, sum, var};
+use super::order::{max, median, min, quantile, rank};
+use super::pair::{corr, cov};
+use super::regression::slope;
+use super::shift::{lagged, roc};
 use super::*;
 
 type Kernel = fn(Grid, Grid, Range<usize>, Span, &mut [f64]);
@@ -46,7 +52,7 @@ fn cases() -> impl Strategy<Value = (Vec<f64>, Vec<f64>, Span)> {
         1 => 1e8..1e9_f64,
     ];
     let panel = proptest::collection::vec(value, ROWS * LANES);
-    let span = (1..50_usize, 1..4_usize).prop_map(|(n, min_periods)| Span { n, min_periods });
+    let span = (1..50_usize, 1..4_usize).prop_map(|(n, min_periods)| Span { n, min_periods, anchor: None });
     (panel.clone(), panel, span)
 }
 

@@ -6,10 +6,12 @@
 
 mod count;
 mod cross;
+mod dispatch;
 mod moments;
 mod order;
 mod pair;
 mod pointwise;
+pub(crate) mod recursive;
 mod regression;
 mod shift;
 mod sorted;
@@ -20,12 +22,7 @@ mod golden_tests;
 #[cfg(test)]
 mod law_tests;
 
-pub(crate) use count::{count, count_true};
-pub(crate) use cross::cross;
-pub(crate) use moments::{mean, std, sum, var};
-pub(crate) use order::{max, median, min, quantile, rank};
-pub(crate) use pair::{corr, cov};
+pub(crate) use cross::{Scratch, cross};
+pub(crate) use dispatch::window;
 pub(crate) use pointwise::{Operand, binary, select, unary};
-pub(crate) use regression::slope;
-pub(crate) use shift::{lagged, roc};
 pub(crate) use window::{Grid, Span};

@@ -114,19 +114,19 @@ mod tests {
 
     #[test]
     fn missing_values_are_skipped() {
-        let span = Span { n: 3, min_periods: 1 };
+        let span = Span { n: 3, min_periods: 1, anchor: None };
         let x = [NAN, 1.0, NAN, 3.0, NAN, NAN, NAN];
         let out = one_lane(mean, &x, span);
         assert!(out[0].is_nan() && out[6].is_nan());
         assert_eq!(out[1..6], [1.0, 1.0, 2.0, 3.0, 3.0]);
-        let out = one_lane(sum, &x, Span { n: 3, min_periods: 2 });
+        let out = one_lane(sum, &x, Span { n: 3, min_periods: 2, anchor: None });
         assert_eq!(out.iter().filter(|v| !v.is_nan()).count(), 1);
         assert_eq!(out[3], 4.0);
     }
 
     #[test]
     fn one_value_has_no_variance_whatever_min_periods_says() {
-        let out = one_lane(var, &[1.0, 3.0], Span { n: 2, min_periods: 1 });
+        let out = one_lane(var, &[1.0, 3.0], Span { n: 2, min_periods: 1, anchor: None });
         assert!(out[0].is_nan());
         assert_eq!(out[1], 2.0);
     }
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn equal_values_have_themselves_as_mean_and_no_deviation() {
         let x = [0.1; 9];
-        let span = Span { n: 9, min_periods: 2 };
+        let span = Span { n: 9, min_periods: 2, anchor: None };
         assert_eq!(one_lane(mean, &x, span)[8], 0.1);
         assert_eq!(one_lane(std, &x, span)[8], 0.0);
     }
@@ -142,13 +142,13 @@ mod tests {
     #[test]
     fn a_small_deviation_about_a_large_mean_survives() {
         let x = [1e9 + 1.0, 1e9 + 2.0, 1e9 + 3.0];
-        assert_eq!(one_lane(std, &x, Span { n: 3, min_periods: 2 })[2], 1.0);
+        assert_eq!(one_lane(std, &x, Span { n: 3, min_periods: 2, anchor: None })[2], 1.0);
     }
 
     #[test]
     fn what_overflows_is_not_a_number() {
         let x = [f64::MAX, f64::MAX];
-        let span = Span { n: 2, min_periods: 2 };
+        let span = Span { n: 2, min_periods: 2, anchor: None };
         assert!(one_lane(mean, &x, span)[1].is_nan());
         assert!(one_lane(var, &x, span)[1].is_nan());
     }

@@ -84,7 +84,7 @@ mod tests {
     fn two_lanes_do_not_mix() {
         let x = [3.0, NAN, 1.0, 5.0, 2.0, 4.0];
         let grid = Grid { data: &x, lanes: 2 };
-        let span = Span { n: 2, min_periods: 1 };
+        let span = Span { n: 2, min_periods: 1, anchor: None };
         let mut out = [0.0; 6];
         min(grid, 0..3, span, &mut out);
         assert_eq!((out[0], out[2], out[4]), (3.0, 1.0, 1.0));
@@ -103,7 +103,7 @@ mod tests {
     fn a_missing_current_value_has_a_median_but_no_rank() {
         let x = [1.0, 2.0, NAN];
         let grid = Grid { data: &x, lanes: 1 };
-        let span = Span { n: 3, min_periods: 2 };
+        let span = Span { n: 3, min_periods: 2, anchor: None };
         let mut out = [0.0; 3];
         median(grid, 0..3, span, &mut out);
         assert!(out[0].is_nan());

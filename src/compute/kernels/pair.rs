@@ -86,7 +86,7 @@ mod tests {
     fn last(kernel: impl Fn(Grid, Grid, Range<usize>, Span, &mut [f64]), x: &[f64], y: &[f64]) -> f64 {
         let mut out = vec![0.0; x.len()];
         let grid = |data| Grid { data, lanes: 1 };
-        kernel(grid(x), grid(y), 0..x.len(), Span { n: x.len(), min_periods: 2 }, &mut out);
+        kernel(grid(x), grid(y), 0..x.len(), Span { n: x.len(), min_periods: 2, anchor: None }, &mut out);
         out[x.len() - 1]
     }
 

@@ -46,7 +46,7 @@ mod tests {
     fn a_line_has_its_slope_with_holes_and_at_the_start() {
         let x = [f64::NAN, 1.0, 3.0, f64::NAN, 7.0, f64::NAN, f64::NAN];
         let mut out = [0.0; 7];
-        slope(Grid { data: &x, lanes: 1 }, 0..7, Span { n: 4, min_periods: 2 }, &mut out);
+        slope(Grid { data: &x, lanes: 1 }, 0..7, Span { n: 4, min_periods: 2, anchor: None }, &mut out);
         assert!(out[0].is_nan() && out[1].is_nan() && out[6].is_nan());
         assert!(out[2..6].iter().all(|slope| (slope - 2.0).abs() < 1e-12), "{out:?}");
     }
@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn one_value_has_no_slope_whatever_min_periods_says() {
         let mut out = [0.0];
-        slope(Grid { data: &[1.0], lanes: 1 }, 0..1, Span { n: 1, min_periods: 1 }, &mut out);
+        slope(Grid { data: &[1.0], lanes: 1 }, 0..1, Span { n: 1, min_periods: 1, anchor: None }, &mut out);
         assert!(out[0].is_nan());
     }
 }

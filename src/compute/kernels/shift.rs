@@ -39,14 +39,14 @@ mod tests {
         let x = [1.0, 2.0, 0.0, 4.0, 5.0, f64::NAN];
         let grid = Grid { data: &x, lanes: 1 };
         let mut out = [9.0; 6];
-        lagged(grid, 0..6, Span { n: 2, min_periods: 1 }, &mut out);
+        lagged(grid, 0..6, Span { n: 2, min_periods: 1, anchor: None }, &mut out);
         assert!(out[..2].iter().all(|v| v.is_nan()));
         assert_eq!(out[2..], [1.0, 2.0, 0.0, 4.0]);
-        roc(grid, 0..6, Span { n: 2, min_periods: 1 }, &mut out);
+        roc(grid, 0..6, Span { n: 2, min_periods: 1, anchor: None }, &mut out);
         assert!(out[..2].iter().all(|v| v.is_nan()));
         assert_eq!(out[2..5], [-100.0, 100.0, 0.0]);
         assert!(out[5].is_nan());
-        lagged(grid, 0..6, Span { n: 100, min_periods: 1 }, &mut out);
+        lagged(grid, 0..6, Span { n: 100, min_periods: 1, anchor: None }, &mut out);
         assert!(out.iter().all(|v| v.is_nan()));
     }
 }

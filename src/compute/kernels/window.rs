@@ -36,6 +36,9 @@ pub struct Span {
     pub n: usize,
     /// Fewer valid values than this give a missing value.
     pub min_periods: usize,
+    /// The absolute number of the panel's row 0 among the sessions of its calendar; none where rows have no common number, as
+    /// traded bars have not.
+    pub anchor: Option<usize>,
 }
 
 impl Span {
@@ -75,7 +78,7 @@ mod tests {
 
     #[test]
     fn windows_are_cut_at_the_start() {
-        let span = Span { n: 3, min_periods: 1 };
+        let span = Span { n: 3, min_periods: 1, anchor: None };
         assert_eq!(span.rows(0), 0..1);
         assert_eq!(span.rows(1), 0..2);
         assert_eq!(span.rows(7), 5..8);
