@@ -11,6 +11,7 @@ mod moments;
 mod order;
 mod pair;
 mod pointwise;
+pub(crate) mod recursive;
 mod regression;
 mod shift;
 mod sorted;
