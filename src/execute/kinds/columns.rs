@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use assetctl_calendar::{SessionIx, SessionRange};
-use assetctl_compute::{Inputs, evaluate, to_frame};
+use assetctl_compute::{Inputs, Task, WindowAxis, evaluate};
 use assetctl_expr::Program;
 use assetctl_graph::Axis;
 use assetctl_plan::{date_of, ix_of};
@@ -27,11 +27,20 @@ impl Materializer for Columns {
             (0..node.edges.len()).map(|edge| self.input(batch, edge, &rows)).collect::<Result<_, _>>()?;
         let frames: Vec<&DataFrame> = frames.iter().collect();
         let written = rows.partition_point(|row| row < first)..rows.len();
-        let inputs = Inputs::from_frames(&self.program, &frames, &rows, written)?;
-        let panels = evaluate(&self.program, &inputs, &|| batch.cancel.is_set())?;
+        let anchor = rows.first().and_then(|row| ix_of(node, *row)).map_or(0, |ix| ix.0 as usize);
+        let inputs = Inputs::from_frames(&self.program, &frames, &rows, written, anchor, None, &[])?;
+        let evaluated = evaluate(&Task {
+            program: &self.program,
+            inputs: &inputs,
+            axis: WindowAxis::Calendar,
+            origin: 0,
+            checkpoints: &[],
+            states_after: &[],
+            threads: 1,
+            cancel: &|| batch.cancel.is_set(),
+        })?;
         batch.check_cancel()?;
-        let frame = to_frame(&inputs, &self.program, &panels)?;
-        let frame = keep_sessions(frame, batch.sessions, &rows)?;
+        let frame = keep_sessions(evaluated.to_frame()?, batch.sessions, &rows)?;
         let key = instrument_key(&frame);
         Ok(Made { frame, sessions: batch.sessions.to_vec(), dirty: Vec::new(), key })
     }

@@ -26,5 +26,4 @@ mod sar;
 mod smooth;
 mod supertrend;
 
-
 pub use advance::{advance, state_len};
