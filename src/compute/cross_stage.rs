@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use assetctl_expr::{Node, NodeId};
 
 use crate::evaluate::EvaluateError;
-use crate::kernels;
+use crate::kernels::{self, Scratch};
 use crate::parallel::{each, locked};
 use crate::run::Run;
 use crate::sink::{Lanes, Wide};
@@ -39,7 +39,7 @@ impl Row {
 /// # Errors
 /// When the run is cancelled.
 pub(crate) fn cross(run: &mut Run, timeline: &Timeline, id: usize) -> Result<(), EvaluateError> {
-    let Node::Cross { f, args, param, .. } = &run.schedule.nodes[id] else { return Ok(()) };
+    let Node::Cross { f, args, by, param } = &run.schedule.nodes[id] else { return Ok(()) };
     let lanes = run.task.inputs.lanes();
     let rows = run.task.inputs.rows();
     let first = timeline.first[id].unwrap_or(rows).min(rows);
@@ -47,25 +47,25 @@ pub(crate) fn cross(run: &mut Run, timeline: &Timeline, id: usize) -> Result<(),
     let shared: &Run = run;
     if lanes > 0 {
         let chunks: Vec<Mutex<&mut [f64]>> = wide.values.chunks_mut(CHUNK * lanes).map(Mutex::new).collect();
-        each(
-            shared.task.threads,
-            chunks.len(),
-            || (Row(Vec::new()), Vec::new()),
-            |(x, scratch), chunk| {
-                if (shared.task.cancel)() {
-                    return Err(EvaluateError::Cancelled);
-                }
-                for (at, out) in locked(&chunks[chunk]).chunks_exact_mut(lanes).enumerate() {
-                    let row = first + chunk * CHUNK + at;
-                    let present = match &shared.traded {
-                        Some(traded) => &traded[row * lanes..(row + 1) * lanes],
-                        None => shared.task.inputs.present(row),
-                    };
-                    kernels::cross(*f, x.of(shared, args[0], row), present, *param, scratch, out);
-                }
-                Ok(())
-            },
-        )?;
+        let operands =
+            || (args.iter().map(|_| Row(Vec::new())).collect::<Vec<_>>(), Row(Vec::new()), Scratch::default());
+        each(shared.task.threads, chunks.len(), operands, |(rows, groups, scratch), chunk| {
+            if (shared.task.cancel)() {
+                return Err(EvaluateError::Cancelled);
+            }
+            for (at, out) in locked(&chunks[chunk]).chunks_exact_mut(lanes).enumerate() {
+                let row = first + chunk * CHUNK + at;
+                let present = match &shared.traded {
+                    Some(traded) => &traded[row * lanes..(row + 1) * lanes],
+                    None => shared.task.inputs.present(row),
+                };
+                let args: Vec<&[f64]> =
+                    rows.iter_mut().zip(args).map(|(values, id)| values.of(shared, *id, row)).collect();
+                let by = by.map(|id| groups.of(shared, id, row));
+                kernels::cross(*f, &args, by, present, *param, scratch, out);
+            }
+            Ok(())
+        })?;
     }
     if run.schedule.output[id].is_some() {
         for block in 0..run.blocks() {

@@ -5,7 +5,7 @@
 //! is evaluated between stages `s - 1` and `s`, from whole sessions; the nodes of a stage are evaluated a block of lanes at a
 //! time, and a panel leaves its block only if another stage, a function of all instruments or the result reads it.
 
-use assetctl_expr::{BinaryOp, Node, Program, RecursiveFn, Type, UnaryOp, WindowFn};
+use assetctl_expr::{BinaryOp, CrossFn, Node, Program, RecursiveFn, Type, UnaryOp, WindowFn};
 
 use crate::evaluate::EvaluateError;
 use crate::inputs::{InputColumn, Inputs};
@@ -165,7 +165,8 @@ fn well_formed(node: &Node) -> bool {
                     _ => 1,
                 }
         }
-        Node::Cross { args, .. } => !args.is_empty(),
+        Node::Cross { f: CrossFn::Neutralize, args, .. } => !args.is_empty(),
+        Node::Cross { args, .. } => args.len() == 1,
         _ => true,
     }
 }

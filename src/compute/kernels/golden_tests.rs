@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use assetctl_expr::CrossFn;
-
 use super::count::count;
 use super::moments::{mean, std, sum, var};
 use super::order::{max, median, min, quantile, rank};
@@ -14,7 +12,7 @@ use super::shift::{lagged, roc};
 use super::*;
 
 /// A file as session → instrument → column → value.
-struct Golden {
+pub(super) struct Golden {
     sessions: Vec<String>,
     instruments: Vec<String>,
     columns: BTreeMap<String, Vec<f64>>,
@@ -22,7 +20,7 @@ struct Golden {
 
 impl Golden {
     /// Every instrument has every session, in any order.
-    fn read(text: &str) -> Self {
+    pub(super) fn read(text: &str) -> Self {
         let mut lines = text.lines();
         let header: Vec<&str> = lines.next().unwrap().split(',').collect();
         let rows: Vec<Vec<&str>> = lines.map(|line| line.split(',').collect()).collect();
@@ -49,7 +47,7 @@ impl Golden {
     }
 
     /// Compares to within 1e-9 of the value.
-    fn assert_close(&self, name: &str, out: &[f64]) {
+    pub(super) fn assert_close(&self, name: &str, out: &[f64]) {
         let mut compared = 0;
         for (cell, (&out, &golden)) in out.iter().zip(&self.columns[name]).enumerate() {
             let (session, instrument) = (cell / self.instruments.len(), cell % self.instruments.len());
@@ -59,6 +57,18 @@ impl Golden {
             compared += usize::from(!golden.is_nan());
         }
         assert!(compared > 50, "{name}: only {compared} values to compare with");
+    }
+
+    pub(super) fn lanes(&self) -> usize {
+        self.instruments.len()
+    }
+
+    pub(super) fn lane(&self, instrument: &str) -> usize {
+        self.instruments.iter().position(|name| name == instrument).unwrap()
+    }
+
+    pub(super) fn column(&self, name: &str) -> &[f64] {
+        &self.columns[name]
     }
 
     fn grid(&self, name: &str) -> Grid<'_> {
@@ -115,23 +125,4 @@ fn roc_agrees_with_ta_lib() {
         }
     }
     golden.assert_close("roc_5", &out);
-}
-
-#[test]
-fn cross_sections_agree_with_pandas() {
-    let golden = Golden::read(include_str!("../../../tests/fixtures/golden/cross.csv"));
-    let x = golden.grid("x");
-    for (name, f) in [
-        ("rank", CrossFn::Rank),
-        ("zscore", CrossFn::ZScore),
-        ("demean", CrossFn::Demean),
-        ("winsorize", CrossFn::Winsorize),
-    ] {
-        let mut out = vec![0.0; x.data.len()];
-        for (row, out) in out.chunks_exact_mut(x.lanes).enumerate() {
-            let values = x.tile(row, &(0..x.lanes));
-            cross(f, values, &vec![true; x.lanes], 3.0, &mut vec![], out);
-        }
-        golden.assert_close(name, &out);
-    }
 }

@@ -22,7 +22,7 @@ mod golden_tests;
 #[cfg(test)]
 mod law_tests;
 
-pub(crate) use cross::cross;
+pub(crate) use cross::{Scratch, cross};
 pub(crate) use dispatch::window;
 pub(crate) use pointwise::{Operand, binary, select, unary};
 pub(crate) use window::{Grid, Span};
