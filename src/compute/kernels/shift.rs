@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::window::{Grid, Span};
+use crate::panel::canonical;
 
 fn lag(x: Grid, rows: Range<usize>, n: usize, out: &mut [f64], f: impl Fn(f64, f64) -> f64) {
     if x.lanes == 0 {
@@ -15,7 +16,7 @@ fn lag(x: Grid, rows: Range<usize>, n: usize, out: &mut [f64], f: impl Fn(f64, f
         };
         let lanes = 0..x.lanes;
         for ((out, &now), &then) in out.iter_mut().zip(x.tile(row, &lanes)).zip(x.tile(before, &lanes)) {
-            *out = f(now, then);
+            *out = canonical(f(now, then));
         }
     }
 }
