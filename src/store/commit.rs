@@ -104,6 +104,7 @@ impl Store {
             frame: &prepared.frame,
             schema: prepared.schema.as_ref(),
             carried: prepared.carried.as_ref(),
+            cache: &self.cache,
         };
         let months: Vec<(Month, MonthWork)> = months.into_iter().collect();
         let work = |(month, work): &(Month, MonthWork)| rewrite(&self.layout, &rows, *month, work);

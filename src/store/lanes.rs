@@ -10,7 +10,6 @@ use crate::error::{Error, Result};
 use crate::month::{self, MonthRow};
 use crate::parallel;
 use crate::schema::ABSENT;
-use crate::segment::Cut;
 use crate::snapshot::Snapshot;
 
 /// Instruments of one session.
@@ -97,10 +96,8 @@ impl Snapshot {
     ) -> Result<BTreeMap<NaiveDate, Lanes>> {
         let wanted: HashSet<&str> = moved.iter().flat_map(|moved| moved.columns.iter().copied()).collect();
         let read = |month: &MonthRow| {
-            let path = self.layout().segment(asset, &month.file());
-            let total = month.rows();
-            let cut = Cut { asset, path: &path, schema: &month.schema, total, offset: 0, rows: total };
-            cut.read(|name| wanted.contains(name) || month.schema.key.iter().any(|(key, _)| key == name))
+            let is_key = |name: &str| month.schema.key.iter().any(|(key, _)| key == name);
+            self.whole(asset, month).read(self.cache(), |name| wanted.contains(name) || is_key(name))
         };
         let now = read(new)?;
         let Ok(before) = read(old) else {

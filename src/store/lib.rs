@@ -10,6 +10,7 @@
 //! Order of a commit: segment files are written under temporary names, synced, renamed, their folder synced; then one
 //! transaction moves the snapshot. A crash before it leaves files nobody knows, which `gc` removes.
 
+mod cache;
 mod canonical;
 mod carried;
 mod codec;
@@ -35,6 +36,8 @@ mod state_row;
 mod store;
 mod warehouse;
 
+#[cfg(test)]
+mod cache_tests;
 #[cfg(test)]
 mod carried_tests;
 #[cfg(test)]

@@ -10,6 +10,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use polars::prelude::*;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use crate::cache::SegmentCache;
 use crate::codec::{self, ManifestEntry};
 use crate::database::{self, LedgerPath, micros};
 use crate::error::{Error, Result};
@@ -45,6 +46,7 @@ pub struct Snapshot {
     ledger: LedgerPath,
     connection: Mutex<Connection>,
     rev: u64,
+    cache: Arc<SegmentCache>,
     heads: BTreeMap<String, LazyHead>,
     /// Too many segments to look at each.
     is_large: bool,
@@ -113,6 +115,7 @@ impl Store {
             ledger: self.ledger.clone(),
             connection: Mutex::new(connection),
             rev,
+            cache: Arc::clone(&self.cache),
             heads: heads.into_iter().map(lazy).collect(),
         }
     }
@@ -264,7 +267,8 @@ impl Snapshot {
 
     /// Rows of the sessions `[from, to]`, sorted by session and key: `session`, the key columns, then `columns` in the order
     /// asked for (all, in stored order, for `None`). A month that lacks a column gives nulls. An asset without a session axis
-    /// gives all its rows whatever the range, and has no column `session` of ours.
+    /// gives all its rows whatever the range, and has no column `session` of ours. Each month is a chunk of its own, as it lies in
+    /// memory: nothing is copied.
     ///
     /// # Errors
     /// [`Error::UnknownAsset`]; [`Error::UnknownColumn`] if no segment of the asset has it; [`Error::Damaged`];
@@ -281,14 +285,22 @@ impl Snapshot {
             let offset = before.map(|record| record.rows as usize).sum();
             let inside = month.partitions.iter().filter(|record| in_range(record.session));
             let rows = inside.map(|record| record.rows as usize).sum();
-            let path = self.layout.segment(asset, &month.file());
-            let cut = Cut { asset, path: &path, schema: &month.schema, total: month.rows(), offset, rows };
-            segment::conform(asset, &cut.read(|name| polars_schema.contains(name))?, &polars_schema)
+            let cut = Cut { offset, rows, ..self.whole(asset, month) };
+            segment::conform(asset, &cut.read(&self.cache, |name| polars_schema.contains(name))?, &polars_schema)
         };
         let has_rows = |month: &&MonthRow| month.partitions.iter().any(|r| in_range(r.session) && r.rows > 0);
         let wanted: Vec<&MonthRow> = months.iter().filter(has_rows).collect();
         let parts = parallel::map(&wanted, |month| part(month)).into_iter().collect::<Result<_>>()?;
         segment::stack(asset, parts, &polars_schema)
+    }
+
+    /// All rows of a month's segment.
+    pub(crate) fn whole<'a>(&self, asset: &'a str, month: &'a MonthRow) -> Cut<'a> {
+        Cut::whole(&self.layout, asset, month)
+    }
+
+    pub(crate) fn cache(&self) -> &SegmentCache {
+        &self.cache
     }
 
     /// The schema of what is read: of the months in range, or of the newest segment where they don't say.
