@@ -1,7 +1,7 @@
 //! Oscillators: how fast and how steadily prices move.
 
 use crate::catalogue::{Class, Function, Op};
-use crate::table::params::{CLOSE, HIGH, LOW, VOLUME, X, choice, lag, window};
+use crate::table::params::{CLOSE, HIGH, LOW, OPEN, VOLUME, X, choice, lag, window};
 
 /// What the entries of this file have in common.
 const BASE: Function = Function {
@@ -87,7 +87,7 @@ pub(in crate::table) static FUNCTIONS: &[Function] = &[
         name: "ppo",
         class: Class::Recursive,
         params: &[X, window("fast", 2, 12), window("slow", 2, 26), choice("ma", &["ema", "sma"])],
-        doc: "difference of two means, in percent of the slow one",
+        doc: "difference of two means, in percent of the slow one; of volume it is TA-Lib's `PVO`",
         formula: "b = greater(fast, slow); m = if(ma == ema, ema(x, b), sma(x, b)); d = apo(x, fast, slow, ma=ma); if(abs(m) < 1e-14, 0 * d, 100 * d / m)",
         source: "TA-Lib `PPO`",
         missing: "with `ma=ema` passed over; with `ma=sma` none until both windows are full",
@@ -140,6 +140,44 @@ pub(in crate::table) static FUNCTIONS: &[Function] = &[
         ..BASE
     },
     Function {
+        name: "cmou",
+        params: &[X, window("n", 1, 14)],
+        doc: "Chande's momentum oscillator, without smoothing; 0 without movement",
+        formula: "change = delta(x, 1); gone = sum(abs(change), n, min_periods=n); if(gone == 0, 0 * gone, 100 * sum(change, n, min_periods=n) / gone)",
+        source: "TA-Lib `CMOU`",
+        first_valid: "n + 1",
+        ..BASE
+    },
+    Function {
+        name: "imi",
+        params: &[OPEN, CLOSE, window("n", 1, 14)],
+        doc: "intraday momentum index: what share of the movement from open to close was up, in percent; 50 without movement",
+        formula: "change = close - open; gone = sum(abs(change), n, min_periods=n); if(gone == 0, 0 * gone + 50, 100 * sum(greater(change, 0), n, min_periods=n) / gone)",
+        source: "TA-Lib `IMI`",
+        first_valid: "n",
+        ..BASE
+    },
+    Function {
+        name: "qstick",
+        params: &[OPEN, CLOSE, window("n", 1, 10)],
+        doc: "mean movement from open to close",
+        formula: "sma(close - open, n)",
+        source: "TA-Lib `QSTICK`",
+        first_valid: "n",
+        ..BASE
+    },
+    Function {
+        name: "rvi",
+        class: Class::Recursive,
+        params: &[X, window("n", 1, 14), window("m", 2, 10)],
+        doc: "relative volatility index: what share of the deviations of m sessions was on sessions that went up, in percent; 50 without any",
+        formula: "way = sign(delta(x, 1)); deviation = std_pop(x, m, min_periods=m); up = rma(deviation * greater(way, 0), n); down = rma(deviation * greater(-way, 0), n); if(up + down == 0, 0 * up + 50, 100 * up / (up + down))",
+        source: "TA-Lib `RVI`",
+        missing: "passed over: none there, and the state stays",
+        first_valid: "n + m - 1",
+        ..BASE
+    },
+    Function {
         name: "stochf",
         params: &[HIGH, LOW, CLOSE, window("k", 1, 5), window("d", 1, 3)],
         parts: &["k", "d"],
@@ -181,14 +219,14 @@ pub(in crate::table) static FUNCTIONS: &[Function] = &[
             window("n", 1, 9),
             window("m1", 1, 3),
             window("m2", 1, 3),
-            choice("seed", &["first", "fifty", "mean"]),
+            choice("seed", &["mean", "first", "fifty"]),
         ],
         parts: &["k", "d", "j"],
-        doc: "K, D and J of the stochastic oscillator, smoothed by Wilder's means. They begin at the first value (Tongdaxin), at 50 (the textbook), or with the mean of the first values",
-        formula: "rsv = stochf(high, low, close, n, 1).k; k = if(seed == first, sma_tdx(rsv, m1), if(seed == fifty, sma_from(rsv, m1, 50), rma(rsv, m1))); d = if(seed == first, sma_tdx(k, m2), if(seed == fifty, sma_from(k, m2, 50), rma(k, m2))); j = 3 * k - 2 * d",
-        source: "Tongdaxin `KDJ`",
+        doc: "K, D and J of the stochastic oscillator, smoothed by Wilder's means. They begin with the mean of the first values (TA-Lib), at the first value (Tongdaxin), or at 50 (the textbook)",
+        formula: "rsv = stochf(high, low, close, n, 1).k; smooth = if(seed == mean, rma(rsv, m1), if(seed == first, sma_tdx(rsv, m1), sma_from(rsv, m1, 50))); d = if(seed == mean, rma(smooth, m2), if(seed == first, sma_tdx(smooth, m2), sma_from(smooth, m2, 50))); k = if(is_missing(d), d, smooth); j = 3 * k - 2 * d",
+        source: "TA-Lib `KDJ`; Tongdaxin `KDJ`",
         missing: "passed over: none there, and the state stays",
-        first_valid: "n; with `seed=mean` n + m1 - 1, `d` and `j` n + m1 + m2 - 2",
+        first_valid: "n + m1 + m2 - 2; with another seed n",
         ..BASE
     },
     Function {
@@ -249,13 +287,32 @@ pub(in crate::table) static FUNCTIONS: &[Function] = &[
     Function {
         name: "tsi",
         class: Class::Recursive,
-        params: &[X, window("fast", 1, 13), window("slow", 1, 25), window("signal", 1, 13)],
-        parts: &["line", "signal"],
-        doc: "true strength index: doubly smoothed change over doubly smoothed movement, in percent, and its mean",
-        formula: "change = delta(x, 1); line = 100 * ema(ema(change, slow), fast) / ema(ema(abs(change), slow), fast); signal = ema(line, signal)",
-        source: "pandas-ta `tsi`",
+        params: &[X, window("slow", 1, 25), window("fast", 1, 13)],
+        doc: "true strength index: doubly smoothed change over doubly smoothed movement, in percent; 0 without movement",
+        formula: "change = delta(x, 1); gone = ema(ema(abs(change), slow), fast); if(gone == 0, 0 * gone, 100 * ema(ema(change, slow), fast) / gone)",
+        source: "TA-Lib `TSI`",
         missing: "passed over: none there, and the state stays",
-        first_valid: "slow + fast; `signal` slow + fast + signal - 1",
+        first_valid: "slow + fast",
+        ..BASE
+    },
+    Function {
+        name: "smi",
+        class: Class::Recursive,
+        params: &[
+            HIGH,
+            LOW,
+            CLOSE,
+            window("n", 1, 13),
+            window("fast", 1, 2),
+            window("slow", 1, 25),
+            window("signal", 1, 9),
+        ],
+        parts: &["line", "signal"],
+        doc: "stochastic momentum index: doubly smoothed distance from the middle of the range, in percent of half the range, and its mean; 0 without range",
+        formula: "range = max(high, n, min_periods=n) - min(low, n, min_periods=n); distance = close - midprice(high, low, n); gone = ema(ema(range, slow), fast); raw = if(gone == 0, 0 * gone, 200 * ema(ema(distance, slow), fast) / gone); signal = ema(raw, signal); line = if(is_missing(signal), signal, raw)",
+        source: "TA-Lib `SMI`",
+        missing: "passed over: none there, and the state stays",
+        first_valid: "n + slow + fast + signal - 3",
         ..BASE
     },
     Function {
@@ -273,7 +330,7 @@ pub(in crate::table) static FUNCTIONS: &[Function] = &[
         params: &[X, window("n", 1, 10), lag("fast", 11), lag("slow", 14)],
         doc: "Coppock's curve: weighted mean of two rates of change",
         formula: "wma(roc(x, fast) + roc(x, slow), n, min_periods=n)",
-        source: "pandas-ta `coppock`",
+        source: "TA-Lib `COPPOCK`",
         first_valid: "max(fast, slow) + n",
         ..BASE
     },
@@ -282,7 +339,7 @@ pub(in crate::table) static FUNCTIONS: &[Function] = &[
         params: &[X, window("n", 1, 20)],
         doc: "detrended price: the value half a window ago, less the mean",
         formula: "ref(x, floor(n / 2) + 1) - sma(x, n)",
-        source: "pandas-ta `dpo`",
+        source: "TA-Lib `DPO`",
         first_valid: "n",
         ..BASE
     },
@@ -291,7 +348,7 @@ pub(in crate::table) static FUNCTIONS: &[Function] = &[
         params: &[HIGH, LOW, window("fast", 1, 5), window("slow", 1, 34)],
         doc: "awesome oscillator: difference of two means of the middle price",
         formula: "price = medprice(high, low); sma(price, fast) - sma(price, slow)",
-        source: "pandas-ta `ao`",
+        source: "TA-Lib `AO`",
         first_valid: "max(fast, slow)",
         ..BASE
     },
@@ -317,9 +374,48 @@ pub(in crate::table) static FUNCTIONS: &[Function] = &[
         name: "efficiency_ratio",
         aliases: &["er"],
         params: &[X, lag("n", 10)],
-        doc: "Kaufman's efficiency ratio: the way made over the way gone, from 0 to 1; 0 without movement",
-        formula: "gone = sum(abs(delta(x, 1)), n, min_periods=n); if(gone == 0, 0 * gone, abs(delta(x, n)) / gone)",
-        source: "pandas-ta `er`",
+        doc: "Kaufman's efficiency ratio: the way made over the way gone, from 0 to 1; 1 without movement",
+        formula: "gone = sum(abs(delta(x, 1)), n, min_periods=n); if(gone == 0, 0 * gone + 1, abs(delta(x, n)) / gone)",
+        source: "TA-Lib `ER`",
+        first_valid: "n + 1",
+        ..BASE
+    },
+    Function {
+        name: "vhf",
+        params: &[X, window("n", 2, 28)],
+        doc: "vertical horizontal filter: the window's range over the way gone; 0 without movement",
+        formula: "gone = sum(abs(delta(x, 1)), n, min_periods=n); range = max(x, n, min_periods=n) - min(x, n, min_periods=n); if(gone == 0, 0 * gone, range / gone)",
+        source: "TA-Lib `VHF`",
+        first_valid: "n + 1",
+        ..BASE
+    },
+    Function {
+        name: "ac",
+        params: &[HIGH, LOW, window("fast", 1, 5), window("slow", 1, 34), window("signal", 1, 5)],
+        doc: "acceleration oscillator: `ao` less its mean",
+        formula: "line = ao(high, low, fast, slow); line - sma(line, signal)",
+        source: "TA-Lib `AC`",
+        first_valid: "max(fast, slow) + signal - 1",
+        ..BASE
+    },
+    Function {
+        name: "eri",
+        class: Class::Recursive,
+        params: &[HIGH, LOW, CLOSE, window("n", 1, 13)],
+        parts: &["bull", "bear"],
+        doc: "Elder's ray: how far the high and the low lie above the exponential mean",
+        formula: "m = ema(close, n); bull = high - m; bear = low - m",
+        source: "TA-Lib `ERI`",
+        missing: "passed over: none there, and the state stays",
+        first_valid: "n",
+        ..BASE
+    },
+    Function {
+        name: "fosc",
+        params: &[X, window("n", 2, 5)],
+        doc: "forecast oscillator: how far the value lies above what `tsf` forecast the session before, in percent",
+        formula: "100 * (x - ref(tsf(x, n), 1)) / x",
+        source: "TA-Lib `FOSC`",
         first_valid: "n + 1",
         ..BASE
     },

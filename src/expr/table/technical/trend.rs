@@ -1,7 +1,7 @@
 //! Direction, range and how numbers vary together.
 
 use crate::catalogue::{Class, Function, Op};
-use crate::table::params::{CLOSE, HIGH, LOW, OPEN, X, Y, window};
+use crate::table::params::{CLOSE, HIGH, LOW, OPEN, X, Y, lag, window};
 
 /// What the entries of this file have in common.
 const BASE: Function = Function {
@@ -145,10 +145,30 @@ pub(in crate::table) static FUNCTIONS: &[Function] = &[
         name: "vortex",
         params: &[HIGH, LOW, CLOSE, window("n", 1, 14)],
         parts: &["plus", "minus"],
-        doc: "vortex indicator: upward and downward movement over the true range",
-        formula: "range = sum(trange(high, low, close), n, min_periods=n); plus = sum(abs(high - ref(low, 1)), n, min_periods=n) / range; minus = sum(abs(low - ref(high, 1)), n, min_periods=n) / range",
-        source: "pandas-ta `vortex`",
+        doc: "vortex indicator: upward and downward movement over the true range; 0 without range",
+        formula: "range = sum(trange(high, low, close), n, min_periods=n); plus = if(range == 0, 0 * range, sum(abs(high - ref(low, 1)), n, min_periods=n) / range); minus = if(range == 0, 0 * range, sum(abs(low - ref(high, 1)), n, min_periods=n) / range)",
+        source: "TA-Lib `VORTEX`",
         first_valid: "n + 1",
+        ..BASE
+    },
+    Function {
+        name: "adr",
+        params: &[HIGH, LOW, window("n", 1, 14)],
+        doc: "average range of the session",
+        formula: "sma(high - low, n)",
+        source: "TA-Lib `ADR`",
+        first_valid: "n",
+        ..BASE
+    },
+    Function {
+        name: "cvi",
+        class: Class::Recursive,
+        params: &[HIGH, LOW, window("n", 1, 10), lag("m", 10)],
+        doc: "Chaikin's volatility: rate of change over m sessions of the range's exponential mean, in percent",
+        formula: "roc(ema(high - low, n), m)",
+        source: "TA-Lib `CVI`",
+        missing: "passed over: none there, and the state stays",
+        first_valid: "n + m",
         ..BASE
     },
     Function {
@@ -162,11 +182,12 @@ pub(in crate::table) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "mass_index",
+        aliases: &["massi"],
         class: Class::Recursive,
         params: &[HIGH, LOW, window("fast", 1, 9), window("slow", 1, 25)],
         doc: "mass index: sum of the ratio of the range's exponential mean to the mean of that",
-        formula: "m = ema(high - low, fast); sum(m / ema(m, fast), slow, min_periods=slow)",
-        source: "pandas-ta `massi`",
+        formula: "m = ema(high - low, fast); ratio = if(ema(m, fast) == 0, 0 * m + 1, m / ema(m, fast)); sum(ratio, slow, min_periods=slow)",
+        source: "TA-Lib `MASSI`",
         missing: "passed over: none there, and the state stays",
         first_valid: "2 * fast + slow - 2",
         ..BASE

@@ -57,19 +57,20 @@ pub(in crate::table) static FUNCTIONS: &[Function] = &[
     Function {
         name: "cmf",
         params: &[HIGH, LOW, CLOSE, VOLUME, window("n", 1, 20)],
-        doc: "Chaikin's money flow: volume weighted by where the close lies in the range, over volume",
-        formula: "sum(if(high > low, (2 * close - low - high) / (high - low) * volume, 0 * (high - low)), n, min_periods=n) / sum(volume, n, min_periods=n)",
-        source: "pandas-ta `cmf`",
+        doc: "Chaikin's money flow: volume weighted by where the close lies in the range, over volume; 0 without volume",
+        formula: "flow = if(high > low, (2 * close - low - high) / (high - low) * volume, 0 * (high - low)); total = sum(volume, n, min_periods=n); if(total == 0, 0 * total, sum(flow, n, min_periods=n) / total)",
+        source: "TA-Lib `CMF`",
         first_valid: "n",
         ..BASE
     },
     Function {
         name: "force_index",
+        aliases: &["efi"],
         class: Class::Recursive,
         params: &[CLOSE, VOLUME, window("n", 1, 13)],
         doc: "Elder's force index: exponential mean of the change times the volume",
         formula: "ema(delta(close, 1) * volume, n)",
-        source: "pandas-ta `efi`",
+        source: "TA-Lib `EFI`",
         missing: "passed over: none there, and the state stays",
         first_valid: "n + 1",
         ..BASE
@@ -87,11 +88,53 @@ pub(in crate::table) static FUNCTIONS: &[Function] = &[
         name: "pvt",
         class: Class::Recursive,
         params: &[CLOSE, VOLUME],
-        doc: "price-volume trend: the sum of the volumes, weighted by the relative change",
-        formula: "cumsum(volume * rocp(close, 1))",
-        source: "pandas-ta `pvt`",
+        doc: "price-volume trend: the sum of the volumes, weighted by the relative change; it begins with 0",
+        formula: "cumsum(volume * if(count(close, 0) == 1, 0, coalesce(rocp(close, 1), 0)))",
+        source: "TA-Lib `PVT`",
+        missing: "passed over: none there where `volume` is missing; nothing is added after a missing close",
+        first_valid: "1",
+        ..BASE
+    },
+    Function {
+        name: "nvi",
+        class: Class::Recursive,
+        params: &[CLOSE, VOLUME],
+        doc: "negative volume index: 1000, compounded by the relative changes of the sessions whose volume fell",
+        formula: "1000 * cumprod(if(volume < ref(volume, 1), close / ref(close, 1), 1 + 0 * close))",
+        source: "TA-Lib `NVI`",
         missing: "passed over: none there, and the state stays",
-        first_valid: "2",
+        first_valid: "1",
+        ..BASE
+    },
+    Function {
+        name: "pvi",
+        class: Class::Recursive,
+        params: &[CLOSE, VOLUME],
+        doc: "positive volume index: 1000, compounded by the relative changes of the sessions whose volume rose",
+        formula: "1000 * cumprod(if(volume > ref(volume, 1), close / ref(close, 1), 1 + 0 * close))",
+        source: "TA-Lib `PVI`",
+        missing: "passed over: none there, and the state stays",
+        first_valid: "1",
+        ..BASE
+    },
+    Function {
+        name: "wad",
+        class: Class::Recursive,
+        params: &[HIGH, LOW, CLOSE],
+        doc: "Williams' accumulation and distribution: the sum of how far the close went from the true low on sessions that went up, and from the true high on others; it begins with 0",
+        formula: "before = ref(close, 1); cumsum(if(close > before, close - less(low, before), if(close < before, close - greater(high, before), 0 * close)))",
+        source: "TA-Lib `WAD`",
+        missing: "passed over: none there, and the state stays",
+        first_valid: "1",
+        ..BASE
+    },
+    Function {
+        name: "rvol",
+        params: &[VOLUME, window("n", 1, 20)],
+        doc: "volume over its mean of the n sessions before",
+        formula: "volume / ref(sma(volume, n), 1)",
+        source: "TA-Lib `RVOL`",
+        first_valid: "n + 1",
         ..BASE
     },
 ];
