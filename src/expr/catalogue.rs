@@ -258,3 +258,94 @@ pub(crate) fn identity(node: &Node) -> (&'static str, u32) {
     // operation that is written as a call is in the catalogue: a test of `canonical` goes through all of them.
     FUNCTIONS.iter().find(|function| function.op == op).map_or(("", 0), |function| (function.name, function.version))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::program::Program;
+    use crate::testing::{calls_of, compile_one};
+
+    #[test]
+    fn functions_of_one_name_differ_in_their_parameters() {
+        let mut signatures = HashSet::new();
+        for f in functions() {
+            for name in f.aliases.iter().chain([&f.name]) {
+                let params: Vec<&str> = f.params.iter().map(|param| param.name).collect();
+                assert!(signatures.insert((*name, params)), "{name} of {}", f.signature());
+            }
+        }
+        let mut several: Vec<&str> =
+            PLACES.iter().filter(|(_, places)| places.len() > 1).map(|(name, _)| *name).collect();
+        several.sort_unstable();
+        assert_eq!(several, ["ewm", "max", "min"]);
+    }
+
+    #[test]
+    fn every_entry_is_complete_and_its_parameters_are_in_order() {
+        for f in functions() {
+            for text in [f.doc, f.formula, f.source, f.missing, f.first_valid] {
+                assert!(!text.is_empty(), "{}", f.name);
+            }
+            assert!(f.version >= 1, "{}", f.name);
+            // Expressions, then what is written out, then what may be left away, then what is given by name.
+            let order = f.params.iter().map(|p| (p.named_only, !p.kind.is_expression(), !p.is_required()));
+            assert!(order.is_sorted(), "{}", f.signature());
+            let names: HashSet<&str> = f.params.iter().map(|p| p.name).collect();
+            assert_eq!(names.len(), f.params.len(), "{}", f.name);
+        }
+    }
+
+    #[test]
+    fn lookup_by_name_and_alias() {
+        assert_eq!(function("med").map(|f| f.name), Some("median"));
+        assert_eq!(function("max").map(|f| f.class), Some(Class::Pointwise));
+        assert_eq!(overloads("max").count(), 2);
+        assert!(function("Mean").is_none());
+        let signature = |name: &str| function(name).map(Function::signature).unwrap_or_default();
+        assert_eq!(signature("corr"), "corr(x, y, n, min_periods=2)");
+        assert_eq!(signature("linearreg"), "linearreg(x, n=14, min_periods=n)");
+        assert_eq!(signature("argmax"), "argmax(x, n, ties=first, min_periods=1)");
+        assert_eq!(signature("cs_winsorize"), "cs_winsorize(x, k=3, by=…)");
+        assert_eq!(signature("cs_neutralize"), "cs_neutralize(x, on=…, by=…)");
+        assert_eq!(signature("ewm"), "ewm(x, span=…)");
+    }
+
+    /// What the class of a function must be, by the programs that its calls become.
+    fn classes(programs: &[Program]) -> Vec<Class> {
+        let any = |is: fn(&Program) -> bool| programs.iter().any(is);
+        if any(Program::is_cross_sectional) {
+            vec![Class::CrossSection]
+        } else if any(Program::is_recursive) {
+            vec![Class::Recursive, Class::Expanding]
+        } else if programs.iter().any(|program| program.window(0).back > 0) {
+            vec![Class::Window]
+        } else {
+            vec![Class::Pointwise]
+        }
+    }
+
+    #[test]
+    fn every_function_compiles_with_its_defaults_and_is_of_its_class() {
+        for f in functions().iter().filter(|f| f.class != Class::Forward) {
+            let programs: Vec<Program> = calls_of(f)
+                .iter()
+                .map(|call| compile_one(call).unwrap_or_else(|errors| panic!("{call}: {errors:?}")))
+                .collect();
+            assert!(classes(&programs).contains(&f.class), "{} is {}", f.signature(), f.class);
+        }
+    }
+
+    #[test]
+    fn a_native_function_is_written_by_its_name() {
+        for f in functions().iter().filter(|f| !f.is_formula() && f.class != Class::Forward) {
+            let first = functions().iter().find(|other| other.op == f.op).unwrap();
+            for call in calls_of(f) {
+                let canonical = compile_one(&call).unwrap().canonical();
+                let written = format!("{}#{}(", first.name, first.version);
+                assert!(canonical.contains(&written), "{call} is written {canonical}");
+            }
+        }
+    }
+}
