@@ -189,10 +189,25 @@ impl Function {
         self.op == Op::Formula
     }
 
+    /// Calls of the function and what they give, at least one for each of its results; none for what is refused.
+    pub fn examples(&self) -> &'static [Example] {
+        let signature = self.signature();
+        table::EXAMPLES.iter().find(|(of, _)| *of == signature).map_or(&[], |(_, examples)| examples)
+    }
+
     /// `(x, n)`: the parameters that may be given without a name.
     pub(crate) fn positional_params(&self) -> impl Iterator<Item = &'static Param> + use<> {
         self.params.iter().filter(|param| !param.named_only)
     }
+}
+
+/// A call over a sample, and what it gives.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Example {
+    pub expression: &'static str,
+    /// Of a function of one instrument over [`SAMPLE_BARS`](crate::SAMPLE_BARS) the values of the last sessions, true as 1 and
+    /// false as 0; of a cross-section over [`SAMPLE_SESSION`](crate::SAMPLE_SESSION) those of its instruments. `None` is missing.
+    pub expected: &'static [Option<f64>],
 }
 
 /// What a call is compiled to.
@@ -264,8 +279,10 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::compile::compile;
+    use crate::names::{ColumnKind, Source};
     use crate::program::Program;
-    use crate::testing::{calls_of, compile_one};
+    use crate::testing::{calls_of, compile_one, input};
 
     #[test]
     fn functions_of_one_name_differ_in_their_parameters() {
@@ -310,6 +327,29 @@ mod tests {
         assert_eq!(signature("cs_winsorize"), "cs_winsorize(x, k=3, by=…)");
         assert_eq!(signature("cs_neutralize"), "cs_neutralize(x, on=…, by=…)");
         assert_eq!(signature("ewm"), "ewm(x, span=…)");
+    }
+
+    #[test]
+    fn every_function_has_examples_of_all_its_results() {
+        let numbers =
+            table::SAMPLE_BARS.iter().map(|(name, _)| *name).chain(table::SAMPLE_SESSION.iter().map(|(name, _)| *name));
+        let mut columns: Vec<(&str, ColumnKind)> = numbers.map(|name| (name, ColumnKind::Number)).collect();
+        columns.push(("industry", ColumnKind::Text));
+        let inputs = [input("sample", &columns)];
+        for f in functions() {
+            let examples = f.examples();
+            assert_eq!(examples.is_empty(), f.class == Class::Forward, "{}", f.signature());
+            for part in f.parts {
+                assert!(examples.iter().any(|e| e.expression.ends_with(&format!(").{part}"))), "{} .{part}", f.name);
+            }
+            for example in examples {
+                assert!(example.expression.starts_with(&format!("{}(", f.name)), "{}", example.expression);
+                assert!(example.expected.iter().any(Option::is_some), "{}", example.expression);
+                let compiled = compile(&[Source { name: "out", text: example.expression }], &inputs);
+                assert!(compiled.is_ok(), "{}: {compiled:?}", example.expression);
+            }
+        }
+        assert!(table::EXAMPLES.iter().all(|(of, _)| functions().iter().any(|f| f.signature() == *of)));
     }
 
     /// What the class of a function must be, by the programs that its calls become.
