@@ -4,10 +4,12 @@ use crate::ast::{Ast, ExprId, ExprKind};
 use crate::builder::{Builder, Value};
 use crate::calls::{Bound, bind};
 use crate::catalogue::{Op, ParamKind};
+use crate::dialect::Dialect;
 use crate::error::{ExprError, Mistake};
 use crate::names::{InputScope, Meaning, Scope, Source};
 use crate::parse::parse;
 use crate::program::{BinaryOp, Node, Program, Type, UnaryOp, WindowFn};
+use crate::qlib;
 use crate::suggest::code;
 
 /// Compiles the columns of one asset over its inputs. A column may use earlier columns by their names.
@@ -17,22 +19,32 @@ use crate::suggest::code;
 /// Every mistake of every column, in the order of the columns and of their text; of a column that is not well-formed the first alone.
 /// What uses a column with mistakes is not reported for it.
 pub fn compile(columns: &[Source], inputs: &[InputScope]) -> Result<Program, Vec<ExprError>> {
+    compile_in(columns, &|_| Dialect::Native, inputs)
+}
+
+/// As [`compile`], where `dialect` says in which language column number so and so is written.
+///
+/// # Errors
+///
+/// Those of [`compile`].
+pub fn compile_in(
+    columns: &[Source],
+    dialect: &dyn Fn(usize) -> Dialect,
+    inputs: &[InputScope],
+) -> Result<Program, Vec<ExprError>> {
     let mut builder = Builder::default();
     let mut scope = Scope::new(columns, inputs);
     let mut errors = Vec::new();
     for (index, source) in columns.iter().enumerate() {
         let mut mistakes = Vec::new();
-        let value = match parse(source.text) {
-            Ok(ast) => {
-                let mut column =
-                    Column { text: source.text, ast: &ast, scope: &scope, builder: &mut builder, mistakes };
-                let value = column.compile();
-                mistakes = column.mistakes;
-                value
+        let value = match dialect(index) {
+            Dialect::Native => compile_native(source.text, &scope, &mut builder, &mut mistakes),
+            Dialect::Qlib { compat } => {
+                qlib::compile_column(source.text, compat, None, &scope, &mut builder, &mut mistakes)
             }
-            Err(mistake) => {
-                mistakes.push(mistake);
-                None
+            Dialect::Feature { compat } => {
+                let first = inputs.first().map(|input| input.alias.as_str());
+                qlib::compile_column(source.text, compat, first, &scope, &mut builder, &mut mistakes)
             }
         };
         if let Some(value) = value {
@@ -43,6 +55,26 @@ pub fn compile(columns: &[Source], inputs: &[InputScope]) -> Result<Program, Vec
         errors.extend(mistakes.into_iter().map(|mistake| mistake.in_column(index)));
     }
     if errors.is_empty() { Ok(builder.finish()) } else { Err(errors) }
+}
+
+fn compile_native(
+    text: &str,
+    scope: &Scope<'_>,
+    builder: &mut Builder,
+    mistakes: &mut Vec<Mistake>,
+) -> Option<Value> {
+    match parse(text) {
+        Ok(ast) => {
+            let mut column = Column { text, ast: &ast, scope, builder, mistakes: Vec::new() };
+            let value = column.compile();
+            mistakes.append(&mut column.mistakes);
+            value
+        }
+        Err(mistake) => {
+            mistakes.push(mistake);
+            None
+        }
+    }
 }
 
 /// One column on its way. A value is `None` where a mistake was reported.

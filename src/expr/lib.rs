@@ -9,6 +9,7 @@
 //! - `program`: what is evaluated
 //! - `windows`: which sessions of each input a program reads
 //! - `canonical`: what of a program the spec hash covers
+//! - `dialect`, `qlib`: the other languages in which a column may be written
 //! - `error`, `suggest`: mistakes, and what may have been meant
 
 mod ast;
@@ -17,10 +18,12 @@ mod calls;
 mod canonical;
 mod catalogue;
 mod compile;
+mod dialect;
 mod error;
 mod names;
 mod parse;
 mod program;
+mod qlib;
 mod suggest;
 mod table;
 #[cfg(test)]
@@ -29,9 +32,11 @@ mod token;
 mod windows;
 
 pub use catalogue::{Class, Function, Param, ParamKind, function, functions};
-pub use compile::compile;
+pub use compile::{compile, compile_in};
+pub use dialect::Dialect;
 pub use error::ExprError;
 pub use names::{ColumnKind, InputScope, Source};
 pub use program::{
     BinaryOp, ColumnRead, CrossFn, Node, NodeId, Output, Program, RecursiveFn, Type, UnaryOp, Window, WindowFn,
 };
+pub use qlib::{Feature, FeatureSet};

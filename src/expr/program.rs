@@ -97,6 +97,9 @@ pub enum WindowFn {
     RSquare,
     Resid,
     Fitted,
+    /// The exponentially weighted mean of the window alone, `param` = alpha, oldest first: pandas'
+    /// `ewm(alpha, adjust=True, ignore_na=False)` of `n` rows, which is what Qlib's `EMA` computes for a query of one day.
+    EwmWindow,
 }
 
 /// Functions that carry a state of one instrument from session to session. The state of an instrument begins, empty, at the
@@ -190,7 +193,8 @@ pub enum Node {
         otherwise: NodeId,
     },
     /// `args` are one panel, or two for `Corr` and `Cov`. `n` is at least 1 (0 for `Ref` of the day itself is
-    /// compiled away). `param` is the quantile for `Quantile`, which of equal extremes for `ArgMax` and `ArgMin`, else 0.
+    /// compiled away). `param` is the quantile for `Quantile`, which of equal extremes for `ArgMax` and `ArgMin`, alpha for
+    /// `EwmWindow`, else 0.
     /// Fewer valid values than `min_periods` in the window give a missing value.
     Window {
         f: WindowFn,
