@@ -312,10 +312,7 @@ impl Explainer<'_> {
             let dates = dates.filter(|_| input.axis == Axis::Session);
             reads.push(Read {
                 asset: input.name.clone(),
-                columns: match &edge.columns {
-                    assetctl_graph::EdgeColumns::All => None,
-                    assetctl_graph::EdgeColumns::Named(names) => Some(names.clone()),
-                },
+                columns: edge.names(),
                 first: dates.map(|(first, _)| first),
                 last: dates.map(|(_, last)| last),
                 sessions: window.map_or(0, |window| window.len() as u32),

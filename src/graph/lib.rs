@@ -18,5 +18,5 @@ mod testing;
 
 pub use dag::Graph;
 pub use lower::{Schema, SchemaSource};
-pub use node::{AssetNode, Axis, Body, Edge, EdgeColumns, SqlRef};
+pub use node::{AssetNode, Axis, Body, Edge, EdgeColumns, ReadGroup, SqlRef};
 pub use select::{SelectError, Selection, StateOf};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use assetctl_config::{
     Asset, ColumnType, CompleteSpec, Diagnostic, Kind, Loc, OneOrMany, Project, SignalsSpec, TopK, did_you_mean,
 };
-use assetctl_expr::{ColumnKind, InputScope, Source, Type};
+use assetctl_expr::{ColumnKind, ColumnRead, InputScope, Source, Type};
 use serde_json::json;
 
 use crate::node::{AssetNode, Axis, Body, Edge, EdgeColumns, SqlRef};
@@ -270,7 +270,13 @@ impl Lowering<'_> {
             }))
             .collect();
         Some(Lowered {
-            edges: self.edges(references, |at| (EdgeColumns::Named(program.columns_read(at)), program.window(at).back)),
+            edges: self
+                .edges(references, |at| (EdgeColumns::Named(program.reads(at)), program.window(at).back))
+                .into_iter()
+                .enumerate()
+                // The rows of the result are those of the first input.
+                .map(|(at, edge)| if at == 0 { with_key(edge, program.presence_back()) } else { edge })
+                .collect(),
             schema: Some(schema),
             spec: json!({ "kind": "columns", "version": version::COLUMNS, "program": program.canonical() }),
             body: Body::Columns(Arc::new(program)),
@@ -307,7 +313,7 @@ impl Lowering<'_> {
             return None;
         }
         Some(Lowered {
-            edges: self.edges(references, |_| (EdgeColumns::Named(vec![by.clone()]), 0)),
+            edges: self.edges(references, |_| (EdgeColumns::Named(vec![ColumnRead { column: by.clone(), back: 0 }]), 0)),
             schema: Some(vec![
                 ("instrument".into(), ColumnType::Text),
                 ("rank".into(), ColumnType::Number),
@@ -374,7 +380,7 @@ impl Lowering<'_> {
             .enumerate()
             .map(|(at, reference)| {
                 let (columns, back) = reads(at);
-                Edge { input: reference.input, alias: reference.alias.clone(), columns, back }
+                Edge::new(reference.input, &reference.alias, columns, back)
             })
             .collect()
     }
@@ -442,6 +448,11 @@ impl Lowering<'_> {
             }
         }
     }
+}
+
+/// An edge of which it matters so many sessions back which rows there are.
+fn with_key(edge: Edge, key_back: u32) -> Edge {
+    Edge { key_back, back: edge.back.max(key_back), ..edge }
 }
 
 fn column_kind(ty: ColumnType) -> ColumnKind {

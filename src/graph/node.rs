@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use assetctl_calendar::{Calendar, SessionIx};
 use assetctl_config::{Check, ColumnType, Fill, SignalsSpec};
-use assetctl_expr::Program;
+use assetctl_expr::{ColumnRead, Program};
 use chrono::NaiveDate;
 
 /// Whether an asset has a partition per session, or one partition in all.
@@ -23,15 +23,55 @@ pub struct Edge {
     /// The name by which expressions call it.
     pub alias: String,
     pub columns: EdgeColumns,
-    /// Reads the sessions `[d - back, d]` of the input's calendar.
+    /// Reads the sessions `[d - back, d]` of the input's calendar: the widest window of all columns.
     pub back: u32,
+    /// How many sessions back it matters which rows there are, whatever their values.
+    pub key_back: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EdgeColumns {
     All,
-    /// Sorted. The key is read in any case.
-    Named(Vec<String>),
+    /// Sorted by name, each with its own window. The key is read in any case.
+    Named(Vec<ColumnRead>),
+}
+
+/// Columns of an input that are read over the same window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadGroup<'a> {
+    pub back: u32,
+    /// `None` for all columns; empty where the key alone is read.
+    pub columns: Option<Vec<&'a str>>,
+}
+
+impl Edge {
+    /// An edge over all columns, or over some with one window.
+    pub fn new(input: usize, alias: &str, columns: EdgeColumns, back: u32) -> Self {
+        Self { input, alias: alias.to_owned(), columns, back, key_back: 0 }
+    }
+
+    /// The names of the columns that are read; `None` for all.
+    pub fn names(&self) -> Option<Vec<String>> {
+        match &self.columns {
+            EdgeColumns::All => None,
+            EdgeColumns::Named(reads) => Some(reads.iter().map(|read| read.column.clone()).collect()),
+        }
+    }
+
+    /// The columns by their windows, the shortest first. Over the widest one the key is read, if need be without any column.
+    pub fn groups(&self) -> Vec<ReadGroup<'_>> {
+        let EdgeColumns::Named(reads) = &self.columns else {
+            return vec![ReadGroup { back: self.back, columns: None }];
+        };
+        let mut by_back: BTreeMap<u32, Vec<&str>> = BTreeMap::new();
+        for read in reads {
+            by_back.entry(read.back).or_default().push(&read.column);
+        }
+        if by_back.last_key_value().is_none_or(|(widest, _)| *widest < self.key_back) {
+            by_back.entry(self.key_back).or_default();
+        }
+        by_back.into_iter().map(|(back, columns)| ReadGroup { back, columns: Some(columns) }).collect()
+    }
 }
 
 /// One `ref()` of a `sql` asset: the view `name` shows the last `sessions` sessions of edge number `edge`.

@@ -6,7 +6,7 @@ use crate::node::{AssetNode, Axis, Body, Edge, EdgeColumns};
 
 /// Nodes with names and inputs, and nothing else worth knowing.
 pub(crate) fn nodes(of: &[(&str, &[usize])]) -> Vec<AssetNode> {
-    let edge = |input: &usize| Edge { input: *input, alias: String::new(), columns: EdgeColumns::All, back: 0 };
+    let edge = |input: &usize| Edge::new(*input, "", EdgeColumns::All, 0);
     of.iter()
         .enumerate()
         .map(|(ix, (name, inputs))| AssetNode {

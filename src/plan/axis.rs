@@ -45,10 +45,15 @@ pub struct EdgeMap<'a> {
 
 impl<'a> EdgeMap<'a> {
     pub fn new(reader: &'a AssetNode, input: &'a AssetNode, edge: &Edge) -> Self {
+        Self::with_window(reader, input, edge.back)
+    }
+
+    /// For some of an edge's columns, whose window is narrower.
+    pub fn with_window(reader: &'a AssetNode, input: &'a AssetNode, back: u32) -> Self {
         let identity = reader.axis == Axis::Session
             && input.axis == Axis::Session
             && reader.calendar.name() == input.calendar.name();
-        Self { reader, input, back: edge.back, identity }
+        Self { reader, input, back, identity }
     }
 
     /// The last session of the input that is known when the reader's session closes.

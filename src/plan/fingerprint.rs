@@ -1,9 +1,11 @@
 //! What a partition was built from, in sixteen bytes.
 //!
-//! The fingerprint of a partition is the sum, modulo 2^128, of one *unit* per (edge, session) that it reads:
-//! `BLAKE3(edge, session, key hash, hashes of the columns read)`. It says *what was read*, so
+//! The fingerprint of a partition is the sum, modulo 2^128, of one *unit* per (edge, window, session) that it reads:
+//! `BLAKE3(edge, window, session, key hash, hashes of the columns read)`. Columns that are read over the same window share a
+//! unit. It says *what was read*, so
 //!
 //! - a column that nobody below reads may change without making anything below stale;
+//! - a column read over 20 sessions makes 20 stale, also where another one is read over 250;
 //! - content that changes and changes back leaves what is below clean;
 //! - a sum over sliding windows costs two look-ups a session (prefix sums), however long the window.
 //!
@@ -12,19 +14,20 @@
 //!
 //! For a source the fingerprint is the digest of the session's rows as the files hold them.
 
-use assetctl_graph::{AssetNode, EdgeColumns, Graph};
+use assetctl_graph::{AssetNode, Graph, ReadGroup};
 
 use crate::hash::Hash128;
 use crate::ledger::{PartitionRecord, SegmentRecord};
 
 /// The part of one input's partition in a fingerprint.
-pub fn unit(edge: usize, columns: &EdgeColumns, segment: &SegmentRecord, record: &PartitionRecord) -> u128 {
+pub fn unit(edge: usize, group: &ReadGroup<'_>, segment: &SegmentRecord, record: &PartitionRecord) -> u128 {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&(edge as u64).to_le_bytes());
+    hasher.update(&group.back.to_le_bytes());
     hasher.update(&chrono::Datelike::num_days_from_ce(&record.session).to_le_bytes());
     hasher.update(&record.key_hash.0);
-    match columns {
-        EdgeColumns::All => {
+    match &group.columns {
+        None => {
             // A column that only other partitions of the segment have is not there. By name, because the order in which a
             // segment stores its columns is no content: it may differ when a month is written again.
             let there = segment.columns.iter().zip(&record.column_hashes).filter(|(_, hash)| **hash != Hash128::ZERO);
@@ -36,7 +39,7 @@ pub fn unit(edge: usize, columns: &EdgeColumns, segment: &SegmentRecord, record:
                 hasher.update(&hash.0);
             }
         }
-        EdgeColumns::Named(names) => {
+        Some(names) => {
             for name in names {
                 let hash = segment
                     .columns
@@ -76,7 +79,7 @@ pub fn wiring(graph: &Graph, asset: usize) -> Hash128 {
     }
     for edge in &graph.node(asset).edges {
         text(&graph.node(edge.input).name);
-        text(&format!("{} {:?}", edge.back, edge.columns));
+        text(&format!("{} {} {:?}", edge.back, edge.key_back, edge.columns));
     }
     Hash128::finish(&hasher)
 }

@@ -111,22 +111,25 @@ impl<'a> Fingerprints<'a> {
         let mut edges = Vec::with_capacity(node.edges.len());
         for (at, edge) in node.edges.iter().enumerate() {
             let input = cache.graph.node(edge.input);
-            let map = EdgeMap::new(node, input, edge);
-            let Some(read) = map.windows(range) else {
-                edges.push(EdgeSums { map, first: SessionIx(0), sums: vec![0] });
-                continue;
-            };
-            let records = cache.between(edge.input, date_of(input, read.first), date_of(input, read.last))?;
-            let mut sums = Vec::with_capacity(read.last.0 as usize - read.first.0 as usize + 2);
-            let mut sum = 0_u128;
-            sums.push(sum);
-            for ix in read.iter() {
-                if let Some((segment, record)) = records.get(date_of(input, ix)) {
-                    sum = sum.wrapping_add(fingerprint::unit(at, &edge.columns, segment, record));
-                }
+            for group in edge.groups().into_iter().rev() {
+                let map = EdgeMap::with_window(node, input, group.back);
+                let Some(read) = map.windows(range) else {
+                    edges.push(EdgeSums { map, first: SessionIx(0), sums: vec![0] });
+                    continue;
+                };
+                // The widest window comes first: what the others read is among its records.
+                let records = cache.between(edge.input, date_of(input, read.first), date_of(input, read.last))?;
+                let mut sums = Vec::with_capacity(read.last.0 as usize - read.first.0 as usize + 2);
+                let mut sum = 0_u128;
                 sums.push(sum);
+                for ix in read.iter() {
+                    if let Some((segment, record)) = records.get(date_of(input, ix)) {
+                        sum = sum.wrapping_add(fingerprint::unit(at, &group, segment, record));
+                    }
+                    sums.push(sum);
+                }
+                edges.push(EdgeSums { map, first: read.first, sums });
             }
-            edges.push(EdgeSums { map, first: read.first, sums });
         }
         let origin = (node.recursive && node.axis == Axis::Session).then_some(node.start);
         Ok(Self { edges, origin })

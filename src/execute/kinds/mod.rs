@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use assetctl_calendar::SessionIx;
 use assetctl_config::Asset;
 use assetctl_connect::{ConnectError, Scan};
-use assetctl_graph::{AssetNode, Axis, Body, Edge, EdgeColumns, Graph};
+use assetctl_graph::{AssetNode, Axis, Body, Edge, Graph};
 use assetctl_plan::{EdgeMap, STATIC_SESSION, date_of, ix_of};
 use assetctl_store::Snapshot;
 use chrono::NaiveDate;
@@ -114,12 +114,9 @@ impl<'a> Batch<'a> {
     /// The rows of an input between two dates, with the columns that the edge reads; all of an input without sessions.
     pub fn read(&self, edge: &Edge, from: NaiveDate, to: NaiveDate) -> Result<DataFrame, MakeError> {
         let input = self.input(edge);
-        let columns = match &edge.columns {
-            EdgeColumns::All => None,
-            EdgeColumns::Named(names) => Some(names.as_slice()),
-        };
+        let columns = edge.names();
         let (from, to) = if input.axis == Axis::Static { (STATIC_SESSION, STATIC_SESSION) } else { (from, to) };
-        Ok(self.snapshot.read(&input.name, from, to, columns)?)
+        Ok(self.snapshot.read(&input.name, from, to, columns.as_deref())?)
     }
 
     /// The first and last dates of an input that the sessions from `from` to `to` read; `None` when there are none.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use assetctl_calendar::{Calendar, SessionIx, SessionRange, SessionSet};
+use assetctl_expr::ColumnRead;
 use assetctl_graph::{Edge, EdgeColumns};
 use chrono::NaiveDate;
 
@@ -12,11 +13,9 @@ use super::world::{Asset, Column, Role, Row, World, after_close};
 use crate::{BlockReason, EdgeMap, Month, StaleReason};
 
 fn asset(role: Role, edges: &[(usize, u32)]) -> Asset {
-    let edge = |(input, back): &(usize, u32)| Edge {
-        input: *input,
-        alias: String::new(),
-        columns: EdgeColumns::Named(vec!["p".into()]),
-        back: *back,
+    let edge = |(input, back): &(usize, u32)| {
+        let columns = EdgeColumns::Named(vec![ColumnRead { column: "p".into(), back: *back }]);
+        Edge::new(*input, "", columns, *back)
     };
     Asset {
         role,
@@ -284,7 +283,7 @@ fn calendars_meet_at_the_last_session_that_had_closed() {
     place(&mut nodes[1], &xshg);
     let ix = |calendar: &Calendar, date: &str| calendar.ix(date.parse().unwrap()).unwrap();
     let read = |reader: usize, input: usize, date: &str, back: u32| {
-        let edge = Edge { input, alias: String::new(), columns: EdgeColumns::All, back };
+        let edge = Edge::new(input, "", EdgeColumns::All, back);
         let map = EdgeMap::new(&nodes[reader], &nodes[input], &edge);
         let window = map.window(ix(&nodes[reader].calendar, date)).unwrap();
         let date = |ix: SessionIx| nodes[input].calendar.date(ix).to_string();
@@ -301,7 +300,7 @@ fn calendars_meet_at_the_last_session_that_had_closed() {
     assert_eq!(read(0, 1, "2024-02-14", 2), ("2024-02-06".into(), "2024-02-08".into()));
 
     // A change in New York touches the Shanghai sessions that read it, and reach is where they end.
-    let edge = Edge { input: 0, alias: String::new(), columns: EdgeColumns::All, back: 1 };
+    let edge = Edge::new(0, "", EdgeColumns::All, 1);
     let map = EdgeMap::new(&nodes[1], &nodes[0], &edge);
     let within = SessionRange { first: ix(&xshg, "2024-01-02"), last: ix(&xshg, "2024-01-31") };
     let changed = SessionSet::from_iter([ix(&xnys, "2024-01-10")]);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use assetctl_expr::ColumnRead;
 use assetctl_graph::{Edge, EdgeColumns};
 use chrono::NaiveDate;
 use proptest::prelude::*;
@@ -161,10 +162,24 @@ fn world(seeds: &[AssetSeed]) -> World {
 }
 
 fn edge_of(seed: &EdgeSeed, reader: usize) -> Edge {
-    let named =
-        || NAMES.iter().enumerate().filter(|(at, _)| seed.columns & (1 << at) != 0).map(|(_, name)| (*name).to_owned());
-    let columns = if seed.columns == 0 { EdgeColumns::All } else { EdgeColumns::Named(named().collect()) };
-    Edge { input: seed.input % reader, alias: String::new(), columns, back: seed.back }
+    let named = NAMES.iter().enumerate().filter(|(at, _)| seed.columns & (1 << at) != 0);
+    let reads = named.map(|(_, name)| ColumnRead { column: (*name).to_owned(), back: 0 }).collect();
+    let columns = if seed.columns == 0 { EdgeColumns::All } else { EdgeColumns::Named(reads) };
+    let mut edge = Edge::new(seed.input % reader, "", columns, seed.back);
+    set_window(&mut edge, seed.back);
+    edge
+}
+
+/// Gives the columns of an edge windows of their own, of which `back` is the widest; of which rows there are, it matters as far back
+/// as the second column is read.
+fn set_window(edge: &mut Edge, back: u32) {
+    edge.back = back;
+    if let EdgeColumns::Named(reads) = &mut edge.columns {
+        for (at, read) in reads.iter_mut().enumerate() {
+            read.back = back >> at;
+        }
+        edge.key_back = back / 2;
+    }
 }
 
 /// Rows as they were before an edit: (source, session, row).
@@ -248,7 +263,7 @@ fn apply(world: &mut World, history: &mut History, step: &Step) {
             let Some(asset) = derived(world, *asset) else { return };
             let edges = &mut world.assets[asset].edges;
             let edge = *edge % edges.len();
-            edges[edge].back = *back;
+            set_window(&mut edges[edge], *back);
         }
         Step::Rewire { asset, edge, input } => {
             let Some(asset) = derived(world, *asset) else { return };

@@ -28,7 +28,7 @@ fn graph(start: u32) -> Graph {
         owner: None,
         description: None,
     };
-    let edge = Edge { input: 0, alias: String::new(), columns: EdgeColumns::All, back: 0 };
+    let edge = Edge::new(0, "", EdgeColumns::All, 0);
     Graph::from_nodes(vec![node(0, Vec::new()), node(1, vec![edge])]).unwrap()
 }
 

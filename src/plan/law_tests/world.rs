@@ -110,7 +110,7 @@ impl World {
     /// What enters the spec hash: columns, windows, parameters; no names of inputs.
     fn spec_text(&self, asset: usize) -> String {
         let Asset { edges, columns, .. } = &self.assets[asset];
-        let windows: Vec<_> = edges.iter().map(|edge| (edge.back, &edge.columns)).collect();
+        let windows: Vec<_> = edges.iter().map(|edge| (edge.back, edge.key_back, &edge.columns)).collect();
         format!("{columns:?} {windows:?}")
     }
 
@@ -222,15 +222,17 @@ impl World {
     pub fn reads(&self, asset: usize, ix: u32, content: &dyn Fn(usize, NaiveDate) -> Option<Content>) -> Reads {
         let mut reads = Vec::new();
         for (at, edge) in self.assets[asset].edges.iter().enumerate() {
-            for position in self.window(asset, edge, ix) {
+            let within = |back: u32| self.window(asset, &Edge { back, ..edge.clone() }, ix);
+            for position in within(edge.back) {
                 let session = self.date(edge.input, position);
                 let Some(content) = content(edge.input, session) else { continue };
-                let columns = match &edge.columns {
+                let columns: Vec<_> = match &edge.columns {
                     EdgeColumns::All => {
                         content.columns.iter().map(|(name, value)| (name.clone(), Some(*value))).collect()
                     }
-                    EdgeColumns::Named(names) => {
-                        names.iter().map(|name| (name.clone(), content.columns.get(name).copied())).collect()
+                    EdgeColumns::Named(reads) => {
+                        let read = reads.iter().filter(|read| within(read.back).contains(&position));
+                        read.map(|read| (read.column.clone(), content.columns.get(&read.column).copied())).collect()
                     }
                 };
                 reads.push((at, session, content.key, columns));
