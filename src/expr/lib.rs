@@ -7,7 +7,7 @@
 //! - `catalogue`, `table`: the functions there are, with their formulas and sources
 //! - `names`, `calls`, `compile`: names and calls → nodes; types; shared sub-expressions
 //! - `program`: what is evaluated
-//! - `windows`: which sessions of each input a program reads
+//! - `windows`, `reach`: which sessions of each input a program reads, and each of its outputs
 //! - `canonical`: what of a program the spec hash covers
 //! - `dialect`, `qlib`: the other languages in which a column may be written
 //! - `error`, `suggest`: mistakes, and what may have been meant
@@ -24,6 +24,7 @@ mod names;
 mod parse;
 mod program;
 mod qlib;
+mod reach;
 mod suggest;
 mod table;
 #[cfg(test)]
@@ -40,3 +41,4 @@ pub use program::{
     BinaryOp, ColumnRead, CrossFn, Node, NodeId, Output, Program, RecursiveFn, Type, UnaryOp, Window, WindowFn,
 };
 pub use qlib::{Feature, FeatureSet};
+pub use reach::OutputRead;
