@@ -246,6 +246,7 @@ fn expands(f: WindowFn) -> bool {
 pub(crate) fn least(f: WindowFn) -> u32 {
     use WindowFn::{Corr, Cov, Kurt, RSquare, Resid, Skew, Slope, Std, Var};
     match f {
+        WindowFn::Ref => 0,
         Std | Var | Corr | Cov | Slope | RSquare | Resid => 2,
         Skew => 3,
         Kurt => 4,

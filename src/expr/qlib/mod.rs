@@ -15,6 +15,8 @@ mod extent;
 mod features;
 mod operators;
 mod parse;
+#[cfg(test)]
+mod tests;
 mod token;
 
 pub(crate) use column::compile_column;
