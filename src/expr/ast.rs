@@ -45,9 +45,11 @@ pub(crate) enum ExprKind {
         x: ExprId,
         y: ExprId,
     },
+    /// `part` is `hist` in `macd(close).hist`.
     Call {
         function: Ident,
         args: Vec<Arg>,
+        part: Option<Ident>,
     },
 }
 

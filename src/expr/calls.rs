@@ -1,161 +1,186 @@
-//! Calls: which function, which argument for which parameter, and the numbers that are written out in them.
+//! Calls: which function, which argument for which parameter, and which of its results.
 
-use std::collections::BTreeSet;
-use std::ops::Range;
-
-use crate::ast::{Arg, Ast, ExprId, Ident, Literal};
+use crate::ast::{Arg, Ast, ExprId, Ident};
 use crate::catalogue::{Function, Op, Param, ParamKind, functions, overloads};
+use crate::constants::{Bindings, literal};
 use crate::error::Mistake;
+use crate::literals::look_ahead;
 use crate::names::did_you_mean;
-use crate::program::WindowFn;
-use crate::suggest::{code, nearest};
-
-/// The longest window, in sessions: about four centuries. It keeps sums of windows far from overflow.
-const MAX_SESSIONS: u64 = 100_000;
-
-/// Functions that people look for, and that carry a state from session to session.
-const RECURSIVE: [&str; 16] = [
-    "ema", "dema", "tema", "kama", "rma", "rsi", "atr", "adx", "macd", "obv", "ewm", "ewma", "cumsum", "cumprod",
-    "sar", "kdj",
-];
+use crate::suggest::{code, nearest, quoted};
 
 /// A call that is right but for the types of its arguments.
 #[derive(Debug)]
 pub(crate) struct Bound {
     pub function: &'static Function,
-    /// One for each parameter that takes an expression, in their order.
+    /// One for each parameter that takes an expression, in their order; any number for one that takes several.
     pub operands: Vec<(&'static Param, ExprId)>,
-    /// 0 where the function has no such parameter, as are the next two.
-    pub n: u32,
-    pub min_periods: u32,
-    pub param: f64,
+    /// The column of groups.
+    pub by: Option<ExprId>,
+    /// One for each parameter that takes a number written out, in their order.
+    pub numbers: Vec<(&'static Param, f64)>,
+    /// Which of the function's results.
+    pub part: usize,
+}
+
+impl Bound {
+    /// The number given for the parameter whose kind `is`; 0 without one.
+    fn number(&self, is: impl Fn(ParamKind) -> bool) -> f64 {
+        self.numbers.iter().find(|(param, _)| is(param.kind)).map_or(0.0, |(_, value)| *value)
+    }
+
+    /// The window or the distance, in sessions; 0 where the function has none, as are the next two.
+    pub fn sessions(&self) -> u32 {
+        self.number(|kind| matches!(kind, ParamKind::Sessions { .. } | ParamKind::Lag { .. })) as u32
+    }
+
+    pub fn min_periods(&self) -> u32 {
+        self.number(|kind| matches!(kind, ParamKind::MinPeriods { .. })) as u32
+    }
+
+    /// What else a function has as a number.
+    pub fn param(&self) -> f64 {
+        self.number(|kind| matches!(kind, ParamKind::Real(_) | ParamKind::Whole { .. } | ParamKind::Choice(_)))
+    }
+}
+
+/// Where calls stand.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'a> {
+    pub ast: &'a Ast,
+    pub text: &'a str,
+    /// What the names mean, in the formula of a function.
+    pub bindings: Option<&'a Bindings>,
 }
 
 /// A call whose arguments have found their parameters.
-struct Call<'a> {
-    ast: &'a Ast,
-    text: &'a str,
-    name: &'a Ident,
-    function: &'static Function,
+pub(crate) struct Call<'a> {
+    pub context: Context<'a>,
+    pub name: &'a Ident,
+    pub function: &'static Function,
 }
 
-/// Binds the call `name(args)`. Arguments that are read here, as numbers written out, are added to `literals`; the others are left
-/// to be compiled, also where the call as a whole is wrong.
+/// Binds the call `name(args).part`. Arguments that are read here, as numbers written out, are added to `literals`; the others are
+/// left to be compiled, also where the call as a whole is wrong.
 pub(crate) fn bind(
-    ast: &Ast,
-    text: &str,
+    context: Context<'_>,
     name: &Ident,
     args: &[Arg],
+    part: Option<&Ident>,
     literals: &mut Vec<ExprId>,
     mistakes: &mut Vec<Mistake>,
 ) -> Option<Bound> {
-    let Some(function) = choose(ast, &name.text, args) else {
+    let Some(function) = choose(context, &name.text, args) else {
         mistakes.push(unknown(name));
         return None;
     };
-    let call = Call { ast, text, name, function };
+    let call = Call { context, name, function };
     let before = mistakes.len();
     let given = call.assign(args, mistakes);
-    let mut bound = Bound { function, operands: Vec::new(), n: 0, min_periods: 0, param: 0.0 };
-    for (param, value) in function.params.iter().zip(&given) {
-        if let Some(value) = value.filter(|_| param.kind.is_expression()) {
-            bound.operands.push((param, value));
-            continue;
-        }
-        literals.extend(*value);
-        if let Err(mistake) = call.literal(&mut bound, param, *value) {
-            mistakes.push(mistake);
+    let mut bound = Bound { function, operands: Vec::new(), by: None, numbers: Vec::new(), part: 0 };
+    for (param, values) in function.params.iter().zip(&given) {
+        match (param.kind, values.first()) {
+            (ParamKind::Group, by) => bound.by = by.copied(),
+            (kind, _) if kind.is_expression() => bound.operands.extend(values.iter().map(|value| (param, *value))),
+            (_, value) => {
+                literals.extend(value);
+                match call.literal(bound.sessions(), param, value.copied()) {
+                    Ok(number) => bound.numbers.extend(number.map(|number| (param, number))),
+                    Err(mistake) => mistakes.push(mistake),
+                }
+            }
         }
     }
-    if let (Op::Clip, [_, (_, lo), (_, hi)]) = (function.op, &bound.operands[..])
-        && let (Some(lo), Some(hi)) = (ast.literal(*lo), ast.literal(*hi))
-        && lo.value > hi.value
-    {
-        mistakes.push(
-            Mistake::new(name.span.clone(), format!("`clip` from {} to {} is empty", lo.value, hi.value))
-                .help("give the lower bound first"),
-        );
+    match call.part(part) {
+        Ok(place) => bound.part = place,
+        Err(mistake) => mistakes.push(mistake),
     }
+    // What looks ahead is refused as such, whatever else is wrong with it.
+    if function.op == Op::Forward {
+        mistakes.truncate(before);
+        mistakes.push(look_ahead(name.span.clone(), &format!("{} looks ahead", code(&name.text))));
+    }
+    mistakes.extend(call.empty_clip(&bound));
     (mistakes.len() == before).then_some(bound)
 }
 
-/// The function of this name: of several the one for the last sessions, if a number is written out where it has its window.
-fn choose(ast: &Ast, name: &str, args: &[Arg]) -> Option<&'static Function> {
-    let mut found = overloads(name);
-    let first = found.next()?;
-    let Some(window) = found.next() else { return Some(first) };
-    let named =
-        |arg: &Arg| arg.name.as_ref().is_some_and(|name| window.params[1..].iter().any(|p| p.name == name.text));
-    let second = args.get(1).is_some_and(|arg| arg.name.is_none() && ast.literal(arg.value).is_some());
-    Some(if second || args.iter().any(named) { window } else { first })
+/// The function of this name: of several the one that has all arguments given by name, and numbers where numbers are written
+/// out: `max(x, 5)` is of a window, `max(x, y)` is not.
+fn choose(context: Context<'_>, name: &str, args: &[Arg]) -> Option<&'static Function> {
+    let fit = |function: &'static Function| {
+        let mut fit = 0;
+        for (at, arg) in args.iter().enumerate() {
+            let param = match &arg.name {
+                Some(name) => function.params.iter().find(|param| param.name == name.text),
+                None => function.positional_params().nth(at),
+            };
+            let is_number = literal(context.ast, arg.value, context.bindings).is_some();
+            fit += match param {
+                None => -2,
+                Some(param) if param.kind.is_expression() => i32::from(arg.name.is_some()),
+                Some(_) => i32::from(is_number) * 2 - 1,
+            };
+        }
+        fit
+    };
+    let mut best: Option<(i32, &'static Function)> = None;
+    for function in overloads(name) {
+        let own = fit(function);
+        if best.is_none_or(|(fit, _)| own > fit) {
+            best = Some((own, function));
+        }
+    }
+    best.map(|(_, function)| function)
 }
 
 fn unknown(name: &Ident) -> Mistake {
     let wanted = name.text.as_str();
-    let folded = wanted.to_lowercase();
-    if folded == "lead" {
-        return look_ahead(name.span.clone(), "`lead` looks ahead");
-    }
-    let cross_sectional = format!("cs_{folded}");
+    let cross_sectional = format!("cs_{}", wanted.to_lowercase());
     let names = functions().iter().flat_map(|f| [f.name].into_iter().chain(f.aliases.iter().copied()));
-    let help = if RECURSIVE.contains(&folded.as_str()) {
-        "functions that carry a state from session to session are not supported; `mean(x, 20)`, say, has a window"
-            .to_owned()
-    } else if let Some(near) = nearest(wanted, names) {
+    let help = if let Some(near) = nearest(wanted, names) {
         did_you_mean(near)
-    } else if let Some(near) = functions().iter().find(|f| f.name == cross_sectional) {
+    } else if let Some(near) = overloads(&cross_sectional).next() {
         did_you_mean(near.name)
     } else {
-        let names: BTreeSet<&str> = functions().iter().map(|f| f.name).collect();
-        let names: Vec<&str> = names.into_iter().collect();
-        format!("the functions are: `{}`", names.join("`, `"))
+        "`assetctl functions` lists the functions there are".to_owned()
     };
     Mistake::new(name.span.clone(), format!("unknown function {}", code(wanted))).help(help)
 }
 
-fn look_ahead(span: Range<usize>, what: &str) -> Mistake {
-    Mistake::new(span, format!("{what}: a partition may read nothing after its own session"))
-        .help("look back instead: `ref(x, 1)` is the value of the session before")
-}
-
 impl Call<'_> {
-    fn span(&self, id: ExprId) -> Range<usize> {
-        self.ast.get(id).span.clone()
-    }
-
-    /// The argument for each parameter of the function.
-    fn assign(&self, args: &[Arg], mistakes: &mut Vec<Mistake>) -> Vec<Option<ExprId>> {
+    /// The arguments for each parameter of the function.
+    fn assign(&self, args: &[Arg], mistakes: &mut Vec<Mistake>) -> Vec<Vec<ExprId>> {
         let params = self.function.params;
-        let mut given: Vec<Option<ExprId>> = vec![None; params.len()];
-        let positional = self.function.positional_params().count();
+        let mut given: Vec<Vec<ExprId>> = vec![Vec::new(); params.len()];
+        let positional: Vec<usize> = (0..params.len()).filter(|place| !params[*place].named_only).collect();
+        let several = |place: usize| params[place].kind == ParamKind::Numbers;
+        let rest = positional.last().copied().filter(|last| several(*last));
         let mut too_many = false;
         let before = mistakes.len();
         for (at, arg) in args.iter().enumerate() {
             let place = match &arg.name {
-                None if at < positional => at,
-                None => {
-                    too_many = true;
-                    continue;
-                }
+                None => match positional.get(at).copied().or(rest) {
+                    Some(place) => place,
+                    None => {
+                        too_many = true;
+                        continue;
+                    }
+                },
                 Some(name) => match params.iter().position(|param| param.name == name.text) {
                     Some(place) => place,
                     None => {
-                        let message = format!("{} has no argument {}", code(&self.name.text), code(&name.text));
-                        let help = nearest(&name.text, params.iter().map(|param| param.name))
-                            .map_or_else(|| format!("it is {}", code(&self.function.signature())), did_you_mean);
-                        mistakes.push(Mistake::new(name.span.clone(), message).help(help));
+                        mistakes.push(self.no_such_argument(name));
                         continue;
                     }
                 },
             };
-            if given[place].is_some() {
+            if !given[place].is_empty() && !several(place) {
                 let span = arg.name.as_ref().map_or(self.span(arg.value), |name| name.span.clone());
                 mistakes.push(Mistake::new(span, format!("{} is given twice", code(params[place].name))));
             } else {
-                given[place] = Some(arg.value);
+                given[place].push(arg.value);
             }
         }
-        let missing = params.iter().zip(&given).find(|(param, value)| param.kind.is_required() && value.is_none());
+        let missing = params.iter().zip(&given).find(|(param, values)| param.is_required() && values.is_empty());
         // A wrong name is why something is missing: one message for one mistake.
         if too_many || (missing.is_some() && mistakes.len() == before) {
             mistakes.push(self.wrong_count(args, missing.map(|(param, _)| param), too_many));
@@ -163,22 +188,39 @@ impl Call<'_> {
         given
     }
 
+    fn no_such_argument(&self, name: &Ident) -> Mistake {
+        let names = self.function.params.iter().map(|param| param.name);
+        let help = nearest(&name.text, names)
+            .map_or_else(|| format!("it is {}", code(&self.function.signature())), did_you_mean);
+        let message = format!("{} has no argument {}", code(&self.name.text), code(&name.text));
+        Mistake::new(name.span.clone(), message).help(help)
+    }
+
     /// `mean` takes 2 arguments (x, n), got 1
     fn wrong_count(&self, args: &[Arg], missing: Option<&Param>, too_many: bool) -> Mistake {
+        let mut other_forms = overloads(&self.name.text).filter(|function| !std::ptr::eq(*function, self.function));
+        if let Some(param) = missing.filter(|param| param.named_only && !too_many) {
+            let message = format!("{} needs {}", code(&self.name.text), code(&param.to_string()));
+            let other = other_forms.next().map(|other| format!("or it is {}", code(&other.signature())));
+            return Mistake::new(self.name.span.clone(), message).maybe_help(other);
+        }
         let takes: Vec<String> = self.function.positional_params().map(Param::to_string).collect();
-        let required = self.function.positional_params().filter(|param| param.kind.is_required()).count();
-        let counts =
-            if required == takes.len() { required.to_string() } else { format!("{required} or {}", takes.len()) };
+        let required = self.function.positional_params().filter(|param| param.is_required()).count();
+        let counts = match takes.len() - required {
+            0 => required.to_string(),
+            1 => format!("{required} or {}", takes.len()),
+            _ => format!("{required} to {}", takes.len()),
+        };
         let plural = if takes.len() == 1 { "" } else { "s" };
-        let by_name_only = self.function.params.iter().find(|param| param.kind.is_named_only());
-        let positional = |arg: &&Arg| self.function.params.iter().all(|p| !p.kind.is_named_only() || !arg.is(p.name));
+        let by_name_only =
+            self.function.params.iter().find(|param| param.named_only && !args.iter().any(|a| a.is(param.name)));
+        let positional = |arg: &&Arg| self.function.params.iter().all(|p| !p.named_only || !arg.is(p.name));
         let got = args.iter().filter(positional).count();
         let message =
             format!("{} takes {counts} argument{plural} ({}), got {got}", code(&self.name.text), takes.join(", "));
-        let mut other_forms = overloads(&self.name.text).filter(|function| !std::ptr::eq(*function, self.function));
         let help = match (by_name_only, missing) {
             (Some(param), _) if too_many => {
-                let surplus = args.get(takes.len()).map_or("", |arg| &self.text[self.span(arg.value)]);
+                let surplus = args.get(takes.len()).map_or("", |arg| &self.context.text[self.span(arg.value)]);
                 Some(format!(
                     "{} is given by its name: {}",
                     code(param.name),
@@ -189,116 +231,50 @@ impl Call<'_> {
                 Some(format!("{} is missing", code(param.name)))
             }
             _ => {
-                let cross_sectional = format!("cs_{}", self.name.text);
-                let across = functions().iter().find(|f| f.name == cross_sectional && f.params.len() == args.len());
-                Some(match (other_forms.next(), across) {
-                    (Some(other), _) => format!("or it is {}", code(&other.signature())),
-                    (None, Some(across)) => {
-                        format!("across the instruments of a session it is {}", code(&across.signature()))
-                    }
-                    (None, None) => format!("it is {}", code(&self.function.signature())),
+                let across = overloads(&format!("cs_{}", self.name.text))
+                    .find(|f| f.positional_params().count() == args.len())
+                    .map(|f| format!("; across the instruments of a session {}", code(&f.signature())))
+                    .unwrap_or_default();
+                Some(match other_forms.next() {
+                    Some(other) => format!("or it is {}", code(&other.signature())),
+                    None => format!("it is {}{across}", code(&self.function.signature())),
                 })
             }
         };
         Mistake::new(self.name.span.clone(), message).maybe_help(help)
     }
 
-    /// Reads a number that is written out, or its default, into `bound`.
-    fn literal(&self, bound: &mut Bound, param: &Param, value: Option<ExprId>) -> Result<(), Mistake> {
-        match (param.kind, value) {
-            (ParamKind::Sessions, Some(id)) => bound.n = self.sessions(param, id, 1)?,
-            (ParamKind::Lag { least }, Some(id)) => bound.n = self.sessions(param, id, least)?,
-            (ParamKind::MinPeriods { default }, Some(id)) => {
-                bound.min_periods = self.min_periods(param, id, default, bound.n)?
-            }
-            (ParamKind::MinPeriods { default }, None) => {
-                bound.min_periods = default;
-                if bound.n > 0 && bound.n < default {
-                    return Err(Mistake::new(
-                        self.name.span.clone(),
-                        format!("{} needs a window of at least {default} sessions", code(&self.name.text)),
-                    ));
-                }
-            }
-            (ParamKind::Quantile, Some(id)) => {
-                bound.param = self.number(param, id, "from 0 to 1", |q| (0.0..=1.0).contains(&q))?;
-            }
-            (ParamKind::Factor { .. }, Some(id)) => bound.param = self.number(param, id, "above 0", |k| k > 0.0)?,
-            (ParamKind::Factor { default }, None) => bound.param = default,
-            // Expressions are not read here, and a missing argument is reported where arguments are counted.
-            _ => {}
+    /// Which of the function's results is meant.
+    fn part(&self, part: Option<&Ident>) -> Result<usize, Mistake> {
+        let parts = self.function.parts;
+        let name = code(&self.name.text);
+        let listed = || parts.iter().map(|part| quoted(part)).collect::<Vec<_>>().join(", ");
+        match part {
+            None if parts.is_empty() => Ok(0),
+            None => Err(Mistake::new(self.name.span.clone(), format!("{name} has several results: {}", listed()))
+                .help(format!("write which: {}", code(&format!("{}(…).{}", self.name.text, parts[0]))))),
+            Some(part) if parts.is_empty() => Err(Mistake::new(
+                part.span.clone(),
+                format!("{name} has one result, and none by the name {}", quoted(&part.text)),
+            )
+            .help(format!("leave {} away", code(&format!(".{}", part.text))))),
+            Some(part) => parts.iter().position(|known| *known == part.text).ok_or_else(|| {
+                let help = nearest(&part.text, parts.iter().copied())
+                    .map_or_else(|| format!("its results are: {}", listed()), did_you_mean);
+                Mistake::new(part.span.clone(), format!("{name} has no result {}", quoted(&part.text))).help(help)
+            }),
         }
-        Ok(())
     }
 
-    fn mistake(&self, id: ExprId, message: String) -> Mistake {
-        Mistake::new(self.span(id), message)
-    }
-
-    fn written_out(&self, param: &Param, id: ExprId, what: &str) -> Result<Literal, Mistake> {
-        self.ast.literal(id).ok_or_else(|| {
-            let message = format!("{} of {} must be {what} written out", code(param.name), code(&self.name.text));
-            self.mistake(id, message).help("it is read before anything runs, to know what must be recomputed")
+    /// `clip` between bounds that are written out in the wrong order.
+    fn empty_clip(&self, bound: &Bound) -> Option<Mistake> {
+        let [_, (_, lo), (_, hi)] = bound.operands[..] else { return None };
+        let of = |id| literal(self.context.ast, id, self.context.bindings);
+        let (lo, hi) = (of(lo)?, of(hi)?);
+        (bound.function.name == "clip" && lo.value > hi.value).then(|| {
+            Mistake::new(self.name.span.clone(), format!("`clip` from {} to {} is empty", lo.value, hi.value))
+                .help("give the lower bound first")
         })
-    }
-
-    /// A whole number of sessions, at least `least`.
-    fn sessions(&self, param: &Param, id: ExprId, least: u32) -> Result<u32, Mistake> {
-        let literal = self.written_out(param, id, "a whole number")?;
-        let (argument, function) = (code(param.name), code(&self.name.text));
-        let shown = &self.text[self.span(id)];
-        let lag = matches!(param.kind, ParamKind::Lag { .. });
-        let negative = literal.negative && literal.integer != Some(0);
-        let mistake = match literal.integer {
-            Some(n) if !negative && (u64::from(least)..=MAX_SESSIONS).contains(&n) => {
-                return u32::try_from(n)
-                    .map_err(|_| self.mistake(id, format!("{argument} of {function} is too large")));
-            }
-            None => {
-                self.mistake(id, format!("{argument} of {function} must be a whole number of sessions, got `{shown}`"))
-            }
-            Some(_) if negative && lag => {
-                return Err(look_ahead(self.span(id), &format!("{function} with a negative lag looks ahead")));
-            }
-            Some(0) if !lag => self
-                .mistake(id, format!("{argument} of {function} must be at least 1, got `{shown}`"))
-                .help("a window of all sessions so far is not supported; give a number of them, as in `mean(x, 250)`"),
-            Some(n) if !negative && n > MAX_SESSIONS => {
-                self.mistake(id, format!("{argument} of {function} is more than {MAX_SESSIONS} sessions"))
-            }
-            Some(_) => self.mistake(id, format!("{argument} of {function} must be at least {least}, got `{shown}`")),
-        };
-        // Who writes `max(x, 0)` does not mean a window of no session.
-        Err(match self.function.op {
-            Op::Window(WindowFn::Max) => {
-                mistake.help(format!("for the greater of two numbers, write `greater(x, {shown})`"))
-            }
-            Op::Window(WindowFn::Min) => {
-                mistake.help(format!("for the lesser of two numbers, write `less(x, {shown})`"))
-            }
-            _ => mistake,
-        })
-    }
-
-    fn min_periods(&self, param: &Param, id: ExprId, least: u32, n: u32) -> Result<u32, Mistake> {
-        let literal = self.written_out(param, id, "a whole number")?;
-        // A wrong window was reported: then any number that is not too small may be right.
-        let most = if n == 0 { u64::from(u32::MAX) } else { u64::from(n) };
-        let fits = |value: &u64| !literal.negative && (u64::from(least)..=most).contains(value);
-        literal.integer.filter(fits).and_then(|value| u32::try_from(value).ok()).ok_or_else(|| {
-            let range = if n == 0 { format!("at least {least}") } else { format!("from {least} to its window of {n}") };
-            let (argument, function, shown) = (code(param.name), code(&self.name.text), &self.text[self.span(id)]);
-            self.mistake(id, format!("{argument} of {function} must be a whole number {range}, got `{shown}`"))
-        })
-    }
-
-    fn number(&self, param: &Param, id: ExprId, range: &str, fits: impl Fn(f64) -> bool) -> Result<f64, Mistake> {
-        let value = self.written_out(param, id, "a number")?.value;
-        if fits(value) {
-            return Ok(value);
-        }
-        let (argument, function, shown) = (code(param.name), code(&self.name.text), &self.text[self.span(id)]);
-        Err(self.mistake(id, format!("{argument} of {function} must be a number {range}, got `{shown}`")))
     }
 }
 
@@ -312,7 +288,7 @@ impl Arg {
 #[cfg(test)]
 mod tests {
     use crate::program::{Node, Program, WindowFn};
-    use crate::testing::{assert_refusals, compile_one, refusal};
+    use crate::testing::{assert_refusals, compile_one};
 
     fn same(text: &str, other: &str) {
         assert_eq!(compile_one(text).unwrap(), compile_one(other).unwrap(), "{text} and {other}");
@@ -361,7 +337,7 @@ mod tests {
                 "max(close, 0)",
                 "0",
                 "`n` of `max` must be at least 1, got `0`",
-                "for the greater of two numbers, write `greater(x, 0)`",
+                "for the greater of two numbers, write `greater(x, 0)`; for all sessions so far, write `n=0`",
             ),
             (
                 "min(close, 2.5)",
@@ -381,15 +357,18 @@ mod tests {
 
     #[test]
     fn unknown_functions_get_suggestions() {
-        let state =
-            "functions that carry a state from session to session are not supported; `mean(x, 20)`, say, has a window";
         assert_refusals(&[
             ("meen(close, 20)", "meen", "unknown function `meen`", "did you mean `mean`?"),
             ("Mean(close, 20)", "Mean", "unknown function `Mean`", "did you mean `mean`?"),
-            ("zscore(close)", "zscore", "unknown function `zscore`", "did you mean `cs_zscore`?"),
-            ("EMA(close, 20)", "EMA", "unknown function `EMA`", state),
+            ("neutralize(close)", "neutralize", "unknown function `neutralize`", "did you mean `cs_neutralize`?"),
+            ("EMA(close, 20)", "EMA", "unknown function `EMA`", "did you mean `ema`?"),
+            (
+                "foobarbaz(close)",
+                "foobarbaz",
+                "unknown function `foobarbaz`",
+                "`assetctl functions` lists the functions there are",
+            ),
         ]);
-        assert!(refusal("foobarbaz(close)").2.starts_with("the functions are: `abs`, `clip`, `corr`, "));
     }
 
     #[test]
@@ -406,12 +385,17 @@ mod tests {
     #[test]
     fn counts_of_arguments() {
         assert_refusals(&[
-            ("mean(close)", "mean", "`mean` takes 2 arguments (x, n), got 1", "it is `mean(x, n, min_periods=1)`"),
+            (
+                "mean(close)",
+                "mean",
+                "`mean` takes 2 arguments (x, n), got 1",
+                "it is `mean(x, n, min_periods=1)`; across the instruments of a session `cs_mean(x, by=…)`",
+            ),
             (
                 "rank(close)",
                 "rank",
                 "`rank` takes 2 arguments (x, n), got 1",
-                "across the instruments of a session it is `cs_rank(x)`",
+                "it is `rank(x, n, min_periods=1)`; across the instruments of a session `cs_rank(x, by=…)`",
             ),
             (
                 "mean(close, 20, 10)",
@@ -426,7 +410,7 @@ mod tests {
                 "cs_winsorize(close, 1, 2)",
                 "cs_winsorize",
                 "`cs_winsorize` takes 1 or 2 arguments (x, k=3), got 3",
-                "it is `cs_winsorize(x, k=3)`",
+                "`by` is given by its name: `by=2`",
             ),
             ("mean(close, 20, x=open)", "x", "`x` is given twice", ""),
             (
@@ -443,13 +427,13 @@ mod tests {
     #[test]
     fn numbers_that_must_be_written_out() {
         let why = "it is read before anything runs, to know what must be recomputed";
-        let example = "a window of all sessions so far is not supported; give a number of them, as in `mean(x, 250)`";
+        let bounded = "`median` of all sessions so far is not supported; give a number of them";
         assert_refusals(&[
             ("mean(close, open)", "open", "`n` of `mean` must be a whole number written out", why),
             ("mean(close, nowhere + 2)", "nowhere + 2", "`n` of `mean` must be a whole number written out", why),
             ("mean(close, 2.5)", "2.5", "`n` of `mean` must be a whole number of sessions, got `2.5`", ""),
             ("mean(close, 20.0)", "20.0", "`n` of `mean` must be a whole number of sessions, got `20.0`", ""),
-            ("mean(close, 0)", "0", "`n` of `mean` must be at least 1, got `0`", example),
+            ("median(close, 0)", "0", "`n` of `median` must be at least 1, got `0`", bounded),
             ("mean(close, -5)", "-5", "`n` of `mean` must be at least 1, got `-5`", ""),
             ("delta(close, 0)", "0", "`n` of `delta` must be at least 1, got `0`", ""),
             ("sum(close, 100_001)", "100_001", "`n` of `sum` is more than 100000 sessions", ""),

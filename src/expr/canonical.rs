@@ -6,8 +6,8 @@
 //! An operation with several uses stands in a line of its own before the outputs, as `t0=...`, because written out at
 //! each use it could double with each column.
 
-use crate::catalogue::{Op, identity};
-use crate::program::{BinaryOp, Node, NodeId, Program, Type, UnaryOp};
+use crate::catalogue::identity;
+use crate::program::{BinaryOp, Node, NodeId, Program, RecursiveFn, Type, UnaryOp};
 
 /// A part of how a node is written.
 pub(crate) enum Piece {
@@ -34,7 +34,7 @@ pub(crate) fn pieces(node: &Node) -> Vec<Piece> {
         Node::Bool(value) => vec![Piece::Text(value.to_string())],
         Node::Unary { op: UnaryOp::Neg, x } => vec![text("(-"), Piece::Operand(*x), text(")")],
         Node::Unary { op: UnaryOp::Not, x } => vec![text("(not "), Piece::Operand(*x), text(")")],
-        Node::Unary { op, x } => call(Op::Unary(*op), &[*x], &[]),
+        Node::Unary { .. } => call(node, &[]),
         Node::Binary { op, x, y } => match op {
             BinaryOp::Add => infix(x, "+", y),
             BinaryOp::Sub => infix(x, "-", y),
@@ -48,21 +48,20 @@ pub(crate) fn pieces(node: &Node) -> Vec<Piece> {
             BinaryOp::Ne => infix(x, "!=", y),
             BinaryOp::And => infix(x, " and ", y),
             BinaryOp::Or => infix(x, " or ", y),
-            BinaryOp::Pow | BinaryOp::Min | BinaryOp::Max | BinaryOp::Coalesce => call(Op::Binary(*op), &[*x, *y], &[]),
+            BinaryOp::Pow | BinaryOp::Min | BinaryOp::Max | BinaryOp::Coalesce => call(node, &[]),
         },
-        Node::If { condition, then, otherwise } => call(Op::If, &[*condition, *then, *otherwise], &[]),
-        Node::Window { f, args, n, min_periods, param } => {
-            call(Op::Window(*f), args, &[f64::from(*n), f64::from(*min_periods), *param])
-        }
-        Node::Cross { f, args, by, param } => {
-            let mut pieces = call(Op::Cross(*f), args, &[*param]);
-            if let Some(by) = by {
-                pieces.extend([text(" by "), Piece::Operand(*by)]);
-            }
-            pieces
-        }
-        Node::Recursive { f, args, params, part } => {
-            let mut pieces = call(Op::Recursive(*f), args, params);
+        Node::If { .. } => call(node, &[]),
+        Node::Window { n, min_periods, param, .. } => call(node, &[f64::from(*n), f64::from(*min_periods), *param]),
+        // A column of groups is told from a regressor by its type.
+        Node::Cross { param, .. } => call(node, &[*param]),
+        Node::Recursive { f, params, part, .. } => {
+            let mut pieces = match f {
+                // The same function of all sessions is another one, as is another seed.
+                RecursiveFn::Expanding(_) => vec![text("all.")],
+                RecursiveFn::EmaFirst => vec![text("first.")],
+                _ => Vec::new(),
+            };
+            pieces.extend(call(node, params));
             if *part > 0 {
                 pieces.push(Piece::Text(format!(".{part}")));
             }
@@ -72,15 +71,14 @@ pub(crate) fn pieces(node: &Node) -> Vec<Piece> {
 }
 
 /// `mean#1(x,20,1,0)`
-fn call(op: Op, operands: &[NodeId], numbers: &[f64]) -> Vec<Piece> {
-    // Each operation that is written as a call is in the catalogue: a test of this file goes through all of them.
-    let (name, version) = identity(op).unwrap_or(("", 0));
+fn call(node: &Node, numbers: &[f64]) -> Vec<Piece> {
+    let (name, version) = identity(node);
     let mut pieces = vec![Piece::Text(format!("{name}#{version}("))];
-    for (at, operand) in operands.iter().enumerate() {
+    for (at, operand) in node.operands().into_iter().enumerate() {
         if at > 0 {
             pieces.push(Piece::Text(",".to_owned()));
         }
-        pieces.push(Piece::Operand(*operand));
+        pieces.push(Piece::Operand(operand));
     }
     let numbers: String = numbers.iter().map(|number| format!(",{number}")).collect();
     pieces.push(Piece::Text(numbers + ")"));

@@ -1,9 +1,11 @@
 //! What a function is, and how it is found by its name. The functions themselves stand in [`table`](crate::table).
 
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::LazyLock;
 
-use crate::program::{BinaryOp, CrossFn, RecursiveFn, UnaryOp, WindowFn};
-use crate::table::FUNCTIONS;
+use crate::program::{BinaryOp, CrossFn, Node, RecursiveFn, UnaryOp, WindowFn};
+use crate::table;
 
 /// What a function reads for one session of one instrument, which decides what a change to its input makes stale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -12,8 +14,20 @@ pub enum Class {
     Pointwise,
     /// The last sessions of the same instrument.
     Window,
+    /// Sessions after its own: refused, as a partition may read nothing after its own session.
+    Forward,
+    /// The same session, and a state that the session before left.
+    Recursive,
+    /// All sessions of the same instrument so far.
+    Expanding,
     /// All instruments of the same session.
     CrossSection,
+}
+
+impl Class {
+    /// All classes, in the order in which functions are listed.
+    pub const ALL: [Class; 6] =
+        [Class::Pointwise, Class::Window, Class::Forward, Class::Recursive, Class::Expanding, Class::CrossSection];
 }
 
 impl fmt::Display for Class {
@@ -21,13 +35,52 @@ impl fmt::Display for Class {
         f.pad(match self {
             Class::Pointwise => "pointwise",
             Class::Window => "window",
+            Class::Forward => "forward",
+            Class::Recursive => "recursive",
+            Class::Expanding => "expanding",
             Class::CrossSection => "cross-section",
         })
     }
 }
 
+/// The numbers that may be written out for a parameter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interval {
+    Any,
+    Positive,
+    NotNegative,
+    /// From 0 to 1.
+    Unit,
+    /// Above 0, up to 1.
+    Share,
+}
+
+impl Interval {
+    pub(crate) fn contains(self, value: f64) -> bool {
+        match self {
+            Interval::Any => true,
+            Interval::Positive => value > 0.0,
+            Interval::NotNegative => value >= 0.0,
+            Interval::Unit => (0.0..=1.0).contains(&value),
+            Interval::Share => value > 0.0 && value <= 1.0,
+        }
+    }
+}
+
+impl fmt::Display for Interval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Interval::Any => "of any size",
+            Interval::Positive => "above 0",
+            Interval::NotNegative => "not below 0",
+            Interval::Unit => "from 0 to 1",
+            Interval::Share => "above 0 and up to 1",
+        })
+    }
+}
+
 /// What may be given for a parameter.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ParamKind {
     /// An expression that is a number.
     Number,
@@ -37,60 +90,81 @@ pub enum ParamKind {
     Countable,
     /// An expression of either type, the same for all parameters of this kind.
     Branch,
-    /// A number of sessions, written out, at least 1.
-    Sessions,
+    /// Any number of expressions that are numbers, or none.
+    Numbers,
+    /// A text column, whose values are groups of instruments; or none.
+    Group,
+    /// A number of sessions, written out, at least `least`; with `expanding` also 0, for all sessions so far.
+    Sessions { least: u32, expanding: bool },
     /// A distance in sessions, written out, at least `least`.
     Lag { least: u32 },
-    /// The number of valid values that a window needs, by name only; `default` is also the least that makes sense.
-    MinPeriods { default: u32 },
-    /// A number from 0 to 1, written out.
-    Quantile,
-    /// A number above 0, written out.
-    Factor { default: f64 },
+    /// The number of valid values that a window needs; `least` is the least that makes sense. Without a default it is the
+    /// window itself.
+    MinPeriods { least: u32 },
+    /// A whole number, written out, at least `least`.
+    Whole { least: u32 },
+    /// A number, written out.
+    Real(Interval),
+    /// One of these words; its number is its place among them.
+    Choice(&'static [&'static str]),
 }
 
 impl ParamKind {
     /// Whether a panel is given, and not a number that is written out.
     pub fn is_expression(self) -> bool {
-        matches!(self, ParamKind::Number | ParamKind::Bool | ParamKind::Countable | ParamKind::Branch)
-    }
-
-    pub fn is_required(self) -> bool {
-        !matches!(self, ParamKind::MinPeriods { .. } | ParamKind::Factor { .. })
-    }
-
-    /// Whether it must be given by its name.
-    pub fn is_named_only(self) -> bool {
-        matches!(self, ParamKind::MinPeriods { .. })
+        use ParamKind::{Bool, Branch, Countable, Group, Number, Numbers};
+        matches!(self, Number | Bool | Countable | Branch | Numbers | Group)
     }
 }
 
+/// A parameter of a function.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Param {
     pub name: &'static str,
     pub kind: ParamKind,
+    /// What is taken if it is not given, of a number that is written out; of a choice the word's place.
+    pub default: Option<f64>,
+    /// Whether it must be given by its name.
+    pub named_only: bool,
+}
+
+impl Param {
+    pub fn is_required(&self) -> bool {
+        use ParamKind::{Group, MinPeriods, Numbers};
+        self.default.is_none() && !matches!(self.kind, Group | Numbers | MinPeriods { .. })
+    }
 }
 
 impl fmt::Display for Param {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.kind {
-            ParamKind::MinPeriods { default } => write!(f, "{}={default}", self.name),
-            ParamKind::Factor { default } => write!(f, "{}={default}", self.name),
-            _ => f.write_str(self.name),
+        match (self.kind, self.default) {
+            (ParamKind::Choice(words), Some(place)) => {
+                write!(f, "{}={}", self.name, words.get(place as usize).copied().unwrap_or_default())
+            }
+            (ParamKind::MinPeriods { .. }, None) => write!(f, "{}=n", self.name),
+            (ParamKind::Group | ParamKind::Numbers, _) => write!(f, "{}=…", self.name),
+            (_, Some(default)) => write!(f, "{}={default}", self.name),
+            (_, None) if self.named_only => write!(f, "{}=…", self.name),
+            (_, None) => f.write_str(self.name),
         }
     }
 }
 
-/// A function of the language. `min` and `max` have two entries: of two numbers, and of a window.
-#[derive(Debug)]
+/// A function of the language. Some names have several entries, which differ in their parameters: `min` and `max` are of
+/// two numbers, and of a window.
+#[derive(Debug, Clone, Copy)]
 pub struct Function {
     pub name: &'static str,
-    /// Other names under which it is found: those of pandas, numpy, Qlib and the "101 Formulaic Alphas".
+    /// Other names under which it is found: those of pandas, numpy, Qlib, TA-Lib and the "101 Formulaic Alphas".
     pub aliases: &'static [&'static str],
     pub class: Class,
     pub params: &'static [Param],
+    /// The names of its results, if it has several: `macd(close).hist`.
+    pub parts: &'static [&'static str],
     /// What it is, in one line.
     pub doc: &'static str,
+    /// How it is computed. If [`Function::is_formula`] says so, this is the definition itself in the language: definitions
+    /// separated by `;`, of which the results are those named in `parts`, or the last one.
     pub formula: &'static str,
     /// Where the definition comes from.
     pub source: &'static str,
@@ -110,9 +184,14 @@ impl Function {
         format!("{}({})", self.name, self.params.iter().map(Param::to_string).collect::<Vec<_>>().join(", "))
     }
 
+    /// Whether the function is defined by other functions of the language, by the text of `formula`.
+    pub fn is_formula(&self) -> bool {
+        self.op == Op::Formula
+    }
+
     /// `(x, n)`: the parameters that may be given without a name.
     pub(crate) fn positional_params(&self) -> impl Iterator<Item = &'static Param> + use<> {
-        self.params.iter().filter(|param| !param.kind.is_named_only())
+        self.params.iter().filter(|param| !param.named_only)
     }
 }
 
@@ -121,80 +200,61 @@ impl Function {
 pub(crate) enum Op {
     Unary(UnaryOp),
     Binary(BinaryOp),
-    Clip,
     If,
-    Delta,
     Window(WindowFn),
     Cross(CrossFn),
+    /// Its numbers, in their order, are the node's parameters.
     Recursive(RecursiveFn),
+    /// `Ema` or `EmaFirst`, by the choice of the seed.
+    Ema,
+    /// Refused.
+    Forward,
+    /// What the function's formula says.
+    Formula,
 }
 
-/// All functions, by class and then as a reader looks for them.
+static FUNCTIONS: LazyLock<Vec<Function>> = LazyLock::new(table::all);
+
+/// Where in [`FUNCTIONS`] the functions of a name or alias stand.
+static PLACES: LazyLock<HashMap<&'static str, Vec<usize>>> = LazyLock::new(|| {
+    let mut places: HashMap<&'static str, Vec<usize>> = HashMap::new();
+    for (place, function) in FUNCTIONS.iter().enumerate() {
+        for name in function.aliases.iter().chain([&function.name]) {
+            places.entry(name).or_default().push(place);
+        }
+    }
+    places
+});
+
+/// All functions, by subject and then as a reader looks for them.
 pub fn functions() -> &'static [Function] {
     &FUNCTIONS
 }
 
-/// The function of this name or alias; of `min` and `max` the one of two numbers.
+/// The function of this name or alias; of several the first: of `min` and `max` the one of two numbers.
 pub fn function(name: &str) -> Option<&'static Function> {
     overloads(name).next()
 }
 
 /// All functions of this name or alias.
-pub(crate) fn overloads(name: &str) -> impl Iterator<Item = &'static Function> {
-    FUNCTIONS.iter().filter(move |function| function.name == name || function.aliases.contains(&name))
+pub(crate) fn overloads(name: &str) -> impl Iterator<Item = &'static Function> + use<> {
+    PLACES.get(name).into_iter().flatten().map(|place| &FUNCTIONS[*place])
 }
 
-/// The name and version under which an operation of a [`Program`](crate::Program) stands in its canonical form.
-pub(crate) fn identity(op: Op) -> Option<(&'static str, u32)> {
-    // The first of several functions that are the same operation gives the name: `greater` for `max` of two numbers.
-    FUNCTIONS.iter().find(|function| function.op == op).map(|function| (function.name, function.version))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_and_aliases_are_unique_but_for_the_overloads() {
-        let mut names: Vec<&str> =
-            functions().iter().flat_map(|f| f.aliases.iter().chain([&f.name])).copied().collect();
-        names.sort_unstable();
-        let twice: Vec<&str> = names.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
-        assert_eq!(twice, ["max", "min"]);
-    }
-
-    #[test]
-    fn every_entry_is_complete_and_its_parameters_are_in_order() {
-        for f in functions() {
-            for text in [f.doc, f.formula, f.source, f.missing, f.first_valid] {
-                assert!(!text.is_empty(), "{}", f.name);
-            }
-            assert!(f.version >= 1, "{}", f.name);
-            // Expressions, then what is written out, then what may be left away.
-            let order =
-                f.params.iter().map(|p| (!p.kind.is_expression(), !p.kind.is_required(), p.kind.is_named_only()));
-            assert!(order.is_sorted(), "{}", f.name);
-            let sessions = f.params.iter().any(|p| matches!(p.kind, ParamKind::Sessions | ParamKind::Lag { .. }));
-            assert_eq!(sessions, f.class == Class::Window, "{}", f.name);
-        }
-    }
-
-    #[test]
-    fn lookup_by_name_and_alias() {
-        assert_eq!(function("med").map(|f| f.name), Some("median"));
-        assert_eq!(function("max").map(|f| f.class), Some(Class::Pointwise));
-        assert_eq!(overloads("max").count(), 2);
-        assert!(function("Mean").is_none());
-        assert_eq!(function("corr").map(Function::signature).as_deref(), Some("corr(x, y, n, min_periods=2)"));
-        assert_eq!(function("cs_winsorize").map(Function::signature).as_deref(), Some("cs_winsorize(x, k=3)"));
-    }
-
-    #[test]
-    fn every_operation_has_an_identity() {
-        assert_eq!(identity(Op::Binary(BinaryOp::Max)), Some(("greater", 1)));
-        assert_eq!(identity(Op::Window(WindowFn::Max)), Some(("max", 1)));
-        for f in functions() {
-            assert!(identity(f.op).is_some(), "{}", f.name);
-        }
-    }
+/// The name and version under which a node stands in its program's canonical form, if it is written as a call.
+pub(crate) fn identity(node: &Node) -> (&'static str, u32) {
+    let op = match node {
+        Node::Unary { op, .. } => Op::Unary(*op),
+        Node::Binary { op, .. } => Op::Binary(*op),
+        Node::If { .. } => Op::If,
+        Node::Window { f, .. } => Op::Window(*f),
+        Node::Cross { f, .. } => Op::Cross(*f),
+        Node::Recursive { f: RecursiveFn::Expanding(f), .. } => Op::Window(*f),
+        Node::Recursive { f: RecursiveFn::Ema | RecursiveFn::EmaFirst, .. } => Op::Ema,
+        Node::Recursive { f, .. } => Op::Recursive(*f),
+        Node::Input { .. } | Node::Number(_) | Node::Bool(_) => return ("", 0),
+    };
+    // The first of several functions that are the same operation gives the name: `greater` for `max` of two numbers. Each
+    // operation that is written as a call is in the catalogue: a test of `canonical` goes through all of them.
+    FUNCTIONS.iter().find(|function| function.op == op).map_or(("", 0), |function| (function.name, function.version))
 }

@@ -1,14 +1,16 @@
 //! Columns → a program: names get their meaning, types are checked, equal parts are shared.
 
-use crate::ast::{Ast, ExprId, ExprKind};
+use crate::ast::{Ast, ExprId, ExprKind, Ident};
 use crate::builder::{Builder, Value};
-use crate::calls::{Bound, bind};
+use crate::calls::{Bound, Context, bind};
 use crate::catalogue::{Op, ParamKind};
+use crate::constants::{Binding, Bindings, condition, number};
 use crate::dialect::Dialect;
 use crate::error::{ExprError, Mistake};
+use crate::formula::definitions;
 use crate::names::{InputScope, Meaning, Scope, Source};
 use crate::parse::parse;
-use crate::program::{BinaryOp, Node, Program, Type, UnaryOp, WindowFn};
+use crate::program::{BinaryOp, CrossFn, Node, Program, RecursiveFn, Type, UnaryOp, WindowFn};
 use crate::qlib;
 use crate::suggest::code;
 
@@ -57,16 +59,12 @@ pub fn compile_in(
     if errors.is_empty() { Ok(builder.finish()) } else { Err(errors) }
 }
 
-fn compile_native(
-    text: &str,
-    scope: &Scope<'_>,
-    builder: &mut Builder,
-    mistakes: &mut Vec<Mistake>,
-) -> Option<Value> {
+fn compile_native(text: &str, scope: &Scope<'_>, builder: &mut Builder, mistakes: &mut Vec<Mistake>) -> Option<Value> {
     match parse(text) {
         Ok(ast) => {
-            let mut column = Column { text, ast: &ast, scope, builder, mistakes: Vec::new() };
-            let value = column.compile();
+            let names = Names::Scope(scope);
+            let mut column = Column { text, ast: &ast, names, builder, mistakes: Vec::new() };
+            let value = column.compile().and_then(|value| column.result(value));
             mistakes.append(&mut column.mistakes);
             value
         }
@@ -77,24 +75,42 @@ fn compile_native(
     }
 }
 
-/// One column on its way. A value is `None` where a mistake was reported.
+/// What names mean.
+#[derive(Clone, Copy)]
+enum Names<'a> {
+    Scope(&'a Scope<'a>),
+    /// In the formula of a function.
+    Formula(&'a Bindings),
+}
+
+const TEXT_IS_FOR_GROUPS: &str = "text tells groups apart, as in `cs_rank(x, by=industry)`, and nothing else";
+
+/// One column on its way, or one definition of a formula. A value is `None` where a mistake was reported.
 struct Column<'a> {
     text: &'a str,
     ast: &'a Ast,
-    scope: &'a Scope<'a>,
+    names: Names<'a>,
     builder: &'a mut Builder,
     mistakes: Vec<Mistake>,
 }
 
-impl Column<'_> {
+impl<'a> Column<'a> {
+    fn bindings(&self) -> Option<&'a Bindings> {
+        match self.names {
+            Names::Scope(_) => None,
+            Names::Formula(bindings) => Some(bindings),
+        }
+    }
+
     /// Compiles the expressions in the order in which they lie, operands first, which leads to the whole.
     fn compile(&mut self) -> Option<Value> {
         let ast = self.ast;
+        let context = Context { ast, text: self.text, bindings: self.bindings() };
         let mut calls: Vec<Option<Bound>> = ast.exprs.iter().map(|_| None).collect();
         let mut literals = Vec::new();
         for (expr, call) in ast.exprs.iter().zip(&mut calls) {
-            if let ExprKind::Call { function, args } = &expr.kind {
-                *call = bind(ast, self.text, function, args, &mut literals, &mut self.mistakes);
+            if let ExprKind::Call { function, args, part } = &expr.kind {
+                *call = bind(context, function, args, part.as_ref(), &mut literals, &mut self.mistakes);
             }
         }
         // What was read as a number written out is no panel, and a mistake in it was reported.
@@ -103,26 +119,68 @@ impl Column<'_> {
             is_read[ast.get(literal).first..=literal.0].fill(true);
         }
         let mut values: Vec<Option<Value>> = vec![None; ast.exprs.len()];
+        let groups: Vec<ExprId> = calls.iter().flatten().filter_map(|call| call.by).collect();
         for at in (0..ast.exprs.len()).filter(|at| !is_read[*at]) {
-            values[at] = self.expression(&ast.exprs[at].kind, calls[at].as_ref(), &values);
+            let id = ExprId(at);
+            values[at] = match self.bindings().and_then(|bindings| number(ast, id, bindings)) {
+                Some(value) => Some(self.builder.node(Node::Number(value), Type::Number)),
+                None => self.expression(id, groups.contains(&id), calls[at].as_ref(), &values),
+            };
         }
         values.pop().flatten()
     }
 
-    fn expression(&mut self, kind: &ExprKind, call: Option<&Bound>, values: &[Option<Value>]) -> Option<Value> {
-        match kind {
+    /// The value of a whole column, which is not a text.
+    fn result(&mut self, value: Value) -> Option<Value> {
+        if value.ty != Type::Category {
+            return Some(value);
+        }
+        let id = ExprId(self.ast.exprs.len() - 1);
+        let message = format!("{} is a text column, which cannot be a result", code(&self.shown(id)));
+        self.mistakes.push(Mistake::new(self.ast.get(id).span.clone(), message).help(TEXT_IS_FOR_GROUPS));
+        None
+    }
+
+    /// What a name means; `is_group`: where a column of groups is wanted.
+    fn name(&mut self, input: Option<&Ident>, column: &Ident, is_group: bool) -> Option<Value> {
+        let scope = match self.names {
+            Names::Scope(scope) => scope,
+            Names::Formula(bindings) => {
+                return match bindings.get(&column.text).filter(|_| input.is_none()) {
+                    Some(Binding::Value(value)) => Some(*value),
+                    Some(Binding::Number(value)) => Some(self.builder.node(Node::Number(*value), Type::Number)),
+                    None => {
+                        let message = format!("unknown name {}", code(&column.text));
+                        self.mistakes.push(Mistake::new(column.span.clone(), message));
+                        None
+                    }
+                };
+            }
+        };
+        match scope.resolve(input, column) {
+            Ok(Meaning::Column(value)) => value,
+            Ok(Meaning::Input { input, ty }) => {
+                let ty = ty.unwrap_or(if is_group { Type::Category } else { Type::Number });
+                Some(self.builder.node(Node::Input { input, column: column.text.clone(), ty }, ty))
+            }
+            Err(mistake) => {
+                self.mistakes.push(mistake);
+                None
+            }
+        }
+    }
+
+    fn expression(
+        &mut self,
+        id: ExprId,
+        is_group: bool,
+        call: Option<&Bound>,
+        values: &[Option<Value>],
+    ) -> Option<Value> {
+        match &self.ast.get(id).kind {
             ExprKind::Number { value, .. } => Some(self.builder.node(Node::Number(*value), Type::Number)),
             ExprKind::Bool(value) => Some(self.builder.node(Node::Bool(*value), Type::Bool)),
-            ExprKind::Name { input, column } => match self.scope.resolve(input.as_ref(), column) {
-                Ok(Meaning::Column(value)) => value,
-                Ok(Meaning::Input { input, ty }) => {
-                    Some(self.builder.node(Node::Input { input, column: column.text.clone(), ty }, ty))
-                }
-                Err(mistake) => {
-                    self.mistakes.push(mistake);
-                    None
-                }
-            },
+            ExprKind::Name { input, column } => self.name(input.as_ref(), column, is_group),
             ExprKind::Unary { op: UnaryOp::Not, x } => {
                 let x = self.condition(*x, values, "`not`")?;
                 Some(self.builder.node(Node::Unary { op: UnaryOp::Not, x: x.node }, Type::Bool))
@@ -136,7 +194,7 @@ impl Column<'_> {
                 }
             }
             ExprKind::Binary { op, x, y } => self.binary(*op, *x, *y, values),
-            ExprKind::Call { .. } => self.call(call?, values),
+            ExprKind::Call { function, .. } => self.call(function, call?, values),
         }
     }
 
@@ -156,52 +214,116 @@ impl Column<'_> {
         Some(self.builder.node(Node::Binary { op, x: x?.node, y: y?.node }, ty))
     }
 
-    fn call(&mut self, call: &Bound, values: &[Option<Value>]) -> Option<Value> {
+    fn call(&mut self, name: &Ident, call: &Bound, values: &[Option<Value>]) -> Option<Value> {
         let who = code(call.function.name);
         let mut operands = Vec::with_capacity(call.operands.len());
         for (param, id) in &call.operands {
             operands.push(match param.kind {
                 ParamKind::Bool => self.condition(*id, values, &who),
-                ParamKind::Countable | ParamKind::Branch => values[id.0],
+                ParamKind::Countable | ParamKind::Branch => self.not_text(*id, values, &who),
                 _ => self.number(*id, values, &who),
             });
         }
-        let operands: Vec<Value> = operands.into_iter().collect::<Option<_>>()?;
-        let number = |builder: &mut Builder, node: Node| Some(builder.node(node, Type::Number));
-        let window = |f: WindowFn, x: &[Value]| Node::Window {
-            f,
-            args: x.iter().map(|value| value.node).collect(),
-            n: call.n,
-            min_periods: call.min_periods,
-            param: call.param,
+        let by = match call.by {
+            Some(id) => Some(self.group(id, values, &who)),
+            None => None,
         };
-        match (call.function.op, &operands[..]) {
-            (Op::Unary(op), [x]) => number(self.builder, Node::Unary { op, x: x.node }),
-            (Op::Binary(op), [x, y]) => number(self.builder, Node::Binary { op, x: x.node, y: y.node }),
-            (Op::Cross(f), [x]) => {
-                number(self.builder, Node::Cross { f, args: vec![x.node], by: None, param: call.param })
+        let operands: Vec<Value> = operands.into_iter().collect::<Option<_>>()?;
+        let by = match by {
+            Some(by) => Some(by?.node),
+            None => None,
+        };
+        let args = || operands.iter().map(|value| value.node).collect::<Vec<_>>();
+        let recursive = |f, params| Node::Recursive { f, args: args(), params, part: call.part as u8 };
+        let (n, min_periods, param) = (call.sessions(), call.min_periods(), call.param());
+        let node = match (call.function.op, &operands[..]) {
+            (Op::Unary(UnaryOp::IsMissing), [x]) => {
+                return Some(self.builder.node(Node::Unary { op: UnaryOp::IsMissing, x: x.node }, Type::Bool));
             }
-            (Op::Clip, [x, lo, hi]) => {
-                let above = number(self.builder, Node::Binary { op: BinaryOp::Max, x: x.node, y: lo.node })?;
-                number(self.builder, Node::Binary { op: BinaryOp::Min, x: above.node, y: hi.node })
-            }
-            (Op::If, [condition, then, otherwise]) => {
-                if then.ty != otherwise.ty {
-                    self.branches_differ(call, *then, *otherwise);
+            (Op::Unary(op), [x]) => Node::Unary { op, x: x.node },
+            (Op::Binary(op), [x, y]) => Node::Binary { op, x: x.node, y: y.node },
+            (Op::If, [condition, then, otherwise]) => return self.choose(call, *condition, *then, *otherwise),
+            // The value of the day itself.
+            (Op::Window(WindowFn::Ref), [x]) if n == 0 => return Some(*x),
+            (Op::Window(f), _) if n == 0 => recursive(RecursiveFn::Expanding(f), vec![f64::from(min_periods), param]),
+            (Op::Window(f), _) => Node::Window { f, args: args(), n, min_periods, param },
+            (Op::Cross(f), _) => {
+                if f == CrossFn::Neutralize && operands.len() == 1 && by.is_none() {
+                    let mistake = Mistake::new(name.span.clone(), "`cs_neutralize` has nothing to neutralize by");
+                    self.mistakes.push(mistake.help("give `by=` a text column, or `on=` numbers, or both"));
                     return None;
                 }
-                let node = Node::If { condition: condition.node, then: then.node, otherwise: otherwise.node };
-                Some(self.builder.node(node, then.ty))
+                Node::Cross { f, args: args(), by, param }
             }
-            // The value of the day itself.
-            (Op::Window(WindowFn::Ref), [x]) if call.n == 0 => Some(*x),
-            (Op::Delta, [x]) => {
-                let before = number(self.builder, window(WindowFn::Ref, &operands))?;
-                number(self.builder, Node::Binary { op: BinaryOp::Sub, x: x.node, y: before.node })
+            (Op::Recursive(f), _) => recursive(f, call.numbers.iter().map(|(_, number)| *number).collect()),
+            (Op::Ema, _) if param == 0.0 => recursive(RecursiveFn::Ema, vec![f64::from(n)]),
+            (Op::Ema, _) => recursive(RecursiveFn::EmaFirst, vec![2.0 / (f64::from(n) + 1.0)]),
+            (Op::Formula, _) => return self.formula(name, call, &operands),
+            // The catalogue gives each operation as many expressions as it has here, and what looks ahead was refused.
+            _ => return None,
+        };
+        Some(self.builder.node(node, Type::Number))
+    }
+
+    /// `if`: one of two values of the same type.
+    fn choose(&mut self, call: &Bound, wanted: Value, then: Value, otherwise: Value) -> Option<Value> {
+        // In a formula it may be known which, from an argument that is written out.
+        let known = self.bindings().and_then(|bindings| condition(self.ast, call.operands.first()?.1, bindings));
+        if let Some(holds) = known {
+            return Some(if holds { then } else { otherwise });
+        }
+        if then.ty != otherwise.ty {
+            self.branches_differ(call, then, otherwise);
+            return None;
+        }
+        let node = Node::If { condition: wanted.node, then: then.node, otherwise: otherwise.node };
+        Some(self.builder.node(node, then.ty))
+    }
+
+    /// What a function is that is defined in the language: its definitions, one after the other.
+    fn formula(&mut self, name: &Ident, call: &Bound, operands: &[Value]) -> Option<Value> {
+        let function = call.function;
+        let wrong = |mistake: Mistake| {
+            let message =
+                format!("{} cannot be computed with these arguments: {}", code(function.name), mistake.message);
+            Mistake::new(name.span.clone(), message).maybe_help(mistake.help)
+        };
+        let mut bindings = Bindings::new();
+        for (param, number) in &call.numbers {
+            bindings.insert(param.name.to_owned(), Binding::Number(*number));
+            if let ParamKind::Choice(words) = param.kind {
+                let words = words.iter().enumerate();
+                bindings.extend(words.map(|(place, word)| ((*word).to_owned(), Binding::Number(place as f64))));
             }
-            (Op::Window(f), x) => number(self.builder, window(f, x)),
-            // The catalogue gives each operation as many expressions as it has here.
-            _ => None,
+        }
+        for ((param, _), value) in call.operands.iter().zip(operands) {
+            bindings.insert(param.name.to_owned(), Binding::Value(*value));
+        }
+        let definitions = match definitions(function) {
+            Ok(definitions) => definitions,
+            Err(mistake) => {
+                self.mistakes.push(wrong(mistake));
+                return None;
+            }
+        };
+        let mut last = None;
+        for definition in definitions {
+            let names = Names::Formula(&bindings);
+            let mistakes = Vec::new();
+            let mut inner =
+                Column { text: definition.text, ast: &definition.ast, names, builder: self.builder, mistakes };
+            let value = inner.compile();
+            if let Some(mistake) = inner.mistakes.into_iter().next() {
+                self.mistakes.push(wrong(mistake));
+                return None;
+            }
+            bindings.insert(definition.name.to_owned(), Binding::Value(value?));
+            last = value;
+        }
+        let Some(part) = function.parts.get(call.part) else { return last };
+        match bindings.get(*part)? {
+            Binding::Value(value) => Some(*value),
+            Binding::Number(_) => None,
         }
     }
 
@@ -249,22 +371,42 @@ impl Column<'_> {
         None
     }
 
+    /// Reports a text where something is computed.
+    fn not_text(&mut self, id: ExprId, values: &[Option<Value>], who: &str) -> Option<Value> {
+        let value = values[id.0]?;
+        if value.ty != Type::Category {
+            return Some(value);
+        }
+        let message = format!("{who} cannot compute with {}, which is a text column", code(&self.shown(id)));
+        self.mistakes.push(Mistake::new(self.ast.get(id).span.clone(), message).help(TEXT_IS_FOR_GROUPS));
+        None
+    }
+
     fn number(&mut self, id: ExprId, values: &[Option<Value>], who: &str) -> Option<Value> {
         let message = |shown: &str| format!("{who} needs numbers, but {shown} is true or false");
         let help = |shown: &str| format!("make it a number: {}", code(&format!("if({shown}, 1, 0)")));
+        self.not_text(id, values, who)?;
         self.expect(id, values, Type::Number, message, help)
     }
 
     fn compared(&mut self, id: ExprId, values: &[Option<Value>], who: &str) -> Option<Value> {
         let message = |shown: &str| format!("{who} compares numbers, but {shown} is true or false");
         let help = |_: &str| "combine conditions by `and`, `or` and `not`".to_owned();
+        self.not_text(id, values, who)?;
         self.expect(id, values, Type::Number, message, help)
     }
 
     fn condition(&mut self, id: ExprId, values: &[Option<Value>], who: &str) -> Option<Value> {
         let message = |shown: &str| format!("{who} needs a condition, but {shown} is a number");
         let help = |shown: &str| format!("compare it, as in {}", code(&format!("{shown} > 0")));
+        self.not_text(id, values, who)?;
         self.expect(id, values, Type::Bool, message, help)
+    }
+
+    fn group(&mut self, id: ExprId, values: &[Option<Value>], who: &str) -> Option<Value> {
+        let message = |shown: &str| format!("`by` of {who} must be a text column, but {shown} is not");
+        let help = |_: &str| "give it a column of names, such as `industry`".to_owned();
+        self.expect(id, values, Type::Category, message, help)
     }
 }
 
@@ -444,7 +586,7 @@ mod tests {
 
     #[test]
     fn all_mistakes_of_all_columns_are_reported_in_their_order() {
-        let sources = columns(&[("a", "meen(clse, 2) + mean(opn, 0)"), ("b", "close"), ("c", "b +"), ("d", "not b")]);
+        let sources = columns(&[("a", "meen(clse, 2) + median(opn, 0)"), ("b", "close"), ("c", "b +"), ("d", "not b")]);
         let errors = compile(&sources, &bars()).unwrap_err();
         let found: Vec<_> =
             errors.iter().map(|error| (error.column, &sources[error.column].text[error.span.clone()])).collect();

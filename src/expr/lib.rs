@@ -5,7 +5,8 @@
 //!
 //! - `token`, `ast`, `parse`: text → tokens → expressions with their places in the text
 //! - `catalogue`, `table`: the functions there are, with their formulas and sources
-//! - `names`, `calls`, `compile`: names and calls → nodes; types; shared sub-expressions
+//! - `names`, `calls`, `literals`, `compile`: names and calls → nodes; types; shared sub-expressions
+//! - `formula`, `constants`: functions that are defined in the language itself
 //! - `program`: what is evaluated
 //! - `windows`, `reach`: which sessions of each input a program reads, and each of its outputs
 //! - `canonical`: what of a program the spec hash covers
@@ -18,8 +19,11 @@ mod calls;
 mod canonical;
 mod catalogue;
 mod compile;
+mod constants;
 mod dialect;
 mod error;
+mod formula;
+mod literals;
 mod names;
 mod parse;
 mod program;
@@ -32,7 +36,7 @@ mod testing;
 mod token;
 mod windows;
 
-pub use catalogue::{Class, Function, Param, ParamKind, function, functions};
+pub use catalogue::{Class, Function, Interval, Param, ParamKind, function, functions};
 pub use compile::{compile, compile_in};
 pub use dialect::Dialect;
 pub use error::ExprError;

@@ -26,7 +26,9 @@ pub struct InputScope {
 pub enum ColumnKind {
     Number,
     Bool,
-    /// What cannot be computed with, by the word for it: `text`, `date`.
+    /// Text, which tells groups of instruments apart.
+    Text,
+    /// What cannot be computed with, by the word for it: `date`.
     Other(&'static str),
 }
 
@@ -45,10 +47,8 @@ impl InputScope {
 pub(crate) enum Meaning {
     /// An earlier column of the asset; `None` if that one has mistakes, which are reported there.
     Column(Option<Value>),
-    Input {
-        input: usize,
-        ty: Type,
-    },
+    /// `ty` is `None` if the input's columns are not known: a number, or a text where one is wanted.
+    Input { input: usize, ty: Option<Type> },
 }
 
 /// The names that the column in hand can use.
@@ -95,7 +95,7 @@ impl<'a> Scope<'a> {
         let scope = &self.inputs[input];
         match scope.kind(&column.text) {
             Some(kind) => typed(input, kind, column),
-            None if scope.columns.is_none() => Ok(Meaning::Input { input, ty: Type::Number }),
+            None if scope.columns.is_none() => Ok(Meaning::Input { input, ty: None }),
             None => {
                 let message = format!("{} has no column {}", quoted(&alias.text), quoted(&column.text));
                 let help = nearest(&column.text, scope.column_names())
@@ -131,7 +131,7 @@ impl<'a> Scope<'a> {
         let open: Vec<usize> = (0..self.inputs.len()).filter(|input| self.inputs[*input].columns.is_none()).collect();
         match open[..] {
             [] => Err(self.unknown(column)),
-            [input] => Ok(Meaning::Input { input, ty: Type::Number }),
+            [input] => Ok(Meaning::Input { input, ty: None }),
             _ => Err(self.ambiguous(column, &open, "may be a column of several inputs")),
         }
     }
@@ -167,8 +167,9 @@ impl<'a> Scope<'a> {
 
 fn typed(input: usize, kind: ColumnKind, column: &Ident) -> Result<Meaning, Mistake> {
     match kind {
-        ColumnKind::Number => Ok(Meaning::Input { input, ty: Type::Number }),
-        ColumnKind::Bool => Ok(Meaning::Input { input, ty: Type::Bool }),
+        ColumnKind::Number => Ok(Meaning::Input { input, ty: Some(Type::Number) }),
+        ColumnKind::Bool => Ok(Meaning::Input { input, ty: Some(Type::Bool) }),
+        ColumnKind::Text => Ok(Meaning::Input { input, ty: Some(Type::Category) }),
         ColumnKind::Other(kind) => Err(Mistake::new(
             column.span.clone(),
             format!("{} is a {kind} column, which cannot be computed with", quoted(&column.text)),

@@ -225,8 +225,21 @@ impl<'a> Parser<'a> {
             }
         }
         let close = self.close(&open, "an operator, `,` or `)`")?;
-        let span = function.span.start..close.end;
-        Ok(self.ast.push(ExprKind::Call { function, args }, span))
+        let part = self.part(&function)?;
+        let span = function.span.start..part.as_ref().map_or(close.end, |part| part.span.end);
+        Ok(self.ast.push(ExprKind::Call { function, args, part }, span))
+    }
+
+    /// `.hist` after a call.
+    fn part(&mut self, function: &Ident) -> Result<Option<Ident>, Mistake> {
+        if self.take(&Token::Dot).is_none() {
+            return Ok(None);
+        }
+        let Some(Spanned { token: Token::Name { text, .. }, span }) = self.peek() else {
+            return Err(self.unexpected(&format!("a result of {}", crate::suggest::quoted(&function.text))));
+        };
+        self.at += 1;
+        Ok(Some(Ident { text: text.clone(), span: span.clone() }))
     }
 
     /// `n` and the `=` after it.
@@ -298,7 +311,7 @@ mod tests {
                 };
                 Tree::Infix(below(x), symbol, below(y))
             }
-            ExprKind::Call { function, args } => {
+            ExprKind::Call { function, args, .. } => {
                 Tree::Call(known(function.text.clone()), args.iter().map(|arg| *below(&arg.value)).collect())
             }
         }

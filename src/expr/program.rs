@@ -102,6 +102,14 @@ pub enum WindowFn {
     EwmWindow,
 }
 
+impl WindowFn {
+    /// Whether it can be taken over all sessions so far: what [`RecursiveFn::Expanding`] accepts.
+    pub fn has_expanding(self) -> bool {
+        use WindowFn::{Count, Kurt, Max, Mean, Min, Product, Skew, Std, StdPop, Sum, Var, VarPop};
+        matches!(self, Sum | Mean | Std | Var | StdPop | VarPop | Min | Max | Count | Product | Skew | Kurt)
+    }
+}
+
 /// Functions that carry a state of one instrument from session to session. The state of an instrument begins, empty, at the
 /// asset's first session. Where an operand is missing the state stays and the value is missing, unless the function's
 /// catalogue entry says otherwise.
@@ -132,13 +140,15 @@ pub enum RecursiveFn {
     BarsSince,
     /// `args = [high, low]`, `params = [step, max]`: parabolic stop and reverse (TA-Lib).
     Sar,
-    /// `args = [high, low, close, atr]`, `params = [multiplier]`; `part` 0 is the line, 1 the direction (1 up, -1 down).
+    /// `args = [high, low, close, atr]`, `params = [multiplier]`; `part` 0 is the line, 1 the direction (1 up, -1 down). The first
+    /// bar with an `atr` is up (TA-Lib).
     Supertrend,
     /// `params = [n, m]`: Tongdaxin's `SMA(x, n, m)`: `(m * x + (n - m) * before) / n`, seeded with the first value.
     SmaTdx,
     /// `params = [n, seed]`: as `SmaTdx` with m = 1 and a given value before the first (KDJ's K = D = 50).
     SmaFrom,
-    /// A window function over all sessions so far. `params = [min_periods, param]`.
+    /// A window function over all sessions so far (one that [`WindowFn::has_expanding`]). `params = [min_periods, param]`, where
+    /// `param` is 1 for `Count` of a Bool (how often it was true), else 0. At a missing value the result so far.
     Expanding(WindowFn),
 }
 

@@ -58,11 +58,7 @@ mod tests {
 
     #[test]
     fn each_output_has_its_own_windows() {
-        let sources = columns(&[
-            ("ret", "close / ref(close, 1) - 1"),
-            ("vol", "std(ret, 20) + open"),
-            ("flat", "1"),
-        ]);
+        let sources = columns(&[("ret", "close / ref(close, 1) - 1"), ("vol", "std(ret, 20) + open"), ("flat", "1")]);
         let program = compile(&sources, &bars()).unwrap();
         assert_eq!(program.output_reads(0), [read("close", 1, false)]);
         assert_eq!(program.output_reads(1), [read("close", 20, false), read("open", 0, false)]);

@@ -326,7 +326,8 @@ impl Lowering<'_> {
             return None;
         }
         Some(Lowered {
-            edges: self.edges(references, |_| (EdgeColumns::Named(vec![ColumnRead { column: by.clone(), back: 0 }]), 0)),
+            edges: self
+                .edges(references, |_| (EdgeColumns::Named(vec![ColumnRead { column: by.clone(), back: 0 }]), 0)),
             schema: Some(vec![
                 ("instrument".into(), ColumnType::Text),
                 ("rank".into(), ColumnType::Number),

@@ -214,7 +214,7 @@ impl Binder<'_> {
         let n = value as u32;
         match self.operator.meaning {
             Meaning::Ref | Meaning::Delta if n == 0 => Ok(Length::All),
-            Meaning::Window(f) if n == 0 && expands(f) => Ok(Length::All),
+            Meaning::Window(f) if n == 0 && f.has_expanding() => Ok(Length::All),
             _ if n == 0 => Err(mistake(format!("{function} of all rows so far (`N` = 0) is not supported"))
                 .help("give a number of rows, as in 250")),
             Meaning::Window(f) if n < least(f) => {
@@ -234,12 +234,6 @@ impl Binder<'_> {
         let shown = code(&self.text[self.span(id)]);
         Err(self.mistake(id, format!("{argument} of {function} must be a number from 0 to 1, got {shown}")))
     }
-}
-
-/// Whether a window function has a form over all rows so far.
-fn expands(f: WindowFn) -> bool {
-    use WindowFn::{Count, Kurt, Max, Mean, Min, Skew, Std, Sum, Var};
-    matches!(f, Mean | Sum | Std | Var | Min | Max | Count | Skew | Kurt)
 }
 
 /// The rows, and valid values, below which a window can have no value: what `min_periods` is in our own language.

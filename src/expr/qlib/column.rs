@@ -36,7 +36,7 @@ pub(crate) fn compile_column(
         .exprs
         .iter()
         .map(|expr| match &expr.kind {
-            ExprKind::Call { function, args } => bind(&ast, text, function, args, &mut literals, mistakes),
+            ExprKind::Call { function, args, .. } => bind(&ast, text, function, args, &mut literals, mistakes),
             _ => None,
         })
         .collect();
@@ -97,6 +97,7 @@ impl Column<'_> {
         match self.scope.resolve(input.or(only.as_ref()), column) {
             Ok(Named::Column(value)) => value,
             Ok(Named::Input { input, ty }) => {
+                let ty = ty.unwrap_or(Type::Number);
                 Some(self.builder.node(Node::Input { input, column: column.text.clone(), ty }, ty))
             }
             Err(mistake) => {

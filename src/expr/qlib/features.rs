@@ -71,10 +71,7 @@ const FAMILIES: [(&str, &str); 29] = [
     ),
     ("VMA", "Mean($volume, {d})/($volume+1e-12)"),
     ("VSTD", "Std($volume, {d})/($volume+1e-12)"),
-    (
-        "WVMA",
-        "Std(Abs($close/Ref($close, 1)-1)*$volume, {d})/(Mean(Abs($close/Ref($close, 1)-1)*$volume, {d})+1e-12)",
-    ),
+    ("WVMA", "Std(Abs($close/Ref($close, 1)-1)*$volume, {d})/(Mean(Abs($close/Ref($close, 1)-1)*$volume, {d})+1e-12)"),
     ("VSUMP", "Sum(Greater($volume-Ref($volume, 1), 0), {d})/(Sum(Abs($volume-Ref($volume, 1)), {d})+1e-12)"),
     ("VSUMN", "Sum(Greater(Ref($volume, 1)-$volume, 0), {d})/(Sum(Abs($volume-Ref($volume, 1)), {d})+1e-12)"),
     (

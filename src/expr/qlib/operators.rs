@@ -141,10 +141,7 @@ pub(crate) fn refused(name: &str) -> Option<Refusal> {
             "it reads another instrument's column",
             "take that instrument out by an asset of kind `sql` without the column `instrument`, and name it as an input: its value stands for every instrument",
         ),
-        "TResample" => (
-            "it changes the frequency of its operand",
-            "resample in an asset of kind `sql`, and read that",
-        ),
+        "TResample" => ("it changes the frequency of its operand", "resample in an asset of kind `sql`, and read that"),
         "P" | "PRef" | "PFeature" => (
             "point-in-time data is joined, not computed",
             "join reports as of their announcement in an asset of kind `sql`, and read its columns by `$name`",

@@ -211,7 +211,7 @@ impl<'a> Parser<'a> {
         }
         let close = self.close(&open, "an operator, `,` or `)`")?;
         let span = function.span.start..close.end;
-        Ok(self.ast.push(ExprKind::Call { function, args }, span))
+        Ok(self.ast.push(ExprKind::Call { function, args, part: None }, span))
     }
 
     /// `N` and the `=` after it.
@@ -251,7 +251,7 @@ mod tests {
                 ExprKind::Name { column, .. } => format!("${}", column.text),
                 ExprKind::Unary { x, .. } => format!("(-{})", write(ast, *x)),
                 ExprKind::Binary { op, x, y } => format!("({} {op:?} {})", write(ast, *x), write(ast, *y)),
-                ExprKind::Call { function, args } => {
+                ExprKind::Call { function, args, .. } => {
                     let args: Vec<String> = args.iter().map(|arg| write(ast, arg.value)).collect();
                     format!("{}({})", function.text, args.join(", "))
                 }
@@ -290,11 +290,7 @@ mod tests {
             ("$a > 1 & $b > 2", ">", "comparisons do not chain"),
             ("Mean(N=2, $close)", "$close", "an argument without a name stands after one with a name"),
             ("close / 2", "close", "`close` is neither a field nor a call"),
-            (
-                "Mask($close, 'sh000300')",
-                "Mask",
-                "`Mask` is not supported: it reads another instrument's column",
-            ),
+            ("Mask($close, 'sh000300')", "Mask", "`Mask` is not supported: it reads another instrument's column"),
             ("Mean($close, 'a')", "'a'", "expected a number, a `$field`, an operator or `(`, found `'a'`"),
         ] {
             let mistake = parse(text).unwrap_err();

@@ -89,8 +89,8 @@ fn all_rows_so_far() {
         ("Sum($close, 0)", "sum(close, 0)"),
         ("Std($close, 0)", "std(close, 0)"),
         ("Var($close, 0)", "var(close, 0)"),
-        ("Min($close, 0)", "min(close, 0)"),
-        ("Max($close, 0)", "max(close, 0)"),
+        ("Min($close, 0)", "min(close, n=0)"),
+        ("Max($close, 0)", "max(close, n=0)"),
         ("Count($close, 0)", "count(close, 0)"),
         ("Skew($close, 0)", "skew(close, 0)"),
         ("Kurt($close, 0)", "kurt(close, 0)"),
@@ -123,7 +123,8 @@ fn arguments_by_name_and_lengths_that_python_works_out() {
 
 #[test]
 fn columns_and_inputs() {
-    let sources = [Source { name: "ret", text: "$close/Ref($close, 1)-1" }, Source { name: "vol", text: "Std($ret, 20)" }];
+    let sources =
+        [Source { name: "ret", text: "$close/Ref($close, 1)-1" }, Source { name: "vol", text: "Std($ret, 20)" }];
     let theirs = compile_in(&sources, &|_| Dialect::Qlib { compat: false }, &bars()).unwrap();
     let sources = [Source { name: "ret", text: "close/ref(close, 1)-1" }, Source { name: "vol", text: "std(ret, 20)" }];
     assert_eq!(theirs, compile(&sources, &bars()).unwrap());
@@ -147,10 +148,7 @@ fn each_mistake_points_into_the_text() {
             "cs_rank($close)",
             "unknown operator `cs_rank` @ cs_rank ; it is a function of our own language: use it in an asset without `dialect: qlib`",
         ),
-        (
-            "Mean($close)",
-            "`Mean` takes 2 arguments (feature, N), got 1 @ Mean ; it is `Mean(feature, N)`",
-        ),
+        ("Mean($close)", "`Mean` takes 2 arguments (feature, N), got 1 @ Mean ; it is `Mean(feature, N)`"),
         ("Abs($close, 1)", "`Abs` takes 1 argument (feature), got 2 @ Abs ; it is `Abs(feature)`"),
         ("Mean($close, n=5)", "`Mean` has no argument `n` @ n ; it is `Mean(feature, N)`"),
         ("Mean($close, 5, N=5)", "`N` is given twice @ 5 ; "),
@@ -217,7 +215,12 @@ fn an_ema_of_a_query_of_one_day_has_the_rows_that_the_query_loads() {
     // The rows that the operand reads are loaded too.
     assert_eq!(rows("EMA(Mean($close, 10), 5)")[1], (WindowFn::EwmWindow, 14, 2.0 / 6.0));
     let refused = of_qlib("Mean(EMA($close, 5), 3)", true).unwrap_err();
-    assert!(refused.starts_with("`compat: qlib` cannot reproduce an exponentially weighted mean inside another window @ EMA($close, 5)"), "{refused}");
+    assert!(
+        refused.starts_with(
+            "`compat: qlib` cannot reproduce an exponentially weighted mean inside another window @ EMA($close, 5)"
+        ),
+        "{refused}"
+    );
     assert!(windows(&of_qlib("EMA($close, 5)", false).unwrap()).is_empty());
 }
 
@@ -233,6 +236,7 @@ fn other_defects_are_written_out() {
         "if(max(if(is_missing(low), 1, 0), 5) > 0 and count(low, 5) > 0, argmax(if(is_missing(low), 1, 0), 5), argmin(low, 5))",
     );
     same("Mean($close, 5)", "mean(close, 5)");
+    same("EMA($close, 4)", "ewm_window(close, 4, alpha=0.4)");
 }
 
 #[test]

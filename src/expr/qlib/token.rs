@@ -152,8 +152,9 @@ impl Lexer<'_> {
         let name = self.take_while(|c| c.is_alphanumeric() || c == '_' || IN_FIELDS.contains(&c)).to_owned();
         let span = start..self.at;
         if point_in_time {
-            return Err(Mistake::new(span.clone(), format!("{} is point-in-time data", code(&self.text[span])))
-                .help("join reports as of their announcement in an asset of kind `sql`, and read its columns by `$name`"));
+            return Err(Mistake::new(span.clone(), format!("{} is point-in-time data", code(&self.text[span]))).help(
+                "join reports as of their announcement in an asset of kind `sql`, and read its columns by `$name`",
+            ));
         }
         if name.is_empty() {
             return Err(Mistake::new(span, "`$` has no name behind it").help("a column is written `$close`"));
@@ -235,7 +236,9 @@ fn remedy(c: char) -> &'static str {
         '%' => "Qlib has no remainder",
         '@' => "Qlib's `$close@5min` is not supported: read an asset of the other frequency",
         '[' | ']' => "the value of an earlier session is written `Ref($close, 1)`",
-        '（' | '）' | '，' | '＋' | '－' | '＊' | '／' | '＜' | '＞' | '＝' => "write it with the half-width character",
+        '（' | '）' | '，' | '＋' | '－' | '＊' | '／' | '＜' | '＞' | '＝' => {
+            "write it with the half-width character"
+        }
         _ => "",
     }
 }
