@@ -308,6 +308,11 @@ impl<'a> Column<'a> {
         };
         let mut last = None;
         for definition in definitions {
+            let id = ExprId(definition.ast.exprs.len() - 1);
+            if let Some(constant) = number(&definition.ast, id, &bindings) {
+                bindings.insert(definition.name.to_owned(), Binding::Number(constant));
+                continue;
+            }
             let names = Names::Formula(&bindings);
             let mistakes = Vec::new();
             let mut inner =

@@ -95,7 +95,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
         name: "cs_bucket",
         params: &[X, Param { kind: ParamKind::Whole { least: 2 }, ..real_without_default("n", Interval::Any) }, BY],
         doc: "which of n groups of equal size by rank: 1 is the lowest",
-        formula: "ceil(n * (rank - 0.5) / number of valid values), rank from the least, ties averaged",
+        formula: "the least g with (rank - 1) / (number of valid values - 1) <= g / n, rank from the least, ties averaged",
         source: "pandas `qcut`, by rank",
         missing: "missing where `x` is, and not counted among the others; with `by=` missing without a group",
         op: Op::Cross(CrossFn::Bucket),

@@ -238,18 +238,18 @@ pub(super) static FUNCTIONS: &[Function] = &[
         parts: &["line", "direction"],
         doc: "trailing line at k widths from the middle of the range, and on which side of it the price is",
         formula: "(high + low) / 2 -/+ k * width, which only moves with the trend until the close crosses it; direction 1 up, -1 down",
-        source: "Seban's Supertrend, as in pandas-ta",
+        source: "inside TA-Lib's `SUPERTREND`",
         first_valid: "1",
         op: Op::Recursive(RecursiveFn::Supertrend),
         ..BASE
     },
     Function {
         name: "supertrend",
-        params: &[HIGH, LOW, CLOSE, window("n", 1, 7), real("k", Interval::Positive, 3.0)],
+        params: &[HIGH, LOW, CLOSE, window("n", 1, 10), real("k", Interval::Positive, 3.0)],
         parts: &["line", "direction"],
         doc: "trailing line at k average true ranges from the middle of the range, and on which side of it the price is",
         formula: "width = atr(high, low, close, n); line = supertrend_of(high, low, close, width, k).line; direction = supertrend_of(high, low, close, width, k).direction",
-        source: "Seban's Supertrend, as in pandas-ta, with TA-Lib's `ATR`",
+        source: "TA-Lib `SUPERTREND`",
         first_valid: "n + 1",
         op: Op::Formula,
         ..BASE

@@ -231,10 +231,11 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "mad",
+        aliases: &["avgdev"],
         params: &[X, BOUNDED, MIN1],
         doc: "mean absolute deviation of the last n sessions",
         formula: "mean of |x - mean| over the valid values",
-        source: "Qlib `qlib/data/ops.py`, `Mad`",
+        source: "Qlib `qlib/data/ops.py`, `Mad`; TA-Lib `AVGDEV`",
         op: Op::Window(WindowFn::Mad),
         ..BASE
     },
