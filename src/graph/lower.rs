@@ -475,7 +475,7 @@ fn column_kind(ty: ColumnType) -> ColumnKind {
     match ty {
         ColumnType::Number => ColumnKind::Number,
         ColumnType::Bool => ColumnKind::Bool,
-        ColumnType::Text => ColumnKind::Other("text"),
+        ColumnType::Text => ColumnKind::Text,
         ColumnType::Date => ColumnKind::Other("date"),
     }
 }

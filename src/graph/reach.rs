@@ -165,3 +165,83 @@ fn plain_reads<'a>(node: &AssetNode, column: Option<&'a str>) -> Vec<Read<'a>> {
         Body::Source | Body::Table | Body::Columns(_) => Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use assetctl_config::ColumnType;
+    use assetctl_expr::{InputScope, Source, compile};
+
+    use super::*;
+    use crate::node::SqlRef;
+    use crate::testing::nodes;
+
+    /// An asset of columns over inputs whose columns are not asked for.
+    fn columns(node: &mut AssetNode, inputs: &[&str], of: &[(&str, &str)]) {
+        let scopes: Vec<InputScope> =
+            inputs.iter().map(|alias| InputScope { alias: (*alias).to_owned(), columns: None }).collect();
+        let sources: Vec<Source<'_>> = of.iter().map(|(name, text)| Source { name, text }).collect();
+        node.body = Body::Columns(Arc::new(compile(&sources, &scopes).unwrap()));
+    }
+
+    fn schema(node: &mut AssetNode, names: &[&str]) {
+        let columns = ["instrument"].iter().chain(names).map(|name| ((*name).to_owned(), ColumnType::Number));
+        node.schema = Some(columns.collect());
+    }
+
+    /// `column: asset last…`, with what it says of the kind of dependence.
+    fn told(graph: &Graph, asset: &str) -> Vec<String> {
+        let reach = |reach: &Reach| {
+            let Extent { back, bars, state, carried } = reach.extent;
+            let marks = [(!reach.direct, "up"), (bars, "bars"), (state, "state"), (carried, "carried")];
+            let marks: String = marks.iter().filter(|(is, _)| *is).map(|(_, mark)| format!(" {mark}")).collect();
+            format!("{} {}{marks}", graph.node(reach.asset).name, back + 1)
+        };
+        let line = |column: &ColumnReach| {
+            let reads: Vec<String> = column.reads.iter().map(reach).collect();
+            format!("{}: {}", column.column.as_deref().unwrap_or("*"), reads.join(", "))
+        };
+        graph.reaches()[graph.find(asset).unwrap()].iter().map(line).collect()
+    }
+
+    #[test]
+    fn windows_add_up_column_by_column() {
+        let mut all = nodes(&[("raw", &[]), ("bars", &[0]), ("ind", &[1]), ("scores", &[2, 1])]);
+        schema(&mut all[0], &["close", "volume"]);
+        schema(&mut all[1], &["close", "volume", "is_suspended"]);
+        all[1].body = Body::Complete { fill: BTreeMap::new(), listing: false };
+        columns(&mut all[2], &["bars"], &[("vol", "std(close / ref(close, 1), 20)"), ("busy", "volume")]);
+        columns(&mut all[3], &["ind", "bars"], &[("a", "mean(ind.vol, 5)"), ("b", "ind.busy + mean(bars.close, 30)")]);
+        let graph = Graph::from_nodes(all).unwrap();
+        assert_eq!(told(&graph, "raw"), ["close: ", "volume: "]);
+        assert_eq!(told(&graph, "bars")[0], "close: raw 1 carried");
+        assert_eq!(told(&graph, "ind"), ["vol: bars 21, raw 21 up carried", "busy: bars 1, raw 1 up carried"]);
+        // What is read directly and through another has the wider window; a narrow column is not held to a wide one's.
+        assert_eq!(
+            told(&graph, "scores"),
+            ["a: ind 5, bars 25 up, raw 25 up carried", "b: bars 30, ind 1, raw 30 up carried"]
+        );
+    }
+
+    #[test]
+    fn states_and_traded_bars_go_all_the_way_up() {
+        let mut all = nodes(&[("raw", &[]), ("ind", &[0]), ("traded", &[1]), ("below", &[2]), ("query", &[2, 3])]);
+        schema(&mut all[0], &["close"]);
+        columns(&mut all[1], &["raw"], &[("slow", "ema(close, 5)"), ("fast", "close")]);
+        columns(&mut all[2], &["ind"], &[("a", "mean(slow, 3)"), ("b", "mean(fast, 3)"), ("c", "fast")]);
+        all[2].window_axis = WindowAxis::Traded;
+        columns(&mut all[3], &["traded"], &[("x", "mean(b, 10)")]);
+        let views = [(0, 4), (1, 1)].map(|(edge, sessions)| SqlRef { name: String::new(), edge, sessions });
+        all[4].body = Body::Sql { sql: String::new(), refs: views.into(), key: None };
+        let graph = Graph::from_nodes(all).unwrap();
+        assert_eq!(told(&graph, "ind"), ["slow: raw 1 state", "fast: raw 1"]);
+        assert_eq!(
+            told(&graph, "traded"),
+            ["a: ind 3 bars, raw 3 up bars state", "b: ind 3 bars, raw 3 up bars", "c: ind 1, raw 1 up"]
+        );
+        assert_eq!(told(&graph, "below"), ["x: traded 10, ind 12 up bars, raw 12 up bars"]);
+        assert_eq!(told(&graph, "query"), ["*: traded 10, below 1, ind 12 up bars, raw 12 up bars state"]);
+    }
+}
