@@ -66,6 +66,8 @@ pub enum Command {
     Ls(Ls),
     /// Show what depends on what
     Graph(Graph),
+    /// List the functions of the expression language, or tell all about one
+    Functions(Functions),
     /// Print the JSON Schema of assets.yaml, for editors
     Schema,
     /// Show what is stale, and why; write nothing
@@ -122,6 +124,40 @@ pub struct Ls {
     /// Show columns
     #[arg(long)]
     pub columns: bool,
+    /// Show which sessions of what is above it each column depends on
+    #[arg(long, conflicts_with = "columns")]
+    pub windows: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Functions {
+    /// A function, to be told all about it
+    pub name: Option<String>,
+    /// Only those of one class
+    #[arg(long, value_enum, value_name = "CLASS")]
+    pub class: Option<FunctionClass>,
+    /// The form of the text; `--format json` is a shape of its own
+    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    pub form: FunctionForm,
+}
+
+/// What a function reads for one session of one instrument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FunctionClass {
+    Pointwise,
+    Window,
+    Forward,
+    Recursive,
+    Expanding,
+    CrossSection,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum FunctionForm {
+    #[default]
+    Text,
+    /// The page of the documentation
+    Markdown,
 }
 
 #[derive(Debug, Args)]

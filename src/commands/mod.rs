@@ -2,6 +2,7 @@
 
 mod completions;
 mod explain;
+mod functions;
 mod gc;
 mod graph;
 mod init;
@@ -26,6 +27,7 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
         Command::Validate => validate::run(&context),
         Command::Ls(args) => ls::run(&context, &args),
         Command::Graph(args) => graph::run(&context, &args),
+        Command::Functions(args) => functions::run(&context, &args),
         Command::Schema => schema::run(),
         Command::Plan(args) => plan::run(&context, &args),
         Command::Materialize(args) => materialize::materialize(&context, &args),

@@ -13,6 +13,10 @@ use serde::{Deserialize, Serialize};
 use crate::duration::Span;
 use crate::ordered::Ordered;
 
+mod columns;
+
+pub use columns::{ColumnsSpec, Compat, Dialect, FeatureSet, FeatureSets, WindowAxis};
+
 /// One value or a list of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
@@ -268,15 +272,6 @@ pub struct CompleteSpec {
     /// What columns hold on a suspended session, beyond `close: carry` and `volume: zero`; the rest are missing.
     #[serde(default)]
     pub fill: BTreeMap<String, Fill>,
-}
-
-/// Columns by expression over one or several inputs; `indicators` and `scores`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct ColumnsSpec {
-    /// The assets that the expressions read. Rows are those of the first.
-    pub input: Inputs,
-    /// Name: expression. An expression may use columns above it.
-    pub columns: Ordered<String>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

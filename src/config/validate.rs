@@ -9,7 +9,9 @@ use crate::diagnostic::{Diagnostic, Loc};
 use crate::names::{self, check_file_name, check_name};
 use crate::node::Key;
 use crate::project::Places;
-use crate::spec::{Check, ColumnsSpec, ExpectedRows, Inputs, Kind, OneOrMany, RangeCheck, SqlSpec};
+use crate::spec::{
+    Check, ColumnsSpec, Dialect, ExpectedRows, FeatureSets, Inputs, Kind, OneOrMany, RangeCheck, SqlSpec,
+};
 
 /// Names that mean something else in the warehouse: its own schema, and the key column.
 const RESERVED: [&str; 2] = ["assetctl", "session"];
@@ -239,7 +241,8 @@ impl Rules<'_> {
                 );
             }
         }
-        if spec.columns.is_empty() {
+        self.languages(spec);
+        if spec.columns.is_empty() && spec.features.is_none() {
             let message = format!("asset `{}` has no columns", self.draft.name);
             self.error(message, &["columns"], "empty", "write columns as `ret_20: close / ref(close, 20) - 1`");
         }
@@ -259,6 +262,29 @@ impl Rules<'_> {
             }
         }
         self.same_but_case(spec.columns.keys(), "columns");
+    }
+
+    /// `features`, and what goes with a dialect.
+    fn languages(&mut self, spec: &ColumnsSpec) {
+        let sets = spec.features.as_ref().map(FeatureSets::as_slice);
+        if sets.is_some_and(<[_]>::is_empty) {
+            let help = "name a feature set, `alpha158` say, or take the key away";
+            self.error("`features` names no feature set", &["features"], "an empty list", help);
+        }
+        for (at, set) in sets.into_iter().flatten().enumerate() {
+            if sets.is_some_and(|sets| sets[..at].contains(set)) {
+                let message = format!("feature set `{}` is there twice", set.name());
+                self.error(message, &["features", &at.to_string()], "here again", "keep one");
+            }
+        }
+        if spec.compat.is_some() && spec.dialect != Dialect::Qlib && sets.is_none() {
+            self.error(
+                "`compat: qlib` is for expressions of Qlib's",
+                &["compat"],
+                "these are in our own language",
+                "write `dialect: qlib` too, or take `compat` away",
+            );
+        }
     }
 
     fn sql(&mut self, spec: &SqlSpec) {

@@ -5,11 +5,13 @@ use crate::builder::{Builder, Value};
 use crate::calls::{Bound, Context, bind};
 use crate::catalogue::{Op, ParamKind};
 use crate::constants::{Binding, Bindings, condition, number};
+use crate::dialect::Dialect;
 use crate::error::{ExprError, Mistake};
 use crate::formula::definitions;
 use crate::names::{InputScope, Meaning, Scope, Source};
 use crate::parse::parse;
 use crate::program::{BinaryOp, CrossFn, Node, Program, RecursiveFn, Type, UnaryOp, WindowFn};
+use crate::qlib;
 use crate::suggest::code;
 
 /// Compiles the columns of one asset over its inputs. A column may use earlier columns by their names.
@@ -19,22 +21,32 @@ use crate::suggest::code;
 /// Every mistake of every column, in the order of the columns and of their text; of a column that is not well-formed the first alone.
 /// What uses a column with mistakes is not reported for it.
 pub fn compile(columns: &[Source], inputs: &[InputScope]) -> Result<Program, Vec<ExprError>> {
+    compile_in(columns, &|_| Dialect::Native, inputs)
+}
+
+/// As [`compile`], where `dialect` says in which language column number so and so is written.
+///
+/// # Errors
+///
+/// Those of [`compile`].
+pub fn compile_in(
+    columns: &[Source],
+    dialect: &dyn Fn(usize) -> Dialect,
+    inputs: &[InputScope],
+) -> Result<Program, Vec<ExprError>> {
     let mut builder = Builder::default();
     let mut scope = Scope::new(columns, inputs);
     let mut errors = Vec::new();
     for (index, source) in columns.iter().enumerate() {
         let mut mistakes = Vec::new();
-        let value = match parse(source.text) {
-            Ok(ast) => {
-                let names = Names::Scope(&scope);
-                let mut column = Column { text: source.text, ast: &ast, names, builder: &mut builder, mistakes };
-                let value = column.compile().and_then(|value| column.result(value));
-                mistakes = column.mistakes;
-                value
+        let value = match dialect(index) {
+            Dialect::Native => compile_native(source.text, &scope, &mut builder, &mut mistakes),
+            Dialect::Qlib { compat } => {
+                qlib::compile_column(source.text, compat, None, &scope, &mut builder, &mut mistakes)
             }
-            Err(mistake) => {
-                mistakes.push(mistake);
-                None
+            Dialect::Feature { compat } => {
+                let first = inputs.first().map(|input| input.alias.as_str());
+                qlib::compile_column(source.text, compat, first, &scope, &mut builder, &mut mistakes)
             }
         };
         if let Some(value) = value {
@@ -45,6 +57,22 @@ pub fn compile(columns: &[Source], inputs: &[InputScope]) -> Result<Program, Vec
         errors.extend(mistakes.into_iter().map(|mistake| mistake.in_column(index)));
     }
     if errors.is_empty() { Ok(builder.finish()) } else { Err(errors) }
+}
+
+fn compile_native(text: &str, scope: &Scope<'_>, builder: &mut Builder, mistakes: &mut Vec<Mistake>) -> Option<Value> {
+    match parse(text) {
+        Ok(ast) => {
+            let names = Names::Scope(scope);
+            let mut column = Column { text, ast: &ast, names, builder, mistakes: Vec::new() };
+            let value = column.compile().and_then(|value| column.result(value));
+            mistakes.append(&mut column.mistakes);
+            value
+        }
+        Err(mistake) => {
+            mistakes.push(mistake);
+            None
+        }
+    }
 }
 
 /// What names mean.

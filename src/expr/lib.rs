@@ -8,8 +8,9 @@
 //! - `names`, `calls`, `literals`, `compile`: names and calls → nodes; types; shared sub-expressions
 //! - `formula`, `constants`: functions that are defined in the language itself
 //! - `program`: what is evaluated
-//! - `windows`: which sessions of each input a program reads
+//! - `windows`, `reach`: which sessions of each input a program reads, and each of its outputs
 //! - `canonical`: what of a program the spec hash covers
+//! - `dialect`, `qlib`: the other languages in which a column may be written
 //! - `error`, `suggest`: mistakes, and what may have been meant
 
 mod ast;
@@ -19,12 +20,15 @@ mod canonical;
 mod catalogue;
 mod compile;
 mod constants;
+mod dialect;
 mod error;
 mod formula;
 mod literals;
 mod names;
 mod parse;
 mod program;
+mod qlib;
+mod reach;
 mod suggest;
 mod table;
 #[cfg(test)]
@@ -33,10 +37,13 @@ mod token;
 mod windows;
 
 pub use catalogue::{Class, Example, Function, Interval, Param, ParamKind, function, functions};
-pub use compile::compile;
+pub use compile::{compile, compile_in};
+pub use dialect::Dialect;
 pub use error::ExprError;
 pub use names::{ColumnKind, InputScope, Source};
 pub use program::{
     BinaryOp, ColumnRead, CrossFn, Node, NodeId, Output, Program, RecursiveFn, Type, UnaryOp, Window, WindowFn,
 };
+pub use qlib::{Feature, FeatureSet};
+pub use reach::OutputRead;
 pub use table::{SAMPLE_BARS, SAMPLE_GROUPS, SAMPLE_SESSION};

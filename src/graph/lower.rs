@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use assetctl_config::{
-    Asset, ColumnType, CompleteSpec, Diagnostic, Kind, Loc, OneOrMany, Project, SignalsSpec, TopK, did_you_mean,
+    Asset, ColumnType, ColumnsSpec, CompleteSpec, Diagnostic, Kind, Loc, OneOrMany, Project, SignalsSpec, TopK,
+    WindowAxis, did_you_mean,
 };
-use assetctl_expr::{ColumnKind, ColumnRead, InputScope, Source, Type};
+use assetctl_expr::{ColumnKind, ColumnRead, InputScope, Type};
 use serde_json::json;
 
+use crate::columns::{Columns, over_cross_section};
 use crate::node::{AssetNode, Axis, Body, Edge, EdgeColumns, SqlRef};
 use crate::references::{Mentions, Reference};
 use crate::template::{self, Rendered, TemplateRef};
@@ -78,6 +80,7 @@ struct Lowered {
     schema: Option<Schema>,
     spec: serde_json::Value,
     body: Body,
+    window_axis: WindowAxis,
     recursive: bool,
 }
 
@@ -92,7 +95,7 @@ impl Lowering<'_> {
             Kind::Source(spec) => self.files(schemas, files_spec(&spec.files, Some(spec.off_calendar)), Body::Source),
             Kind::Table(spec) => self.files(schemas, files_spec(&spec.files, None), Body::Table),
             Kind::Complete(spec) => self.complete(spec, references, &inputs),
-            Kind::Indicators(spec) | Kind::Scores(spec) => self.columns(&spec.columns, references, &inputs),
+            Kind::Indicators(spec) | Kind::Scores(spec) => self.columns(spec, references, &inputs),
             Kind::Signals(spec) => self.signals(spec, references, &inputs),
             Kind::Sql(spec) => self.sql(spec, template.as_ref()?, references, &inputs),
         }?;
@@ -126,6 +129,7 @@ impl Lowering<'_> {
             start,
             settlement: common.settlement.as_ref().map_or_else(chrono::Duration::zero, |span| span.to_chrono()),
             edges: lowered.edges,
+            window_axis: lowered.window_axis,
             recursive: lowered.recursive,
             schema: lowered.schema,
             spec_text: lowered.spec.to_string(),
@@ -139,7 +143,14 @@ impl Lowering<'_> {
 
     fn files(&mut self, schemas: &dyn SchemaSource, spec: serde_json::Value, body: Body) -> Option<Lowered> {
         match schemas.schema(self.asset) {
-            Ok(schema) => Some(Lowered { edges: Vec::new(), schema: Some(schema), spec, body, recursive: false }),
+            Ok(schema) => Some(Lowered {
+                edges: Vec::new(),
+                schema: Some(schema),
+                spec,
+                body,
+                window_axis: WindowAxis::Calendar,
+                recursive: false,
+            }),
             Err(mut problems) => {
                 self.problems.append(&mut problems);
                 None
@@ -210,21 +221,16 @@ impl Lowering<'_> {
             schema,
             spec: json!({ "kind": "complete", "version": version::COMPLETE, "fill": spec.fill, "listing": spec.listing.is_some() }),
             body: Body::Complete { fill: spec.fill.clone(), listing: spec.listing.is_some() },
+            window_axis: WindowAxis::Calendar,
             recursive: true,
         })
     }
 
-    fn columns(
-        &mut self,
-        columns: &assetctl_config::Ordered<String>,
-        references: &[Reference],
-        inputs: &[&AssetNode],
-    ) -> Option<Lowered> {
+    fn columns(&mut self, spec: &ColumnsSpec, references: &[Reference], inputs: &[&AssetNode]) -> Option<Lowered> {
         let before = self.problems.len();
         for (input, reference) in inputs.iter().zip(references) {
             self.need_sessions(input, reference.loc.clone());
         }
-        let sources: Vec<Source<'_>> = columns.iter().map(|(name, text)| Source { name, text }).collect();
         let scopes: Vec<InputScope> = inputs
             .iter()
             .zip(references)
@@ -236,21 +242,27 @@ impl Lowering<'_> {
                     .map(|schema| schema.iter().map(|(name, ty)| (name.clone(), column_kind(*ty))).collect()),
             })
             .collect();
-        let program = match assetctl_expr::compile(&sources, &scopes) {
+        let columns = Columns::of(spec);
+        self.problems.extend(columns.clashes(self.asset));
+        self.problems.extend(columns.missing(self.asset, inputs[0]));
+        if self.problems.len() > before {
+            return None;
+        }
+        let program = match columns.compile(&scopes) {
             Ok(program) => program,
             Err(mistakes) => {
                 for mistake in mistakes {
-                    let column = sources[mistake.column].name;
-                    self.problems.push(error(
-                        self.asset.locate_within(&["columns", column], mistake.span),
-                        mistake.message,
-                        "",
-                        mistake.help,
-                    ));
+                    let loc = columns.locate(self.asset, mistake.column, mistake.span);
+                    self.problems.push(error(loc, mistake.message, "", mistake.help));
                 }
                 return None;
             }
         };
+        if spec.window_axis == WindowAxis::Traded {
+            for column in over_cross_section(&program) {
+                self.problems.push(columns.over_cross_section(self.asset, column));
+            }
+        }
         if self.problems.len() > before {
             return None;
         }
@@ -278,8 +290,9 @@ impl Lowering<'_> {
                 .map(|(at, edge)| if at == 0 { with_key(edge, program.presence_back()) } else { edge })
                 .collect(),
             schema: Some(schema),
-            spec: json!({ "kind": "columns", "version": version::COLUMNS, "program": program.canonical() }),
+            spec: columns_spec(&program.canonical(), spec.window_axis),
             body: Body::Columns(Arc::new(program)),
+            window_axis: spec.window_axis,
             recursive: false,
         })
     }
@@ -313,7 +326,8 @@ impl Lowering<'_> {
             return None;
         }
         Some(Lowered {
-            edges: self.edges(references, |_| (EdgeColumns::Named(vec![ColumnRead { column: by.clone(), back: 0 }]), 0)),
+            edges: self
+                .edges(references, |_| (EdgeColumns::Named(vec![ColumnRead { column: by.clone(), back: 0 }]), 0)),
             schema: Some(vec![
                 ("instrument".into(), ColumnType::Text),
                 ("rank".into(), ColumnType::Number),
@@ -322,6 +336,7 @@ impl Lowering<'_> {
             ]),
             spec: json!({ "kind": "top_k", "version": version::TOP_K, "by": by, "k": k, "weights": weights }),
             body: Body::Signals(spec.clone()),
+            window_axis: WindowAxis::Calendar,
             recursive: false,
         })
     }
@@ -370,6 +385,7 @@ impl Lowering<'_> {
                 "columns": spec.columns,
             }),
             body: Body::Sql { sql: rendered.sql.clone(), refs, key },
+            window_axis: WindowAxis::Calendar,
             recursive: false,
         })
     }
@@ -459,9 +475,18 @@ fn column_kind(ty: ColumnType) -> ColumnKind {
     match ty {
         ColumnType::Number => ColumnKind::Number,
         ColumnType::Bool => ColumnKind::Bool,
-        ColumnType::Text => ColumnKind::Other("text"),
+        ColumnType::Text => ColumnKind::Text,
         ColumnType::Date => ColumnKind::Other("date"),
     }
+}
+
+/// The dialect is not part of it: what its expressions come to is the program.
+fn columns_spec(program: &str, window_axis: WindowAxis) -> serde_json::Value {
+    let mut spec = json!({ "kind": "columns", "version": version::COLUMNS, "program": program });
+    if window_axis != WindowAxis::default() {
+        spec["window_axis"] = json!(window_axis);
+    }
+    spec
 }
 
 /// How rows are read out of files; where the files lie is left out, for it changes no row.

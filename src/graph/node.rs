@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use assetctl_calendar::{Calendar, SessionIx};
-use assetctl_config::{Check, ColumnType, Fill, SignalsSpec};
+use assetctl_config::{Check, ColumnType, Fill, SignalsSpec, WindowAxis};
 use assetctl_expr::{ColumnRead, Program};
 use chrono::NaiveDate;
 
@@ -116,6 +116,8 @@ pub struct AssetNode {
     /// How long after the close a session's data is final.
     pub settlement: chrono::Duration,
     pub edges: Vec<Edge>,
+    /// What the windows of a program count.
+    pub window_axis: WindowAxis,
     /// Whether a partition also reads its own asset's partition of the session before.
     pub recursive: bool,
     /// Columns besides `session`, the key first; `None` when only a run can tell.

@@ -1,6 +1,7 @@
 //! Graphs for tests.
 
 use assetctl_calendar::{Calendar, SessionIx};
+use assetctl_config::WindowAxis;
 
 use crate::node::{AssetNode, Axis, Body, Edge, EdgeColumns};
 
@@ -18,6 +19,7 @@ pub(crate) fn nodes(of: &[(&str, &[usize])]) -> Vec<AssetNode> {
             start: SessionIx(0),
             settlement: chrono::Duration::zero(),
             edges: inputs.iter().map(edge).collect(),
+            window_axis: WindowAxis::Calendar,
             recursive: false,
             schema: None,
             spec_text: String::new(),
