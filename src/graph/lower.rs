@@ -6,7 +6,7 @@ use assetctl_config::{
     Asset, ColumnType, ColumnsSpec, CompleteSpec, Diagnostic, Kind, Loc, OneOrMany, Project, SignalsSpec, TopK,
     WindowAxis, did_you_mean,
 };
-use assetctl_expr::{ColumnKind, ColumnRead, InputScope, Type};
+use assetctl_expr::{ColumnKind, ColumnRead, InputScope, Program, Type};
 use serde_json::json;
 
 use crate::columns::{Columns, over_cross_section};
@@ -22,6 +22,9 @@ pub trait SchemaSource {
     /// The columns of a `source` or `table`; a missing or malformed file is reported where the asset names it.
     fn schema(&self, asset: &Asset) -> Result<Schema, Vec<Diagnostic>>;
 }
+
+/// The column of completed bars that says that a row is no traded bar.
+const SUSPENDED: &str = "is_suspended";
 
 /// Versions of the algorithms behind the kinds: a change of results moves the number, and with it every spec hash.
 mod version {
@@ -228,8 +231,13 @@ impl Lowering<'_> {
 
     fn columns(&mut self, spec: &ColumnsSpec, references: &[Reference], inputs: &[&AssetNode]) -> Option<Lowered> {
         let before = self.problems.len();
-        for (input, reference) in inputs.iter().zip(references) {
-            self.need_sessions(input, reference.loc.clone());
+        for (at, (input, reference)) in inputs.iter().zip(references).enumerate() {
+            let has_instruments =
+                input.schema.as_ref().is_none_or(|schema| schema.iter().any(|(name, _)| name == "instrument"));
+            // The rows are those of the first; a table beside it says the same of its instruments in every session.
+            if at == 0 || !has_instruments {
+                self.need_sessions(input, reference.loc.clone());
+            }
         }
         let scopes: Vec<InputScope> = inputs
             .iter()
@@ -282,18 +290,12 @@ impl Lowering<'_> {
             }))
             .collect();
         Some(Lowered {
-            edges: self
-                .edges(references, |at| (EdgeColumns::Named(program.reads(at)), program.window(at).back))
-                .into_iter()
-                .enumerate()
-                // The rows of the result are those of the first input.
-                .map(|(at, edge)| if at == 0 { with_key(edge, program.presence_back()) } else { edge })
-                .collect(),
+            edges: self.edges_of(&program, spec.window_axis, references, inputs[0]),
             schema: Some(schema),
             spec: columns_spec(&program.canonical(), spec.window_axis),
+            recursive: program.is_recursive() || spec.window_axis == WindowAxis::Traded,
             body: Body::Columns(Arc::new(program)),
             window_axis: spec.window_axis,
-            recursive: false,
         })
     }
 
@@ -390,6 +392,38 @@ impl Lowering<'_> {
         })
     }
 
+    /// What a program reads of its inputs. The rows of the result are those of the first one.
+    ///
+    /// Over traded bars it reads its own session alone: how many sessions a window of bars spans no calendar says, so the last
+    /// bars of each instrument are a state that is carried from session to session.
+    fn edges_of(
+        &self,
+        program: &Program,
+        window_axis: WindowAxis,
+        references: &[Reference],
+        first: &AssetNode,
+    ) -> Vec<Edge> {
+        let is_traded = window_axis == WindowAxis::Traded;
+        let mut edges = self.edges(references, |at| {
+            let mut reads = program.reads(at);
+            if is_traded {
+                reads.iter_mut().for_each(|read| read.back = 0);
+                let has = |name: &str| first.schema.as_ref().is_some_and(|all| all.iter().any(|(known, _)| known == name));
+                if at == 0 && has(SUSPENDED) && reads.iter().all(|read| read.column != SUSPENDED) {
+                    reads.push(ColumnRead { column: SUSPENDED.into(), back: 0 });
+                    reads.sort_by(|a, b| a.column.cmp(&b.column));
+                }
+            }
+            let back = reads.iter().map(|read| read.back).max().unwrap_or(0);
+            (EdgeColumns::Named(reads), back)
+        });
+        if let Some(first) = edges.first_mut().filter(|_| !is_traded) {
+            first.key_back = program.presence_back();
+            first.back = first.back.max(first.key_back);
+        }
+        edges
+    }
+
     fn edges(&self, references: &[Reference], reads: impl Fn(usize) -> (EdgeColumns, u32)) -> Vec<Edge> {
         references
             .iter()
@@ -464,11 +498,6 @@ impl Lowering<'_> {
             }
         }
     }
-}
-
-/// An edge of which it matters so many sessions back which rows there are.
-fn with_key(edge: Edge, key_back: u32) -> Edge {
-    Edge { key_back, back: edge.back.max(key_back), ..edge }
 }
 
 fn column_kind(ty: ColumnType) -> ColumnKind {
