@@ -1,0 +1,152 @@
+//! Alpha158 on a made-up panel, computed and written, against Qlib and polars. Whole processes, measured from outside. See
+//! README.md beside this file.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a benchmark writes its own input and is told by cargo where things are"
+)]
+
+#[path = "support/bars.rs"]
+mod bars;
+#[path = "support/compute.rs"]
+mod compute;
+#[path = "support/features.rs"]
+mod features;
+#[path = "support/measure.rs"]
+mod measure;
+#[path = "support/panel.rs"]
+mod panel;
+#[path = "support/peers.rs"]
+mod peers;
+#[path = "support/table.rs"]
+mod table;
+
+use std::fmt::Write as _;
+use std::fs;
+use std::process::Command;
+
+use features::Set;
+use measure::{Failure, Taken, measure};
+use panel::Panel;
+
+const PANELS: [Panel; 2] = [Panel { instruments: 300, sessions: 4_000 }, Panel { instruments: 5_000, sessions: 2_500 }];
+/// Qlib keeps all features in memory, twice when it puts them together: as many instruments as fit are measured.
+const MOST_FOR_QLIB: usize = 300;
+const NOW: &str = "2025-01-01T00:00:00Z";
+/// First word of the process that computes our side.
+const COMPUTE: &str = "compute";
+
+fn main() -> Result<(), Failure> {
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
+    let known = |name: &String| PANELS.into_iter().find(|panel| panel.name() == *name);
+    if let [first, panel, set] = words.as_slice()
+        && first == COMPUTE
+    {
+        let panel = known(panel).ok_or("no such panel")?;
+        let valid = compute::compute(panel, Set::of_name(set).ok_or("no such set of features")?)?;
+        println!("{valid} values");
+        return Ok(());
+    }
+    let asked: Vec<Panel> = words.iter().filter_map(known).collect();
+    for panel in if asked.is_empty() { PANELS.to_vec() } else { asked } {
+        panel.prepare()?;
+        compare(panel)?;
+    }
+    Ok(())
+}
+
+fn compare(panel: Panel) -> Result<(), Failure> {
+    table::header(&format!("{} instruments × {} sessions", panel.instruments, panel.sessions));
+    table::section("158 features, computed");
+    let all = computed(panel, Set::All)?;
+    qlib(panel, all)?;
+    table::section("128 features, computed");
+    let some = computed(panel, Set::InPolars)?;
+    polars(panel, some)?;
+    table::section("158 features, computed and written");
+    table::ours(written(panel)?);
+    Ok(())
+}
+
+/// Our side, without writing, in a process of its own.
+fn computed(panel: Panel, set: Set) -> Result<Taken, Failure> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args([COMPUTE, &panel.name(), set.name()]);
+    let (taken, _) = measure(&command)?;
+    table::ours(taken);
+    Ok(taken)
+}
+
+/// The program itself, on a project whose source is up to date.
+fn written(panel: Panel) -> Result<Taken, Failure> {
+    let folder = panel.folder().join("project");
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    fs::create_dir_all(&folder)?;
+    fs::write(folder.join("assets.yaml"), project(panel)?)?;
+    let materialize = |asset: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_assetctl"));
+        command.args(["--quiet", "--now", NOW, "materialize", "--select", asset]).current_dir(&folder);
+        command
+    };
+    measure(&materialize("bars"))?;
+    Ok(measure(&materialize("features"))?.0)
+}
+
+fn project(panel: Panel) -> Result<String, Failure> {
+    let start = panel.dates()?[0];
+    let mut text = format!("calendar: XSHG\nstart: {start}\nassets:\n  bars:\n    kind: source\n");
+    write!(text, "    parquet: ../bars.parquet\n  features:\n    kind: indicators\n    input: bars\n    columns:\n")?;
+    for (name, expression) in Set::All.features() {
+        writeln!(text, "      {name}: '{expression}'")?;
+    }
+    Ok(text)
+}
+
+fn qlib(panel: Panel, ours: Taken) -> Result<(), Failure> {
+    let Some(python) = peers::python(&["qlib", "pandas", "pyarrow"], "pyqlib") else { return Ok(()) };
+    let run = |instruments: usize| -> Result<Taken, Failure> {
+        let folder = panel.folder().join(format!("qlib-{instruments}"));
+        if !folder.exists() {
+            let part = folder.with_extension("part");
+            if part.exists() {
+                fs::remove_dir_all(&part)?;
+            }
+            let mut prepare = Command::new(&python);
+            prepare.arg(peers::script("qlib_prepare.py")).arg(panel.file()).arg(&part).arg(instruments.to_string());
+            measure(&prepare)?;
+            fs::rename(part, &folder)?;
+        }
+        let mut command = Command::new(&python);
+        command.arg(peers::script("alpha158_qlib.py")).arg(folder);
+        Ok(measure(&command)?.0)
+    };
+    if panel.instruments <= MOST_FOR_QLIB {
+        table::peer("Qlib, two processes", run(panel.instruments)?, Some(ours));
+        return Ok(());
+    }
+    let (few, many) = (run(MOST_FOR_QLIB / 10)?, run(MOST_FOR_QLIB)?);
+    let taken = scaled(few, MOST_FOR_QLIB / 10, many, MOST_FOR_QLIB, panel.instruments);
+    table::peer(&format!("Qlib, scaled up from {MOST_FOR_QLIB} instruments"), taken, Some(ours));
+    Ok(())
+}
+
+/// What more instruments would take, on the line through what `few` and `many` took: starting up counts once.
+fn scaled(few: Taken, few_instruments: usize, many: Taken, many_instruments: usize, instruments: usize) -> Taken {
+    let times = (instruments - many_instruments) as f64 / (many_instruments - few_instruments) as f64;
+    let beyond = |few: f64, many: f64| many + times * (many - few);
+    Taken {
+        wall: beyond(few.wall, many.wall),
+        cpu: few.cpu.zip(many.cpu).map(|(few, many)| beyond(few, many)),
+        megabytes: None,
+    }
+}
+
+fn polars(panel: Panel, ours: Taken) -> Result<(), Failure> {
+    let Some(python) = peers::python(&["polars"], "polars") else { return Ok(()) };
+    let mut command = Command::new(python);
+    command.arg(peers::script("alpha158_polars.py")).arg(panel.file());
+    table::peer("polars", measure(&command)?.0, Some(ours));
+    Ok(())
+}
