@@ -28,11 +28,14 @@ use std::process::Command;
 use features::Set;
 use measure::{Failure, Taken, measure};
 use panel::Panel;
+use peers::Peer;
 
 const PANELS: [Panel; 2] = [Panel { instruments: 300, sessions: 4_000 }, Panel { instruments: 5_000, sessions: 2_500 }];
 /// Qlib keeps all features in memory, twice when it puts them together: as many instruments as fit are measured.
 const MOST_FOR_QLIB: usize = 300;
 const NOW: &str = "2025-01-01T00:00:00Z";
+/// What can be asked for by name.
+const PARTS: [&str; 3] = ["qlib", "polars", "written"];
 /// First word of the process that computes our side.
 const COMPUTE: &str = "compute";
 
@@ -47,24 +50,33 @@ fn main() -> Result<(), Failure> {
         println!("{valid} values");
         return Ok(());
     }
+    if let Some(word) = words.iter().find(|word| known(word).is_none() && !PARTS.contains(&word.as_str())) {
+        let panels = PANELS.map(Panel::name).join(", ");
+        return Err(format!("`{word}` is neither a panel ({panels}) nor a part ({})", PARTS.join(", ")).into());
+    }
     let asked: Vec<Panel> = words.iter().filter_map(known).collect();
+    let parts: Vec<&str> = PARTS.into_iter().filter(|part| words.iter().any(|word| word == part)).collect();
     for panel in if asked.is_empty() { PANELS.to_vec() } else { asked } {
         panel.prepare()?;
-        compare(panel)?;
+        compare(panel, if parts.is_empty() { &PARTS } else { &parts })?;
     }
     Ok(())
 }
 
-fn compare(panel: Panel) -> Result<(), Failure> {
+fn compare(panel: Panel, parts: &[&str]) -> Result<(), Failure> {
     table::header(&format!("{} instruments × {} sessions", panel.instruments, panel.sessions));
-    table::section("158 features, computed");
-    let all = computed(panel, Set::All)?;
-    qlib(panel, all)?;
-    table::section("128 features, computed");
-    let some = computed(panel, Set::InPolars)?;
-    polars(panel, some)?;
-    table::section("158 features, computed and written");
-    table::ours(written(panel)?);
+    if parts.contains(&"qlib") {
+        table::section("158 features, computed");
+        qlib(panel, computed(panel, Set::All)?)?;
+    }
+    if parts.contains(&"polars") {
+        table::section("128 features, computed");
+        polars(panel, computed(panel, Set::InPolars)?)?;
+    }
+    if parts.contains(&"written") {
+        table::section("158 features, computed and written");
+        table::ours(written(panel)?);
+    }
     Ok(())
 }
 
@@ -105,7 +117,8 @@ fn project(panel: Panel) -> Result<String, Failure> {
 }
 
 fn qlib(panel: Panel, ours: Taken) -> Result<(), Failure> {
-    let Some(python) = peers::python(&["qlib", "pandas", "pyarrow"], "pyqlib") else { return Ok(()) };
+    let packages = [("pyqlib", "qlib"), ("pandas", "pandas"), ("pyarrow", "pyarrow")];
+    let Some(Peer { python, name }) = peers::find(&packages) else { return Ok(()) };
     let run = |instruments: usize| -> Result<Taken, Failure> {
         let folder = panel.folder().join(format!("qlib-{instruments}"));
         if !folder.exists() {
@@ -123,12 +136,12 @@ fn qlib(panel: Panel, ours: Taken) -> Result<(), Failure> {
         Ok(measure(&command)?.0)
     };
     if panel.instruments <= MOST_FOR_QLIB {
-        table::peer("Qlib, two processes", run(panel.instruments)?, Some(ours));
+        table::peer(&format!("{name}, two processes"), run(panel.instruments)?, Some(ours));
         return Ok(());
     }
     let (few, many) = (run(MOST_FOR_QLIB / 10)?, run(MOST_FOR_QLIB)?);
     let taken = scaled(few, MOST_FOR_QLIB / 10, many, MOST_FOR_QLIB, panel.instruments);
-    table::peer(&format!("Qlib, scaled up from {MOST_FOR_QLIB} instruments"), taken, Some(ours));
+    table::peer(&format!("{name}, scaled up from {MOST_FOR_QLIB}"), taken, Some(ours));
     Ok(())
 }
 
@@ -144,9 +157,9 @@ fn scaled(few: Taken, few_instruments: usize, many: Taken, many_instruments: usi
 }
 
 fn polars(panel: Panel, ours: Taken) -> Result<(), Failure> {
-    let Some(python) = peers::python(&["polars"], "polars") else { return Ok(()) };
+    let Some(Peer { python, name }) = peers::find(&[("polars", "polars")]) else { return Ok(()) };
     let mut command = Command::new(python);
     command.arg(peers::script("alpha158_polars.py")).arg(panel.file());
-    table::peer("polars", measure(&command)?.0, Some(ours));
+    table::peer(&name, measure(&command)?.0, Some(ours));
     Ok(())
 }

@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use measure::{Failure, Meter, Taken, measure, scratch};
+use peers::Peer;
 
 /// Sessions at the end that are materialized one by one.
 const OURS: usize = 10;
@@ -42,12 +43,13 @@ fn main() -> Result<(), Failure> {
     table::section(&format!("one more session (mean of {OURS})"));
     let ours = demo.sessions()?;
     table::ours(ours);
-    if let Some(python) = peers::python(&["dagster", "pandas", "pyarrow"], "dagster pandas pyarrow") {
+    let packages = ["dagster", "pandas", "pyarrow"].map(|name| (name, name));
+    if let Some(Peer { python, name }) = peers::find(&packages) {
         let dagster = Dagster::prepare(root, folder.join("dagster"), python)?;
         let (usual, single) = demo.dates[demo.dates.len() - 2 * DAGSTERS..].split_at(DAGSTERS);
-        table::peer("Dagster, a process per asset (usual)", dagster.sessions(usual, &[])?, Some(ours));
+        table::peer(&format!("{name}, a process per asset (usual)"), dagster.sessions(usual, &[])?, Some(ours));
         let single = dagster.sessions(single, &["--config-json", IN_PROCESS])?;
-        table::peer("Dagster, all in one process", single, Some(ours));
+        table::peer(&format!("{name}, all in one process"), single, Some(ours));
     }
     table::section("one close of a year before corrected");
     let corrected = demo.correction()?;
@@ -139,9 +141,9 @@ impl Demo {
         self.assetctl(&["--quiet", "materialize", "--select", "signals"])
     }
 
-    /// That the signals have that many sessions, up to the last: what is measured is the right thing.
+    /// That the scores have that many sessions, up to the last: what is measured is the right thing.
     fn check(&self, last: &str, sessions: usize) -> Result<(), Failure> {
-        let query = "select max(session)::varchar || ' ' || count(distinct session) as found from signals";
+        let query = "select max(session)::varchar || ' ' || count(distinct session) as found from scores";
         let (_, found) = measure(&self.assetctl(&["--format", "json", "sql", query]))?;
         let expected = format!("{last} {sessions}");
         if found.contains(&expected) { Ok(()) } else { Err(format!("expected {expected}, found {found}").into()) }
