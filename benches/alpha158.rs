@@ -23,6 +23,7 @@ mod table;
 
 use std::fmt::Write as _;
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use features::Set;
@@ -119,7 +120,7 @@ fn project(panel: Panel) -> Result<String, Failure> {
 fn qlib(panel: Panel, ours: Taken) -> Result<(), Failure> {
     let packages = [("pyqlib", "qlib"), ("pandas", "pandas"), ("pyarrow", "pyarrow")];
     let Some(Peer { python, name }) = peers::find(&packages) else { return Ok(()) };
-    let run = |instruments: usize| -> Result<Taken, Failure> {
+    let prepared = |instruments: usize| -> Result<PathBuf, Failure> {
         let folder = panel.folder().join(format!("qlib-{instruments}"));
         if !folder.exists() {
             let part = folder.with_extension("part");
@@ -131,17 +132,22 @@ fn qlib(panel: Panel, ours: Taken) -> Result<(), Failure> {
             measure(&prepare)?;
             fs::rename(part, &folder)?;
         }
-        let mut command = Command::new(&python);
-        command.arg(peers::script("alpha158_qlib.py")).arg(folder);
-        Ok(measure(&command)?.0)
+        Ok(folder)
     };
-    if panel.instruments <= MOST_FOR_QLIB {
-        table::peer(&format!("{name}, two processes"), run(panel.instruments)?, Some(ours));
-        return Ok(());
+    for (processes, how) in [("2", "two processes"), ("1", "one process")] {
+        let run = |instruments: usize| -> Result<Taken, Failure> {
+            let mut command = Command::new(&python);
+            command.arg(peers::script("alpha158_qlib.py")).arg(prepared(instruments)?).arg(processes);
+            Ok(measure(&command)?.0)
+        };
+        let (taken, scaled) = if panel.instruments <= MOST_FOR_QLIB {
+            (run(panel.instruments)?, "")
+        } else {
+            let (few, many) = (run(MOST_FOR_QLIB / 10)?, run(MOST_FOR_QLIB)?);
+            (scaled(few, MOST_FOR_QLIB / 10, many, MOST_FOR_QLIB, panel.instruments), ", scaled up")
+        };
+        table::peer(&format!("{name}, {how}{scaled}"), taken, ours, Some(30.0));
     }
-    let (few, many) = (run(MOST_FOR_QLIB / 10)?, run(MOST_FOR_QLIB)?);
-    let taken = scaled(few, MOST_FOR_QLIB / 10, many, MOST_FOR_QLIB, panel.instruments);
-    table::peer(&format!("{name}, scaled up from {MOST_FOR_QLIB}"), taken, Some(ours));
     Ok(())
 }
 
@@ -160,6 +166,6 @@ fn polars(panel: Panel, ours: Taken) -> Result<(), Failure> {
     let Some(Peer { python, name }) = peers::find(&[("polars", "polars")]) else { return Ok(()) };
     let mut command = Command::new(python);
     command.arg(peers::script("alpha158_polars.py")).arg(panel.file());
-    table::peer(&name, measure(&command)?.0, Some(ours));
+    table::peer(&name, measure(&command)?.0, ours, Some(3.0));
     Ok(())
 }

@@ -48,14 +48,14 @@ fn main() -> Result<(), Failure> {
     if let Some(Peer { python, name }) = peers::find(&packages) {
         let dagster = Dagster::prepare(root, folder.join("dagster"), python)?;
         let (usual, single) = demo.dates[demo.dates.len() - 2 * DAGSTERS..].split_at(DAGSTERS);
-        table::peer(&format!("{name}, a process per asset (usual)"), dagster.sessions(usual, &[])?, Some(ours));
+        table::peer(&format!("{name}, a process per asset (usual)"), dagster.sessions(usual, &[])?, ours, Some(100.0));
         let single = dagster.sessions(single, &["--config-json", IN_PROCESS])?;
-        table::peer(&format!("{name}, all in one process"), single, Some(ours));
+        table::peer(&format!("{name}, all in one process"), single, ours, None);
     }
     table::section("one close of a year before corrected");
     let corrected = demo.correction()?;
     table::ours(corrected);
-    table::peer("assetctl, everything from nothing", demo.everything()?, Some(corrected));
+    table::peer("assetctl, everything from nothing", demo.everything()?, corrected, None);
     Ok(())
 }
 

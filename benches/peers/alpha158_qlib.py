@@ -1,7 +1,7 @@
-"""Alpha158 of all instruments of a folder that qlib_prepare.py made, computed as Qlib's users do: by its own loader, in two
-processes. What it computes is left in memory.
+"""Alpha158 of all instruments of a folder that qlib_prepare.py made, computed as Qlib's users do: by its own loader. What
+it computes is left in memory.
 
-usage: alpha158_qlib.py FOLDER
+usage: alpha158_qlib.py FOLDER PROCESSES
 """
 
 import sys
@@ -11,7 +11,7 @@ from qlib.contrib.data.loader import Alpha158DL
 
 
 def main():
-    qlib.init(provider_uri=sys.argv[1], kernels=2, expression_cache=None, dataset_cache=None)
+    qlib.init(provider_uri=sys.argv[1], kernels=int(sys.argv[2]), expression_cache=None, dataset_cache=None)
     features = Alpha158DL().load(instruments="all")
     print(f"{features.shape[0]} rows, {features.shape[1]} features")
 

@@ -13,22 +13,27 @@ pub fn section(name: &str) {
 }
 
 pub fn ours(taken: Taken) {
-    row("assetctl", taken, None);
+    row("assetctl", taken, ["-", "-"].map(str::to_owned));
+    println!();
 }
 
-pub fn peer(name: &str, taken: Taken, ours: Option<Taken>) {
-    row(name, taken, ours);
+/// With how many times as much CPU it takes as ours, and how many times are wanted.
+pub fn peer(name: &str, taken: Taken, ours: Taken, target: Option<f64>) {
+    let times = taken.cpu.zip(ours.cpu).map(|(taken, ours)| taken / ours);
+    row(name, taken, [shown(Some(taken.wall / ours.wall), 1), shown(times, 1)]);
+    match target.zip(times) {
+        Some((target, times)) if times < target => println!("  missed: {target} × CPU"),
+        Some((target, _)) => println!("  met: {target} × CPU"),
+        None => println!(),
+    }
 }
 
-fn row(name: &str, taken: Taken, ours: Option<Taken>) {
-    let cpu = ours.and_then(|ours| Some(taken.cpu? / ours.cpu?));
-    println!(
-        "  {name:<42} {:>9} {:>9} {:>9} {:>8} {:>8}",
+fn row(name: &str, taken: Taken, [wall, cpu]: [String; 2]) {
+    print!(
+        "  {name:<42} {:>9} {:>9} {:>9} {wall:>8} {cpu:>8}",
         shown(Some(taken.wall), 2),
         shown(taken.cpu, 2),
         shown(taken.megabytes, 0),
-        shown(ours.map(|ours| taken.wall / ours.wall), 1),
-        shown(cpu, 1)
     );
 }
 
