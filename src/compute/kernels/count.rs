@@ -20,26 +20,29 @@ fn one<const TRUE: bool>(value: f64) -> f64 {
 impl<const TRUE: bool> TileKernel<1> for Count<TRUE> {
     #[inline(always)]
     fn run(&mut self, lanes: &Lanes<1>, rows: Range<usize>, span: Span, results: &mut Results) {
-        let mut spare = [[f64::NAN; TILE]; 1];
         let mut count = [0.0; TILE];
         let mut held = span.rows(rows.start).start..span.rows(rows.start).start;
         for row in rows {
             let window = span.rows(row);
             for at in held.start..window.start {
-                let [values] = lanes.row(at, &mut spare);
-                for lane in 0..TILE {
+                let [values] = lanes.row(at);
+                for lane in 0..values.len().min(TILE) {
                     count[lane] -= one::<TRUE>(values[lane]);
                 }
             }
             for at in held.end..window.end {
-                let [values] = lanes.row(at, &mut spare);
-                for lane in 0..TILE {
+                let [values] = lanes.row(at);
+                for lane in 0..values.len().min(TILE) {
                     count[lane] += one::<TRUE>(values[lane]);
                 }
             }
             let enough = window.len() >= span.min_periods;
             held = window;
-            results.put(row, &if enough { count } else { [f64::NAN; TILE] });
+            results.row(row, |out| {
+                for lane in 0..out.len().min(TILE) {
+                    out[lane] = if enough { count[lane] } else { f64::NAN };
+                }
+            });
         }
     }
 }

@@ -25,22 +25,20 @@ impl<const MAX: bool> Partial<1> for Best<MAX> {
     const EMPTY: Self = Self { count: [0.0; TILE], best: [worst(MAX); TILE] };
 
     #[inline(always)]
-    fn push(&mut self, [x]: [&Tile; 1], _position: f64) {
-        for lane in 0..TILE {
+    fn push(&mut self, [x]: [&[f64]; 1], _position: f64) {
+        for lane in 0..x.len().min(TILE) {
             self.count[lane] += if x[lane].is_nan() { 0.0 } else { 1.0 };
             self.best[lane] = if beats::<MAX>(x[lane], self.best[lane]) { x[lane] } else { self.best[lane] };
         }
     }
 
     #[inline(always)]
-    fn merge(older: &Self, newer: &Self) -> Self {
-        let mut merged = *older;
-        for lane in 0..TILE {
-            merged.count[lane] += newer.count[lane];
-            merged.best[lane] =
+    fn merge(&mut self, older: &Self, newer: &Self, width: usize) {
+        for lane in 0..width.min(TILE) {
+            self.count[lane] = older.count[lane] + newer.count[lane];
+            self.best[lane] =
                 if beats::<MAX>(newer.best[lane], older.best[lane]) { newer.best[lane] } else { older.best[lane] };
         }
-        merged
     }
 }
 
@@ -51,9 +49,11 @@ impl<const MAX: bool> Statistic<1> for Extreme<MAX> {
     type Partial = Best<MAX>;
 
     #[inline(always)]
-    fn of(&self, partial: &Best<MAX>, end: &End<1>) -> Tile {
+    fn write(&self, partial: &Best<MAX>, end: &End<1>, out: &mut [f64]) {
         let needs = end.span.needs(1);
-        std::array::from_fn(|lane| if partial.count[lane] >= needs { partial.best[lane] } else { f64::NAN })
+        for lane in 0..out.len().min(TILE) {
+            out[lane] = if partial.count[lane] >= needs { partial.best[lane] } else { f64::NAN };
+        }
     }
 }
 
@@ -69,8 +69,8 @@ impl<const MAX: bool, const LAST: bool> Partial<1> for BestAt<MAX, LAST> {
     const EMPTY: Self = Self { count: [0.0; TILE], best: [worst(MAX); TILE], position: [f64::NAN; TILE] };
 
     #[inline(always)]
-    fn push(&mut self, [x]: [&Tile; 1], position: f64) {
-        for lane in 0..TILE {
+    fn push(&mut self, [x]: [&[f64]; 1], position: f64) {
+        for lane in 0..x.len().min(TILE) {
             let wins = beats::<MAX>(x[lane], self.best[lane]) | (LAST & (x[lane] == self.best[lane]));
             self.count[lane] += if x[lane].is_nan() { 0.0 } else { 1.0 };
             self.best[lane] = if wins { x[lane] } else { self.best[lane] };
@@ -79,8 +79,8 @@ impl<const MAX: bool, const LAST: bool> Partial<1> for BestAt<MAX, LAST> {
     }
 
     #[inline(always)]
-    fn push_before(&mut self, [x]: [&Tile; 1], position: f64) {
-        for lane in 0..TILE {
+    fn push_before(&mut self, [x]: [&[f64]; 1], position: f64) {
+        for lane in 0..x.len().min(TILE) {
             let wins = beats::<MAX>(x[lane], self.best[lane]) | (!LAST & (x[lane] == self.best[lane]));
             self.count[lane] += if x[lane].is_nan() { 0.0 } else { 1.0 };
             self.best[lane] = if wins { x[lane] } else { self.best[lane] };
@@ -89,16 +89,14 @@ impl<const MAX: bool, const LAST: bool> Partial<1> for BestAt<MAX, LAST> {
     }
 
     #[inline(always)]
-    fn merge(older: &Self, newer: &Self) -> Self {
-        let mut merged = *older;
-        for lane in 0..TILE {
+    fn merge(&mut self, older: &Self, newer: &Self, width: usize) {
+        for lane in 0..width.min(TILE) {
             let tie = newer.best[lane] == older.best[lane];
             let wins = beats::<MAX>(newer.best[lane], older.best[lane]) | (LAST & tie);
-            merged.count[lane] += newer.count[lane];
-            merged.best[lane] = if wins { newer.best[lane] } else { older.best[lane] };
-            merged.position[lane] = if wins { newer.position[lane] } else { older.position[lane] };
+            self.count[lane] = older.count[lane] + newer.count[lane];
+            self.best[lane] = if wins { newer.best[lane] } else { older.best[lane] };
+            self.position[lane] = if wins { newer.position[lane] } else { older.position[lane] };
         }
-        merged
     }
 }
 
@@ -110,13 +108,11 @@ impl<const MAX: bool, const LAST: bool> Statistic<1> for Place<MAX, LAST> {
     type Partial = BestAt<MAX, LAST>;
 
     #[inline(always)]
-    fn of(&self, partial: &BestAt<MAX, LAST>, end: &End<1>) -> Tile {
+    fn write(&self, partial: &BestAt<MAX, LAST>, end: &End<1>, out: &mut [f64]) {
         let needs = end.span.needs(1);
         let before_first = end.position - end.rows as f64;
-        std::array::from_fn(
-            |lane| {
-                if partial.count[lane] >= needs { partial.position[lane] - before_first } else { f64::NAN }
-            },
-        )
+        for lane in 0..out.len().min(TILE) {
+            out[lane] = if partial.count[lane] >= needs { partial.position[lane] - before_first } else { f64::NAN };
+        }
     }
 }

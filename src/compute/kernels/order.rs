@@ -15,17 +15,16 @@ impl TileKernel<1> for Quantile {
     #[inline(always)]
     fn run(&mut self, lanes: &Lanes<1>, rows: Range<usize>, span: Span, results: &mut Results) {
         let needs = span.needs(1);
-        let (mut spare, mut spare_old) = ([[f64::NAN; TILE]; 1], [[f64::NAN; TILE]; 1]);
         let mut window = SortedTile::new(span.n.min(rows.end));
         let start = span.rows(rows.start).start;
         for row in start..rows.end {
-            let [new] = lanes.row(row, &mut spare);
+            let [new] = lanes.row(row);
             match row.checked_sub(span.n) {
-                Some(old) if old >= start => window.replace(lanes.row(old, &mut spare_old)[0], new),
+                Some(old) if old >= start => window.replace(lanes.row(old)[0], new),
                 _ => window.insert(new),
             }
             if row >= rows.start {
-                results.put(row, &window.quantiles(self.q, needs));
+                results.row(row, |out| window.quantiles(self.q, needs, out));
             }
         }
     }
@@ -39,24 +38,24 @@ impl TileKernel<1> for Rank {
     #[inline(always)]
     fn run(&mut self, lanes: &Lanes<1>, rows: Range<usize>, span: Span, results: &mut Results) {
         let needs = span.needs(1);
-        let (mut spare, mut spare_now) = ([[f64::NAN; TILE]; 1], [[f64::NAN; TILE]; 1]);
         for row in rows {
-            let [now] = lanes.row(row, &mut spare_now);
+            let [now] = lanes.row(row);
             // the values below the current one and those up to it; their mean is its rank but for a half
             let (mut twice, mut count) = ([0.0; TILE], [0.0; TILE]);
             for at in span.rows(row) {
-                let [values] = lanes.row(at, &mut spare);
-                for lane in 0..TILE {
+                let [values] = lanes.row(at);
+                for lane in 0..values.len().min(now.len()).min(TILE) {
                     twice[lane] += if values[lane] < now[lane] { 1.0 } else { 0.0 };
                     twice[lane] += if values[lane] <= now[lane] { 1.0 } else { 0.0 };
                     count[lane] += if values[lane].is_nan() { 0.0 } else { 1.0 };
                 }
             }
-            let ranks = std::array::from_fn(|lane| {
-                let there = !now[lane].is_nan() & (count[lane] >= needs);
-                if there { (twice[lane] + 1.0) / 2.0 / count[lane] } else { f64::NAN }
+            results.row(row, |out| {
+                for lane in 0..out.len().min(now.len()).min(TILE) {
+                    let there = !now[lane].is_nan() & (count[lane] >= needs);
+                    out[lane] = if there { (twice[lane] + 1.0) / 2.0 / count[lane] } else { f64::NAN };
+                }
             });
-            results.put(row, &ranks);
         }
     }
 }
