@@ -78,3 +78,31 @@ impl TileKernel<1> for Ewm {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use assetctl_expr::WindowFn;
+
+    use crate::kernels::{Grid, Span, window};
+
+    fn of(f: WindowFn, x: &[f64], n: usize, param: f64) -> Vec<f64> {
+        let mut out = vec![0.0; x.len()];
+        let span = Span { n, min_periods: 1, anchor: Some(1) };
+        window(f, &[Grid { data: x, lanes: 1 }], false, 0..x.len(), span, param, &mut out).unwrap();
+        out
+    }
+
+    #[test]
+    fn deviations_are_about_the_mean() {
+        assert_eq!(of(WindowFn::Mad, &[1.0, f64::NAN, 3.0, 8.0], 3, 0.0), [0.0, 0.0, 1.0, 2.5]);
+    }
+
+    #[test]
+    fn a_mean_of_the_window_alone_forgets_what_is_before_it() {
+        let out = of(WindowFn::EwmWindow, &[1e6, 4.0, f64::NAN, 1.0], 3, 0.5);
+        // (1 + 4/4) / (1 + 1/4)
+        assert!((out[3] - 1.6).abs() < 1e-12);
+        // a missing value leaves the mean as it is
+        assert_eq!(out[2], out[1]);
+    }
+}

@@ -116,3 +116,46 @@ impl<const MAX: bool, const LAST: bool> Statistic<1> for Place<MAX, LAST> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use assetctl_expr::WindowFn::*;
+
+    use crate::kernels::{Grid, Span, window};
+
+    #[test]
+    fn places_count_from_the_first_row_there_is() {
+        let x = [1.0, 3.0, f64::NAN, 3.0, 2.0, f64::NAN, f64::NAN, f64::NAN, f64::NAN];
+        // (function, of several, places with a window of four)
+        let cases = [
+            (ArgMax, 0.0, [1.0, 2.0, 2.0, 2.0, 1.0, 2.0, 1.0, 1.0]),
+            (ArgMax, 1.0, [1.0, 2.0, 2.0, 4.0, 3.0, 2.0, 1.0, 1.0]),
+            (ArgMin, 0.0, [1.0, 1.0, 1.0, 1.0, 4.0, 3.0, 2.0, 1.0]),
+        ];
+        for anchor in [None, Some(0), Some(2), Some(5)] {
+            let span = Span { n: 4, min_periods: 1, anchor };
+            for (f, last, expected) in cases {
+                let mut out = [0.0; 9];
+                window(f, &[Grid { data: &x, lanes: 1 }], false, 0..9, span, last, &mut out).unwrap();
+                assert_eq!(out[..8], expected, "{f:?} {last} {anchor:?}");
+                assert!(out[8].is_nan());
+            }
+        }
+    }
+
+    #[test]
+    fn two_lanes_do_not_mix() {
+        let x = [3.0, f64::NAN, 1.0, 5.0, 2.0, 4.0];
+        let mut out = [0.0; 6];
+        for anchor in [None, Some(1)] {
+            let mut of = |f| {
+                let span = Span { n: 2, min_periods: 1, anchor };
+                window(f, &[Grid { data: &x, lanes: 2 }], false, 0..3, span, 0.0, &mut out).unwrap();
+                assert!(out[1].is_nan());
+                [out[0], out[2], out[4], out[3], out[5]]
+            };
+            assert_eq!(of(Min), [3.0, 1.0, 1.0, 5.0, 4.0]);
+            assert_eq!(of(Max), [3.0, 3.0, 2.0, 5.0, 5.0]);
+        }
+    }
+}

@@ -202,3 +202,81 @@ impl<const PRODUCT: bool> Statistic<1> for TotalOf<PRODUCT> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use assetctl_expr::WindowFn::{self, *};
+
+    use crate::kernels::{Grid, Span, window};
+
+    const NAN: f64 = f64::NAN;
+
+    /// One lane, in both ways of computing it.
+    fn of(f: WindowFn, x: &[f64], n: usize, min_periods: usize) -> [Vec<f64>; 2] {
+        [None, Some(7)].map(|anchor| {
+            let mut out = vec![0.0; x.len()];
+            let span = Span { n, min_periods, anchor };
+            window(f, &[Grid { data: x, lanes: 1 }], false, 0..x.len(), span, 0.0, &mut out).unwrap();
+            out
+        })
+    }
+
+    #[test]
+    fn missing_values_are_skipped() {
+        let x = [NAN, 1.0, NAN, 3.0, NAN, NAN, NAN];
+        for out in of(Mean, &x, 3, 1) {
+            assert!(out[0].is_nan() && out[6].is_nan());
+            assert_eq!(out[1..6], [1.0, 1.0, 2.0, 3.0, 3.0]);
+        }
+        for out in of(Sum, &x, 3, 2) {
+            assert_eq!(out.iter().filter(|v| !v.is_nan()).count(), 1);
+            assert_eq!(out[3], 4.0);
+        }
+        for out in of(Product, &[2.0, NAN, 3.0, 4.0], 3, 1) {
+            assert_eq!(out, [2.0, 2.0, 6.0, 12.0]);
+        }
+    }
+
+    #[test]
+    fn one_value_has_no_sample_variance_whatever_min_periods_says() {
+        for out in of(Var, &[1.0, 3.0], 2, 1) {
+            assert!(out[0].is_nan());
+            assert_eq!(out[1], 2.0);
+        }
+        assert_eq!(of(VarPop, &[1.0, 3.0], 2, 1), [[0.0, 1.0], [0.0, 1.0]]);
+    }
+
+    #[test]
+    fn a_small_deviation_about_a_large_mean_survives() {
+        for out in of(Std, &[1e9 + 1.0, 1e9 + 2.0, 1e9 + 3.0], 3, 2) {
+            assert_eq!(out[2], 1.0);
+        }
+        // an outlier enters and leaves; what is left is as if it had never been
+        let x = [1.0, 1e9, 1.0, 2.0, 3.0, 1e9, 1.0, 2.0, 3.0];
+        for out in of(Std, &x, 3, 2) {
+            assert_eq!((out[4], out[8]), (1.0, 1.0));
+        }
+    }
+
+    #[test]
+    fn shapes_are_corrected_for_bias() {
+        // pandas.Series([1, 2, 3, 5, 8]).skew() and .kurt()
+        let x = [1.0, 2.0, 3.0, 5.0, 8.0];
+        for (f, expected) in [(Skew, 0.926_678_533_058_289_4), (Kurt, 0.129_870_129_870_129_8)] {
+            for out in of(f, &x, 5, 1) {
+                assert!((out[4] - expected).abs() < 1e-12, "{out:?}");
+                assert!(out[1].is_nan());
+            }
+        }
+    }
+
+    #[test]
+    fn what_overflows_is_missing() {
+        for (f, x) in [(Sum, f64::MAX), (Product, f64::MAX), (Var, -f64::MAX), (Mean, -f64::MAX)] {
+            for out in of(f, &[f64::MAX, x, 1.0, 2.0], 2, 2) {
+                assert!(out[1].is_nan(), "{f:?}: {out:?}");
+                assert!(!out[3].is_nan(), "{f:?}: {out:?}");
+            }
+        }
+    }
+}

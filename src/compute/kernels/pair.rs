@@ -128,3 +128,44 @@ impl Statistic<2> for Corr {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use assetctl_expr::WindowFn::{self, *};
+
+    use crate::kernels::{Grid, Span, window};
+
+    const NAN: f64 = f64::NAN;
+
+    /// Of all rows, anchored somewhere within them.
+    fn last(f: WindowFn, x: &[f64], y: &[f64]) -> f64 {
+        let mut out = vec![0.0; x.len()];
+        let grid = |data| Grid { data, lanes: 1 };
+        let span = Span { n: x.len(), min_periods: 2, anchor: Some(2) };
+        window(f, &[grid(x), grid(y)], false, 0..x.len(), span, 0.0, &mut out).unwrap();
+        out[x.len() - 1]
+    }
+
+    #[test]
+    fn pairs_with_a_hole_are_left_out() {
+        let x = [1.0, 2.0, NAN, 3.0, 100.0];
+        let y = [2.0, 4.0, 50.0, 6.0, NAN];
+        assert!((last(Corr, &x, &y) - 1.0).abs() < 1e-12);
+        assert_eq!(last(Cov, &x, &y), 2.0);
+    }
+
+    #[test]
+    fn a_flat_side_has_no_correlation() {
+        let x = [1.0, 2.0, 3.0];
+        assert!(last(Corr, &x, &[5.0, 5.0, 5.0]).is_nan());
+        assert!(last(Corr, &[0.1, 0.10001, 0.1], &x).is_nan());
+        assert_eq!(last(Cov, &x, &[5.0, 5.0, 5.0]), 0.0);
+        assert!(last(Corr, &x, &[3.0, 2.9, 2.8]) < -0.999_999);
+    }
+
+    #[test]
+    fn one_pair_is_none() {
+        assert!(last(Cov, &[1.0, NAN], &[1.0, 2.0]).is_nan());
+        assert!(last(Corr, &[1.0, NAN], &[1.0, 2.0]).is_nan());
+    }
+}

@@ -174,3 +174,45 @@ impl Statistic<1> for Wma {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use assetctl_expr::WindowFn::{self, *};
+
+    use crate::kernels::{Grid, Span, window};
+
+    fn of(f: WindowFn, x: &[f64], n: usize, anchor: Option<usize>) -> Vec<f64> {
+        let mut out = vec![0.0; x.len()];
+        let span = Span { n, min_periods: 1, anchor };
+        window(f, &[Grid { data: x, lanes: 1 }], false, 0..x.len(), span, 0.0, &mut out).unwrap();
+        out
+    }
+
+    #[test]
+    fn a_line_has_its_slope_with_holes_and_at_the_start() {
+        let x = [f64::NAN, 1.0, 3.0, f64::NAN, 7.0, f64::NAN, f64::NAN];
+        for anchor in [None, Some(0), Some(3)] {
+            // (function, first value, from the first window of two values on; none after them)
+            for (f, first, step) in [(Slope, 2.0, 0.0), (Fitted, 3.0, 2.0), (RSquare, 1.0, 0.0)] {
+                let out = of(f, &x, 4, anchor);
+                assert!(out[0].is_nan() && out[1].is_nan() && out[6].is_nan(), "{f:?}: {out:?}");
+                for (at, out) in out[2..6].iter().enumerate() {
+                    assert!((out - (first + step * at as f64)).abs() < 1e-12, "{f:?}: {out} after {at}");
+                }
+            }
+            let out = of(Resid, &x, 4, anchor);
+            assert!(out[3].is_nan() && out[5].is_nan());
+            assert!(out[2].abs() < 1e-12 && out[4].abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn weights_are_positions_and_holes_have_none() {
+        let x = [f64::NAN, 3.0, f64::NAN, 6.0];
+        for anchor in [None, Some(0), Some(3)] {
+            for (n, expected) in [(3, (3.0 + 3.0 * 6.0) / 4.0), (4, (2.0 * 3.0 + 4.0 * 6.0) / 6.0)] {
+                assert!((of(Wma, &x, n, anchor)[3] - expected).abs() < 1e-12, "{n} {anchor:?}");
+            }
+        }
+    }
+}

@@ -20,6 +20,17 @@ fn missing_last(value: f64) -> f64 {
     if value.is_nan() { f64::INFINITY } else { value }
 }
 
+/// What a slot holds when one value has left and another entered: from the slot of the one that leaves on all move down, to
+/// that of the one that enters all move up again. `before` is what the slot before would hold without the new value.
+#[inline(always)]
+fn moved(here: f64, next: f64, leaving: f64, entering: f64, before: &mut f64) -> f64 {
+    let kept = if here < leaving { here } else { next };
+    let least = if kept < entering { kept } else { entering };
+    let value = if *before > least { *before } else { least };
+    *before = kept;
+    value
+}
+
 impl SortedTile {
     /// An empty window for up to `rows` values per lane.
     pub fn new(rows: usize) -> Self {
@@ -45,15 +56,28 @@ impl SortedTile {
             self.count[lane] -= if old[lane].is_nan() { 0.0 } else { 1.0 };
         }
         let mut before = [f64::NEG_INFINITY; TILE];
-        let mut slots = &mut self.slots[..=self.held];
-        while let [here, rest @ ..] = slots {
-            let Some(next) = rest.first() else { break };
-            for lane in 0..width {
-                // from the slot of the value that leaves on all move down by one; from that of the one that enters, up
-                let kept = if here[lane] < leaving[lane] { here[lane] } else { next[lane] };
-                let least = if kept < entering[lane] { kept } else { entering[lane] };
-                here[lane] = if before[lane] > least { before[lane] } else { least };
-                before[lane] = kept;
+        let mut slots: &mut [Tile] = &mut self.slots[..=self.held];
+        // four at once, so that the lanes' values are loaded and stored less often
+        while slots.len() > 4 {
+            let (here, rest) = std::mem::take(&mut slots).split_at_mut(4);
+            if let ([a, b, c, d], [next, ..]) = (here, &*rest) {
+                for lane in 0..width {
+                    let (leaving, entering, mut last) = (leaving[lane], entering[lane], before[lane]);
+                    a[lane] = moved(a[lane], b[lane], leaving, entering, &mut last);
+                    b[lane] = moved(b[lane], c[lane], leaving, entering, &mut last);
+                    c[lane] = moved(c[lane], d[lane], leaving, entering, &mut last);
+                    d[lane] = moved(d[lane], next[lane], leaving, entering, &mut last);
+                    before[lane] = last;
+                }
+            }
+            slots = rest;
+        }
+        while slots.len() > 1 {
+            let (here, rest) = std::mem::take(&mut slots).split_at_mut(1);
+            if let ([here], [next, ..]) = (here, &*rest) {
+                for lane in 0..width {
+                    here[lane] = moved(here[lane], next[lane], leaving[lane], entering[lane], &mut before[lane]);
+                }
             }
             slots = rest;
         }
