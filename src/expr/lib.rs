@@ -36,7 +36,7 @@ mod testing;
 mod token;
 mod windows;
 
-pub use catalogue::{Class, Function, Interval, Param, ParamKind, function, functions};
+pub use catalogue::{Class, Example, Function, Interval, Param, ParamKind, function, functions};
 pub use compile::{compile, compile_in};
 pub use dialect::Dialect;
 pub use error::ExprError;
@@ -46,3 +46,4 @@ pub use program::{
 };
 pub use qlib::{Feature, FeatureSet};
 pub use reach::OutputRead;
+pub use table::{SAMPLE_BARS, SAMPLE_GROUPS, SAMPLE_SESSION};

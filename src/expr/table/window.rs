@@ -244,7 +244,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
         aliases: &["decay_linear", "ts_decay_linear"],
         params: &[X, BOUNDED, MIN1],
         doc: "mean of the last n sessions that counts the newest most",
-        formula: "sum of i * x[i] / sum of i over the valid values, i = 1..n from the oldest; `min_periods=n` for TA-Lib's",
+        formula: "sum of i * x[i] / sum of i over the valid values, i = 1..n from the oldest; \
+                  `min_periods=n` for TA-Lib's",
         source: "TA-Lib `WMA`; Qlib's `WMA`, without its second division by n",
         op: Op::Window(WindowFn::Wma),
         ..BASE

@@ -66,7 +66,13 @@ pub(in crate::table) static FUNCTIONS: &[Function] = &[
         class: Class::Recursive,
         params: &[X, window("n", 1, 5), real("v", Interval::Unit, 0.7)],
         doc: "Tillson's T3: six exponential means, weighted by the volume factor v",
-        formula: "a = ema(x, n); b = ema(a, n); c = ema(b, n); d = ema(c, n); e = ema(d, n); f = ema(e, n); -v ^ 3 * f + 3 * (v ^ 2 + v ^ 3) * e - (6 * v ^ 2 + 3 * (v + v ^ 3)) * d + (1 + 3 * v + v ^ 3 + 3 * v ^ 2) * c",
+        formula: "a = ema(x, n); \
+                  b = ema(a, n); \
+                  c = ema(b, n); \
+                  d = ema(c, n); \
+                  e = ema(d, n); \
+                  f = ema(e, n); \
+                  -v ^ 3 * f + 3 * (v ^ 2 + v ^ 3) * e - (6 * v ^ 2 + 3 * (v + v ^ 3)) * d + (1 + 3 * v + v ^ 3 + 3 * v ^ 2) * c",
         source: "TA-Lib `T3`",
         missing: "passed over: none there, and the state stays",
         first_valid: "6n - 5",
@@ -76,7 +82,10 @@ pub(in crate::table) static FUNCTIONS: &[Function] = &[
         name: "hma",
         params: &[X, window("n", 2, 20)],
         doc: "Hull's mean: weighted means that lag little",
-        formula: "a = wma(x, floor(n / 2), min_periods=floor(n / 2)); b = wma(x, n, min_periods=n); m = floor(sqrt(n)); wma(2 * a - b, m, min_periods=m)",
+        formula: "a = wma(x, floor(n / 2), min_periods=floor(n / 2)); \
+                  b = wma(x, n, min_periods=n); \
+                  m = floor(sqrt(n)); \
+                  wma(2 * a - b, m, min_periods=m)",
         source: "TA-Lib `HMA`",
         first_valid: "n + floor(sqrt(n)) - 1",
         ..BASE
@@ -113,7 +122,9 @@ pub(in crate::table) static FUNCTIONS: &[Function] = &[
             Param { kind: ParamKind::Sessions { least: 1, expanding: true }, ..window("n", 1, 14) },
         ],
         doc: "volume-weighted typical price of the last n sessions; with `n=0` of all so far",
-        formula: "m = greater(n, 1); price = typprice(high, low, close); sum(price * volume, n, min_periods=m) / sum(volume, n, min_periods=m)",
+        formula: "m = greater(n, 1); \
+                  price = typprice(high, low, close); \
+                  sum(price * volume, n, min_periods=m) / sum(volume, n, min_periods=m)",
         source: "TA-Lib `VWAP`, which is of all sessions so far",
         missing: "none until the window is full, nor while a value in it is missing; nor without volume (TA-Lib: 0); with `n=0` skipped",
         first_valid: "n; 1 with `n=0`",
@@ -142,7 +153,12 @@ pub(in crate::table) static FUNCTIONS: &[Function] = &[
         params: &[X, window("n", 1, 20), real("k", Interval::Positive, 2.0)],
         parts: &["upper", "middle", "lower", "width", "percent"],
         doc: "Bollinger bands: k population standard deviations about the mean",
-        formula: "middle = sma(x, n); deviation = k * std_pop(x, n, min_periods=n); upper = middle + deviation; lower = middle - deviation; width = (upper - lower) / middle; percent = (x - lower) / (upper - lower)",
+        formula: "middle = sma(x, n); \
+                  deviation = k * std_pop(x, n, min_periods=n); \
+                  upper = middle + deviation; \
+                  lower = middle - deviation; \
+                  width = (upper - lower) / middle; \
+                  percent = (x - lower) / (upper - lower)",
         source: "TA-Lib `BBANDS`",
         first_valid: "n",
         ..BASE
@@ -152,7 +168,9 @@ pub(in crate::table) static FUNCTIONS: &[Function] = &[
         params: &[HIGH, LOW, window("n", 1, 20)],
         parts: &["upper", "middle", "lower"],
         doc: "Donchian channel: highest high and lowest low",
-        formula: "upper = max(high, n, min_periods=n); lower = min(low, n, min_periods=n); middle = (upper + lower) / 2",
+        formula: "upper = max(high, n, min_periods=n); \
+                  lower = min(low, n, min_periods=n); \
+                  middle = (upper + lower) / 2",
         source: "TA-Lib `DONCHIAN`",
         first_valid: "n",
         ..BASE
@@ -162,7 +180,10 @@ pub(in crate::table) static FUNCTIONS: &[Function] = &[
         params: &[HIGH, LOW, CLOSE, window("n", 1, 20)],
         parts: &["upper", "middle", "lower"],
         doc: "acceleration bands: means of prices drawn apart by the session's range",
-        formula: "width = if(high + low == 0, 0 * high, 4 * (high - low) / (high + low)); upper = sma(high * (1 + width), n); middle = sma(close, n); lower = sma(low * (1 - width), n)",
+        formula: "width = if(high + low == 0, 0 * high, 4 * (high - low) / (high + low)); \
+                  upper = sma(high * (1 + width), n); \
+                  middle = sma(close, n); \
+                  lower = sma(low * (1 - width), n)",
         source: "TA-Lib `ACCBANDS`",
         first_valid: "n",
         ..BASE
@@ -174,7 +195,13 @@ pub(in crate::table) static FUNCTIONS: &[Function] = &[
         params: &[HIGH, LOW, CLOSE, window("n", 1, 20), window("m", 1, 10), real("k", Interval::Positive, 2.0)],
         parts: &["upper", "middle", "lower"],
         doc: "Keltner channel: k average true ranges of m sessions about the exponential mean of the typical price; both are seeded on the sessions that end where the channel begins",
-        formula: "price = typprice(high, low, close); range = trange(high, low, close); first = greater(n - 1, m); middle = ema(where(price, count(price, 0) > first + 1 - n), n); width = k * rma(where(range, count(range, 0) > first - m), m); upper = middle + width; lower = middle - width",
+        formula: "price = typprice(high, low, close); \
+                  range = trange(high, low, close); \
+                  first = greater(n - 1, m); \
+                  middle = ema(where(price, count(price, 0) > first + 1 - n), n); \
+                  width = k * rma(where(range, count(range, 0) > first - m), m); \
+                  upper = middle + width; \
+                  lower = middle - width",
         source: "TA-Lib `KC`",
         missing: "passed over: none there, and the state stays",
         first_valid: "max(n, m + 1)",
@@ -221,7 +248,10 @@ pub(in crate::table) static FUNCTIONS: &[Function] = &[
         params: &[HIGH, LOW, window("n1", 1, 9), window("n2", 1, 26), window("n3", 1, 52)],
         parts: &["tenkan", "kijun", "span_a", "span_b"],
         doc: "Ichimoku's lines; the spans are those drawn at this session, from the values n2 - 1 sessions ago",
-        formula: "tenkan = midprice(high, low, n1); kijun = midprice(high, low, n2); span_a = ref((tenkan + kijun) / 2, n2 - 1); span_b = ref(midprice(high, low, n3), n2 - 1)",
+        formula: "tenkan = midprice(high, low, n1); \
+                  kijun = midprice(high, low, n2); \
+                  span_a = ref((tenkan + kijun) / 2, n2 - 1); \
+                  span_b = ref(midprice(high, low, n3), n2 - 1)",
         source: "pandas-ta `ichimoku`",
         first_valid: "n1; `kijun` n2; `span_a` max(n1, n2) + n2 - 1; `span_b` n3 + n2 - 1",
         ..BASE

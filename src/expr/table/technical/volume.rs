@@ -48,7 +48,8 @@ pub(in crate::table) static FUNCTIONS: &[Function] = &[
         class: Class::Recursive,
         params: &[HIGH, LOW, CLOSE, VOLUME, window("fast", 2, 3), window("slow", 2, 10)],
         doc: "Chaikin's oscillator: difference of two exponential means of `ad`, which begin at its first value",
-        formula: "line = ad(high, low, close, volume); where(ema(line, fast, seed=first) - ema(line, slow, seed=first), count(line, 0) >= greater(fast, slow))",
+        formula: "line = ad(high, low, close, volume); \
+                  where(ema(line, fast, seed=first) - ema(line, slow, seed=first), count(line, 0) >= greater(fast, slow))",
         source: "TA-Lib `ADOSC`",
         missing: "passed over: none there, and the state stays",
         first_valid: "max(fast, slow)",
@@ -58,7 +59,9 @@ pub(in crate::table) static FUNCTIONS: &[Function] = &[
         name: "cmf",
         params: &[HIGH, LOW, CLOSE, VOLUME, window("n", 1, 20)],
         doc: "Chaikin's money flow: volume weighted by where the close lies in the range, over volume; 0 without volume",
-        formula: "flow = if(high > low, (2 * close - low - high) / (high - low) * volume, 0 * (high - low)); total = sum(volume, n, min_periods=n); if(total == 0, 0 * total, sum(flow, n, min_periods=n) / total)",
+        formula: "flow = if(high > low, (2 * close - low - high) / (high - low) * volume, 0 * (high - low)); \
+                  total = sum(volume, n, min_periods=n); \
+                  if(total == 0, 0 * total, sum(flow, n, min_periods=n) / total)",
         source: "TA-Lib `CMF`",
         first_valid: "n",
         ..BASE
@@ -79,7 +82,8 @@ pub(in crate::table) static FUNCTIONS: &[Function] = &[
         name: "eom",
         params: &[HIGH, LOW, VOLUME, window("n", 1, 14), real("divisor", Interval::Positive, 1e8)],
         doc: "ease of movement: how far the middle price moved for the volume it took",
-        formula: "price = medprice(high, low); sma(delta(price, 1) / (volume / divisor / (high - low)), n)",
+        formula: "price = medprice(high, low); \
+                  sma(delta(price, 1) / (volume / divisor / (high - low)), n)",
         source: "pandas-ta `eom`",
         first_valid: "n + 1",
         ..BASE
@@ -122,7 +126,8 @@ pub(in crate::table) static FUNCTIONS: &[Function] = &[
         class: Class::Recursive,
         params: &[HIGH, LOW, CLOSE],
         doc: "Williams' accumulation and distribution: the sum of how far the close went from the true low on sessions that went up, and from the true high on others; it begins with 0",
-        formula: "before = ref(close, 1); cumsum(if(close > before, close - less(low, before), if(close < before, close - greater(high, before), 0 * close)))",
+        formula: "before = ref(close, 1); \
+                  cumsum(if(close > before, close - less(low, before), if(close < before, close - greater(high, before), 0 * close)))",
         source: "TA-Lib `WAD`",
         missing: "passed over: none there, and the state stays",
         first_valid: "1",
