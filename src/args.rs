@@ -241,6 +241,9 @@ pub struct Running {
     /// Sessions that are committed at once, at most [default: as fits in memory, up to 252]
     #[arg(long, value_name = "SESSIONS")]
     pub batch: Option<std::num::NonZeroUsize>,
+    /// Memory to work in, about: `512MB`, `4GiB`
+    #[arg(long, value_name = "SIZE", default_value = "1GiB")]
+    pub memory: bytesize::ByteSize,
     /// Wait for another run on the same assets, rather than refuse
     #[arg(long)]
     pub wait: bool,

@@ -75,10 +75,13 @@ fn run(
     planned: Planned,
     running: &Running,
 ) -> Result<(), CliError> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let options = Options {
         command: std::env::args().skip(1).collect::<Vec<_>>().join(" "),
-        jobs: running.jobs.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from),
+        jobs: running.jobs.map_or(cores, usize::from),
         batch: running.batch.map(usize::from),
+        memory: running.memory.as_u64(),
+        threads: cores,
         wait: running.wait,
         clock: || Clock::new(None).wall(),
     };

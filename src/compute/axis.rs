@@ -29,30 +29,6 @@ impl Axis {
     }
 }
 
-/// Which (session, instrument) keys have a row, laid out as a [`crate::Panel`] is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Presence {
-    lanes: usize,
-    present: Vec<bool>,
-}
-
-impl Presence {
-    /// No key at all.
-    pub fn none(rows: usize, lanes: usize) -> Self {
-        Self { lanes, present: vec![false; rows * lanes] }
-    }
-
-    /// Marks a key as present; false if it was so already.
-    pub fn insert(&mut self, row: usize, lane: usize) -> bool {
-        !std::mem::replace(&mut self.present[row * self.lanes + lane], true)
-    }
-
-    /// The keys of one session.
-    pub fn row(&self, row: usize) -> &[bool] {
-        &self.present[row * self.lanes..(row + 1) * self.lanes]
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,14 +43,5 @@ mod tests {
             assert_eq!(axis.lane("b", hint), Some(1));
             assert_eq!(axis.lane("c", hint), None);
         }
-    }
-
-    #[test]
-    fn a_key_is_new_only_once() {
-        let mut presence = Presence::none(2, 2);
-        assert!(presence.insert(1, 0));
-        assert!(!presence.insert(1, 0));
-        assert_eq!(presence.row(1), [true, false]);
-        assert_eq!(presence.row(0), [false, false]);
     }
 }

@@ -5,8 +5,9 @@ use assetctl_expr::{ColumnKind, InputScope, Program, Source, compile};
 use polars::prelude::*;
 use proptest::prelude::*;
 
+use crate::evaluate::tests::task;
 use crate::frame::tests::{day, panel_frame};
-use crate::{Inputs, evaluate, to_frame};
+use crate::{Inputs, evaluate};
 
 const DAYS: u32 = 31;
 const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
@@ -39,8 +40,8 @@ fn batch(program: &Program, bars: &DataFrame, dates: &[u32], from: u32, to: u32)
     let read = bars.slice(start as i64, end - start);
     let sessions: Vec<_> = (first..to).map(day).collect();
     let written = (from - first) as usize..(to - first) as usize;
-    let inputs = Inputs::from_frames(program, &[&read], &sessions, written).unwrap();
-    to_frame(&inputs, program, &evaluate(program, &inputs, &|| false).unwrap()).unwrap()
+    let inputs = Inputs::from_frames(program, &[&read], &sessions, written, first as usize, None, &[]).unwrap();
+    evaluate(&task(program, &inputs)).unwrap().to_frame().unwrap()
 }
 
 /// The close and volume of a key, or no row.

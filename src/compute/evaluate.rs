@@ -1,13 +1,49 @@
 //! A program on panels.
 
-use std::ops::Range;
+use assetctl_expr::Program;
+use polars::prelude::DataFrame;
 
-use assetctl_expr::{BinaryOp, Node, NodeId, Program, Type, UnaryOp, WindowFn};
-
+use crate::block::{Block, Pool};
+use crate::cross_stage::cross;
+use crate::frame::FrameError;
 use crate::inputs::Inputs;
-use crate::kernels::{self, Grid, Operand, Span};
-use crate::liveness::Liveness;
-use crate::panel::{Panel, canonical};
+use crate::outputs;
+use crate::parallel::each;
+use crate::run::Run;
+use crate::sink::Wide;
+use crate::state::{Checkpoint, State};
+use crate::timeline::Timeline;
+
+/// Which rows a window counts, and a state takes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WindowAxis {
+    /// Every session of the calendar; one without a row of the instrument, or on which it was suspended, counts like any other.
+    #[default]
+    Calendar,
+    /// Each instrument's own traded bars: the sessions from the asset's first on in which the first input has a row that is not
+    /// `is_suspended`. In other sessions every column is missing (a Bool is false), also one that looks at no other row.
+    Traded,
+}
+
+/// What is to be computed.
+#[derive(Clone, Copy)]
+pub struct Task<'a> {
+    pub program: &'a Program,
+    pub inputs: &'a Inputs,
+    pub axis: WindowAxis,
+    /// The row of the asset's first session: states begin there, empty, and traded bars count from there. Of no matter to a
+    /// program without either.
+    pub origin: usize,
+    /// States that may be started from. What is computed does not depend on which are given, as long as the rows that are read
+    /// from there on are.
+    pub checkpoints: &'a [Checkpoint],
+    /// The rows after which the state is wanted.
+    pub states_after: &'a [usize],
+    /// On how many threads, at most.
+    pub threads: usize,
+    /// Asked now and then; true ends the work.
+    pub cancel: &'a (dyn Fn() -> bool + Sync),
+}
 
 /// Why a program has no result.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,250 +54,138 @@ pub enum EvaluateError {
     UnknownColumn { input: usize, column: String },
     #[error("node {node} of the expression is malformed; compile it anew")]
     Malformed { node: usize },
+    #[error("the columns do not make a frame: {0}")]
+    Frame(String),
 }
 
-/// The value of a node.
-enum Value<'a> {
-    /// The same everywhere.
-    Scalar(f64),
-    Borrowed(&'a Panel),
-    Owned(Panel),
+/// What a program made of its inputs.
+#[derive(Debug, Clone)]
+pub struct Evaluated {
+    pub(crate) frame: DataFrame,
+    pub(crate) trace: Option<DataFrame>,
+    pub(crate) states: Vec<(usize, State)>,
 }
 
-impl Value<'_> {
-    /// The cells from `first` on.
-    fn operand(&self, first: usize) -> Operand<'_> {
-        match self {
-            Value::Scalar(value) => Operand::Scalar(*value),
-            Value::Borrowed(panel) => Operand::Cells(&panel.data[first..]),
-            Value::Owned(panel) => Operand::Cells(&panel.data[first..]),
-        }
+impl Evaluated {
+    /// The rows of the result: the keys of the first input in the written sessions, sorted by (session, instrument), with one
+    /// column per output of the program in its order. Numbers are null where missing; Bools never are.
+    ///
+    /// # Errors
+    /// None today; who makes frames may fail.
+    pub fn to_frame(&self) -> Result<DataFrame, FrameError> {
+        Ok(self.frame.clone())
     }
 
-    fn panel(self, rows: usize, lanes: usize) -> Panel {
-        match self {
-            Value::Scalar(value) => Panel::filled(rows, lanes, value),
-            Value::Borrowed(panel) => panel.clone(),
-            Value::Owned(panel) => panel,
-        }
+    /// For the same keys a hash of what the instrument carries into the next session, as an Int64 column `state`: of its states,
+    /// and over traded bars also of the bars that windows still read. `None` for a program that carries nothing: one without
+    /// a state, over the sessions of a calendar.
+    pub fn trace(&self) -> Option<DataFrame> {
+        self.trace.clone()
+    }
+
+    /// The states after the rows that were asked for, in that order.
+    pub fn states(&self) -> &[(usize, State)] {
+        &self.states
     }
 }
 
-/// Evaluates the outputs of `program`, in order; their rows before `inputs.written` hold nothing of meaning.
+/// Values per panel of a block: few enough for a handful of panels to stay in a core's own cache.
+const PANEL: usize = 16 * 1024;
+
+/// The lanes of a block are a multiple of this.
+const LANES: usize = 32;
+
+/// Evaluates the outputs of a program.
 ///
-/// Nodes are evaluated one after another, each over the rows that something reads, and their panels dropped after the last
-/// use. `cancel` is asked between nodes.
+/// The bits of a value depend on its own window (and on the state before it, which depends on the instrument's values since the
+/// origin): not on where the inputs begin, as long as they hold the window or begin where history does, nor on the checkpoints, the
+/// lanes beside it, or threads.
 ///
-/// The bits of a value depend on its window alone: not on where `inputs` begin (as long as they hold the window, or begin
-/// where history does), nor on the lanes beside it.
+/// A state takes in the sessions from the instrument's first row of the first input on, not before the origin; over traded
+/// bars its bars.
 ///
 /// # Errors
-/// When `cancel` says so, or when `inputs` were not made for `program`.
-pub fn evaluate(program: &Program, inputs: &Inputs, cancel: &dyn Fn() -> bool) -> Result<Vec<Panel>, EvaluateError> {
-    let live =
-        Liveness::of(program, inputs.written.start).ok_or(EvaluateError::Malformed { node: program.nodes.len() })?;
-    let types = types(program);
-    let mut values: Vec<Option<Value>> = Vec::with_capacity(program.nodes.len());
-    for (id, node) in program.nodes.iter().enumerate() {
-        if cancel() {
-            return Err(EvaluateError::Cancelled);
-        }
-        let value = match live.first_row[id] {
-            Some(first) => Some(Evaluation { inputs, values: &values, types: &types, id, first }.value(node)?),
-            None => None,
-        };
-        values.push(value);
-        for argument in crate::liveness::arguments(node) {
-            if live.last_use[argument.0 as usize] == Some(id) {
-                values[argument.0 as usize] = None;
-            }
-        }
-    }
-    let (rows, lanes) = (inputs.axis.sessions.len(), inputs.axis.instruments.len());
-    let outputs = program.outputs.iter().enumerate().map(|(at, output)| {
-        let node = output.node.0 as usize;
-        let used_again = program.outputs[at + 1..].iter().any(|later| later.node == output.node);
-        let value = if used_again {
-            values[node].as_ref().map(|value| match value {
-                Value::Scalar(value) => Value::Scalar(*value),
-                Value::Borrowed(panel) => Value::Borrowed(panel),
-                Value::Owned(panel) => Value::Owned(panel.clone()),
-            })
-        } else {
-            values[node].take()
-        };
-        value.map(|value| value.panel(rows, lanes)).ok_or(EvaluateError::Malformed { node })
-    });
-    outputs.collect()
+/// When `cancel` says so, when `inputs` were not made for the program, or when an output is called as a key is.
+pub fn evaluate(task: &Task) -> Result<Evaluated, EvaluateError> {
+    let rows = task.inputs.rows().max(1);
+    let width = (PANEL / rows).next_multiple_of(LANES).max(LANES);
+    // enough blocks for all threads
+    let share = task.inputs.lanes().div_ceil(task.threads.max(1)).next_multiple_of(LANES).max(LANES);
+    evaluate_in_blocks(task, width.min(share))
 }
 
-/// The type of each node.
-fn types(program: &Program) -> Vec<Type> {
-    let mut types: Vec<Type> = Vec::with_capacity(program.nodes.len());
-    for node in &program.nodes {
-        types.push(match node {
-            Node::Input { ty, .. } => *ty,
-            Node::Bool(_) | Node::Unary { op: UnaryOp::Not | UnaryOp::IsMissing, .. } => Type::Bool,
-            Node::Binary { op, .. } => match op {
-                BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge | BinaryOp::Eq | BinaryOp::Ne => Type::Bool,
-                BinaryOp::And | BinaryOp::Or => Type::Bool,
-                BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div | BinaryOp::Pow => Type::Number,
-                BinaryOp::Min | BinaryOp::Max | BinaryOp::Coalesce => Type::Number,
-            },
-            Node::If { then, .. } => types.get(then.0 as usize).copied().unwrap_or(Type::Number),
-            Node::Number(_)
-            | Node::Unary { .. }
-            | Node::Window { .. }
-            | Node::Recursive { .. }
-            | Node::Cross { .. } => Type::Number,
-        });
-    }
-    types
-}
-
-/// One node at its turn.
-struct Evaluation<'a, 'v> {
-    inputs: &'a Inputs,
-    values: &'v [Option<Value<'a>>],
-    types: &'v [Type],
-    id: usize,
-    /// First row that is needed.
-    first: usize,
-}
-
-impl<'a> Evaluation<'a, '_> {
-    fn argument(&self, id: NodeId) -> Result<&Value<'a>, EvaluateError> {
-        self.values.get(id.0 as usize).and_then(Option::as_ref).ok_or(EvaluateError::Malformed { node: self.id })
-    }
-
-    /// A panel whose rows from `first` on are what `fill` makes of their cells.
-    fn filled(&self, fill: impl FnOnce(Range<usize>, &mut [f64])) -> Value<'a> {
-        let (rows, lanes) = (self.inputs.axis.sessions.len(), self.inputs.axis.instruments.len());
-        let mut panel = Panel::filled(rows, lanes, f64::NAN);
-        fill(self.first..rows, &mut panel.data[self.first * lanes..]);
-        Value::Owned(panel)
-    }
-
-    fn value(&self, node: &Node) -> Result<Value<'a>, EvaluateError> {
-        let cell = self.first * self.inputs.axis.instruments.len();
-        Ok(match node {
-            Node::Input { input, column, .. } => Value::Borrowed(
-                self.inputs
-                    .panel(*input, column)
-                    .ok_or_else(|| EvaluateError::UnknownColumn { input: input + 1, column: column.clone() })?,
-            ),
-            Node::Number(value) => Value::Scalar(canonical(*value)),
-            Node::Bool(value) => Value::Scalar(if *value { 1.0 } else { 0.0 }),
-            Node::Unary { op, x } => {
-                let x = self.argument(*x)?.operand(cell);
-                self.filled(|_, out| kernels::unary(*op, x, out))
-            }
-            Node::Binary { op, x, y } => {
-                let (x, y) = (self.argument(*x)?.operand(cell), self.argument(*y)?.operand(cell));
-                self.filled(|_, out| kernels::binary(*op, x, y, out))
-            }
-            Node::If { condition, then, otherwise } => {
-                let condition = self.argument(*condition)?.operand(cell);
-                let (then, otherwise) = (self.argument(*then)?.operand(cell), self.argument(*otherwise)?.operand(cell));
-                self.filled(|_, out| kernels::select(condition, then, otherwise, out))
-            }
-            Node::Window { f, args, n, min_periods, param } => {
-                let span = Span { n: *n as usize, min_periods: *min_periods as usize };
-                self.window(*f, args, span, *param)?
-            }
-            Node::Recursive { .. } => return Err(EvaluateError::Malformed { node: self.id }),
-            Node::Cross { f, args, param, .. } => self.with_grid(args[0], |x| {
-                self.filled(|rows, out| {
-                    let mut scratch = Vec::new();
-                    for (row, out) in rows.zip(out.chunks_exact_mut(x.lanes.max(1))) {
-                        let values = x.tile(row, &(0..x.lanes));
-                        kernels::cross(*f, values, self.inputs.presence.row(row), *param, &mut scratch, out);
-                    }
-                })
-            })?,
-        })
-    }
-
-    /// Calls `f` with an argument as a whole panel.
-    fn with_grid<T>(&self, id: NodeId, f: impl FnOnce(Grid) -> T) -> Result<T, EvaluateError> {
-        let (rows, lanes) = (self.inputs.axis.sessions.len(), self.inputs.axis.instruments.len());
-        let constant;
-        let data = match self.argument(id)? {
-            Value::Scalar(value) => {
-                constant = vec![*value; rows * lanes];
-                &constant
-            }
-            Value::Borrowed(panel) => &panel.data,
-            Value::Owned(panel) => &panel.data,
-        };
-        Ok(f(Grid { data, lanes }))
-    }
-
-    fn window(&self, f: WindowFn, args: &[NodeId], span: Span, param: f64) -> Result<Value<'a>, EvaluateError> {
-        let malformed = EvaluateError::Malformed { node: self.id };
-        if span.n == 0 {
-            return Err(malformed);
+/// As [`evaluate`], in blocks of `width` lanes.
+pub(crate) fn evaluate_in_blocks(task: &Task, width: usize) -> Result<Evaluated, EvaluateError> {
+    let mut run = Run::of(task, width)?;
+    let calendar = if run.traded.is_some() { Timeline::written(task) } else { Timeline::calendar(task) };
+    for stage in 0..run.schedule.stages {
+        let crosses: Vec<usize> = run.schedule.crosses(stage).collect();
+        for id in crosses {
+            cross(&mut run, &calendar, id)?;
         }
-        match (f, args) {
-            (WindowFn::Corr, [x, y]) => self.pair(*x, *y, |x, y, rows, out| kernels::corr(x, y, rows, span, out)),
-            (WindowFn::Cov, [x, y]) => self.pair(*x, *y, |x, y, rows, out| kernels::cov(x, y, rows, span, out)),
-            (WindowFn::Quantile, [x]) => self.single(*x, |x, rows, out| kernels::quantile(x, rows, span, param, out)),
-            (_, [x]) => {
-                let kernel: fn(Grid, Range<usize>, Span, &mut [f64]) = match f {
-                    WindowFn::Ref => kernels::lagged,
-                    WindowFn::Roc => kernels::roc,
-                    WindowFn::Sum => kernels::sum,
-                    WindowFn::Mean => kernels::mean,
-                    WindowFn::Std => kernels::std,
-                    WindowFn::Var => kernels::var,
-                    WindowFn::Min => kernels::min,
-                    WindowFn::Max => kernels::max,
-                    WindowFn::Median => kernels::median,
-                    WindowFn::Rank => kernels::rank,
-                    WindowFn::Count if self.types[x.0 as usize] == Type::Bool => kernels::count_true,
-                    WindowFn::Count => kernels::count,
-                    WindowFn::Slope => kernels::slope,
-                    _ => return Err(malformed),
-                };
-                self.single(*x, |x, rows, out| kernel(x, rows, span, out))
+        lane_by_lane(&mut run, &calendar, stage)?;
+        for id in 0..run.wide.len() {
+            if run.schedule.wide_until[id].is_none_or(|until| until <= stage) {
+                run.wide[id] = None;
             }
-            _ => Err(malformed),
         }
     }
+    outputs::finish(&run)
+}
 
-    fn single(
-        &self,
-        x: NodeId,
-        kernel: impl FnOnce(Grid, Range<usize>, &mut [f64]),
-    ) -> Result<Value<'a>, EvaluateError> {
-        self.with_grid(x, |x| self.canonical(|rows, out| kernel(x, rows, out)))
+/// Evaluates a stage's nodes that work lane by lane.
+fn lane_by_lane(run: &mut Run, calendar: &Timeline, stage: usize) -> Result<(), EvaluateError> {
+    let (rows, lanes) = (run.task.inputs.rows(), run.task.inputs.lanes());
+    for (id, first) in calendar.first.iter().enumerate() {
+        if run.schedule.is_in_stage(id, stage) && run.schedule.wide_until[id].is_some() {
+            run.making[id] = Some(Wide::new(first.unwrap_or(rows).min(rows)..rows, lanes));
+        }
     }
-
-    fn pair(
-        &self,
-        x: NodeId,
-        y: NodeId,
-        kernel: impl FnOnce(Grid, Grid, Range<usize>, &mut [f64]),
-    ) -> Result<Value<'a>, EvaluateError> {
-        self.with_grid(x, |x| self.with_grid(y, |y| self.canonical(|rows, out| kernel(x, y, rows, out))))?
+    if run.schedule.has_work(stage) || run.traces(stage) {
+        let shared: &Run = run;
+        each(shared.task.threads, shared.blocks(), Pool::default, |pool, at| {
+            let lanes = shared.lanes(at);
+            match &shared.traded {
+                Some(traded) if stage == 0 => {
+                    let bars = Timeline::bars(shared.task, traded, lanes.range.clone());
+                    Block::new(shared, &bars, stage, lanes, pool).evaluate()
+                }
+                _ => Block::new(shared, calendar, stage, lanes, pool).evaluate(),
+            }
+        })?;
     }
-
-    /// As `filled`, with every cell made canonical afterwards.
-    fn canonical(&self, fill: impl FnOnce(Range<usize>, &mut [f64])) -> Value<'a> {
-        self.filled(|rows, out| {
-            fill(rows, out);
-            out.iter_mut().for_each(|out| *out = canonical(*out));
-        })
+    for (made, wide) in run.making.iter_mut().zip(&mut run.wide) {
+        if let Some(made) = made.take() {
+            *wide = Some(made.finish());
+        }
     }
+    Ok(())
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::ops::Range;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use assetctl_expr::{BinaryOp, CrossFn, Node, NodeId, Output, Type, WindowFn};
+    use polars::prelude::*;
+
     use super::*;
     use crate::frame::tests::{day, panel_frame};
-    use assetctl_expr::{CrossFn, Output};
-    use polars::prelude::*;
-    use std::cell::Cell;
+
+    /// A whole program over the sessions of the calendar, on one thread.
+    pub(crate) fn task<'a>(program: &'a Program, inputs: &'a Inputs) -> Task<'a> {
+        Task {
+            program,
+            inputs,
+            axis: WindowAxis::Calendar,
+            origin: 0,
+            checkpoints: &[],
+            states_after: &[],
+            threads: 1,
+            cancel: &|| false,
+        }
+    }
 
     fn output(name: &str, node: u32, ty: Type) -> Output {
         Output { name: name.into(), node: NodeId(node), ty }
@@ -275,11 +199,15 @@ mod tests {
     fn bars(program: &Program, written: Range<usize>) -> Inputs {
         let keys = [(2, "a"), (2, "b"), (3, "a"), (4, "a"), (4, "b")];
         let df = panel_frame(&keys, vec![Column::new("close".into(), [1.0, 10.0, 2.0, 4.0, 30.0])]);
-        Inputs::from_frames(program, &[&df], &[day(2), day(3), day(4)], written).unwrap()
+        Inputs::from_frames(program, &[&df], &[day(2), day(3), day(4)], written, 0, None, &[]).unwrap()
     }
 
     fn window(f: WindowFn, args: &[u32], n: u32) -> Node {
         Node::Window { f, args: args.iter().map(|id| NodeId(*id)).collect(), n, min_periods: 1, param: 0.0 }
+    }
+
+    fn numbers(df: &DataFrame, name: &str) -> Vec<f64> {
+        df.column(name).unwrap().f64().unwrap().iter().map(|value| value.unwrap_or(f64::NAN)).collect()
     }
 
     #[test]
@@ -293,6 +221,7 @@ mod tests {
                 Node::Binary { op: BinaryOp::Gt, x: NodeId(0), y: NodeId(2) },
                 window(WindowFn::Count, &[3], 3),
                 Node::Cross { f: CrossFn::Rank, args: vec![NodeId(0)], by: None, param: 0.0 },
+                Node::Binary { op: BinaryOp::Mul, x: NodeId(5), y: NodeId(1) },
             ],
             outputs: vec![
                 output("mean", 1, Type::Number),
@@ -301,55 +230,59 @@ mod tests {
                 output("rank", 5, Type::Number),
                 output("three", 2, Type::Number),
                 output("again", 1, Type::Number),
+                output("product", 6, Type::Number),
+                output("close", 0, Type::Number),
             ],
         };
-        let panels = evaluate(&program, &bars(&program, 0..3), &|| false).unwrap();
-        assert_eq!(panels[0].data, [1.0, 10.0, 1.5, 10.0, 3.0, 30.0]);
-        assert_eq!(panels[1].data, [0.0, 1.0, 0.0, 0.0, 1.0, 1.0]);
-        assert_eq!(panels[2].data, [0.0, 1.0, 0.0, 1.0, 1.0, 2.0]);
-        assert_eq!(panels[3].row(2), [0.5, 1.0]);
-        assert_eq!(panels[3].data[2], 1.0);
-        assert_eq!(panels[4].data, [3.0; 6]);
-        assert_eq!(panels[5], panels[0]);
+        let df = evaluate(&task(&program, &bars(&program, 0..3))).unwrap().to_frame().unwrap();
+        assert_eq!(numbers(&df, "mean"), [1.0, 10.0, 1.5, 3.0, 30.0]);
+        let above: Vec<_> = df.column("above").unwrap().bool().unwrap().iter().map(Option::unwrap).collect();
+        assert_eq!(above, [false, true, false, true, true]);
+        assert_eq!(numbers(&df, "count"), [0.0, 1.0, 0.0, 1.0, 2.0]);
+        assert_eq!(numbers(&df, "rank"), [0.5, 1.0, 1.0, 0.5, 1.0]);
+        assert_eq!(numbers(&df, "three"), [3.0; 5]);
+        assert_eq!(numbers(&df, "again"), numbers(&df, "mean"));
+        assert_eq!(numbers(&df, "product"), [0.5, 10.0, 1.5, 1.5, 30.0]);
+        assert_eq!(numbers(&df, "close"), [1.0, 10.0, 2.0, 4.0, 30.0]);
     }
 
     #[test]
-    fn only_what_is_written_is_computed() {
+    fn only_what_is_written_comes_out() {
         let program = Program {
             nodes: vec![close(), window(WindowFn::Sum, &[0], 2)],
             outputs: vec![output("sum", 1, Type::Number)],
         };
-        let panels = evaluate(&program, &bars(&program, 2..3), &|| false).unwrap();
-        assert!(panels[0].row(1).iter().all(|v| v.is_nan()));
-        assert_eq!(panels[0].row(2), [6.0, 30.0]);
+        let df = evaluate(&task(&program, &bars(&program, 2..3))).unwrap().to_frame().unwrap();
+        assert_eq!(numbers(&df, "sum"), [6.0, 30.0]);
     }
 
     #[test]
     fn cancelling_stops_between_nodes() {
-        let program = Program { nodes: vec![close(), Node::Number(1.0), Node::Number(2.0)], outputs: vec![] };
-        let inputs = bars(&program, 0..3);
-        let asked = Cell::new(0);
-        let cancel = || {
-            asked.set(asked.get() + 1);
-            asked.get() == 2
+        let program = Program {
+            nodes: vec![close(), window(WindowFn::Sum, &[0], 2), window(WindowFn::Sum, &[1], 2)],
+            outputs: vec![output("sum", 2, Type::Number)],
         };
-        assert_eq!(evaluate(&program, &inputs, &cancel), Err(EvaluateError::Cancelled));
-        assert_eq!(asked.get(), 2);
+        let inputs = bars(&program, 0..3);
+        let asked = AtomicUsize::new(0);
+        let cancel = || asked.fetch_add(1, Ordering::Relaxed) == 1;
+        let result = evaluate(&Task { cancel: &cancel, ..task(&program, &inputs) });
+        assert!(matches!(result, Err(EvaluateError::Cancelled)));
+        assert_eq!(asked.into_inner(), 2);
     }
 
     #[test]
     fn a_malformed_program_is_an_error() {
         let bad = |node: Node| Program { nodes: vec![close(), node], outputs: vec![output("x", 1, Type::Number)] };
-        let run = |program: Program| evaluate(&program, &bars(&program, 0..3), &|| false);
-        assert_eq!(run(bad(window(WindowFn::Mean, &[0], 0))), Err(EvaluateError::Malformed { node: 1 }));
-        assert_eq!(run(bad(window(WindowFn::Corr, &[0], 5))), Err(EvaluateError::Malformed { node: 1 }));
-        assert_eq!(run(bad(window(WindowFn::Mean, &[0, 0], 5))), Err(EvaluateError::Malformed { node: 1 }));
-        assert!(run(bad(window(WindowFn::Mean, &[7], 5))).is_err());
+        let run = |program: Program| evaluate(&task(&program, &bars(&program, 0..3))).err();
+        assert_eq!(run(bad(window(WindowFn::Mean, &[0], 0))), Some(EvaluateError::Malformed { node: 1 }));
+        assert_eq!(run(bad(window(WindowFn::Corr, &[0], 5))), Some(EvaluateError::Malformed { node: 1 }));
+        assert_eq!(run(bad(window(WindowFn::Mean, &[0, 0], 5))), Some(EvaluateError::Malformed { node: 1 }));
+        assert!(run(bad(window(WindowFn::Mean, &[7], 5))).is_some());
         let program = bad(Node::Number(1.0));
         let other = Program { nodes: vec![], outputs: vec![] };
-        assert!(evaluate(&program, &bars(&other, 0..3), &|| false).is_ok());
+        assert!(evaluate(&task(&program, &bars(&other, 0..3))).is_ok());
         let program = Program { outputs: vec![output("x", 0, Type::Number)], ..program };
-        let error = evaluate(&program, &bars(&other, 0..3), &|| false).unwrap_err();
+        let error = evaluate(&task(&program, &bars(&other, 0..3))).unwrap_err();
         assert!(error.to_string().contains("column `close` of input 1"), "{error}");
     }
 
@@ -361,10 +294,12 @@ mod tests {
         };
         let df = panel_frame(&[(2, "-"), (3, "-")], vec![Column::new("close".into(), [1.0, 2.0])]);
         let df = df.drop("instrument").unwrap();
-        let inputs = Inputs::from_frames(&program, &[&df], &[day(2), day(3)], 0..2).unwrap();
-        assert_eq!(evaluate(&program, &inputs, &|| false).unwrap()[0].data[1], 1.0);
+        let inputs = Inputs::from_frames(&program, &[&df], &[day(2), day(3)], 0..2, 0, None, &[]).unwrap();
+        let out = evaluate(&task(&program, &inputs)).unwrap().to_frame().unwrap();
+        assert_eq!(out.width(), 2);
+        assert_eq!(numbers(&out, "x")[1], 1.0);
         let nothing = df.slice(0, 0);
-        let inputs = Inputs::from_frames(&program, &[&nothing], &[day(2)], 0..1).unwrap();
-        assert!(evaluate(&program, &inputs, &|| false).unwrap()[0].data[0].is_nan());
+        let inputs = Inputs::from_frames(&program, &[&nothing], &[day(2)], 0..1, 0, None, &[]).unwrap();
+        assert_eq!(evaluate(&task(&program, &inputs)).unwrap().to_frame().unwrap().height(), 0);
     }
 }

@@ -33,6 +33,8 @@ pub enum FrameError {
     MissingInput { input: usize, given: usize },
     #[error("column `{column}` was not computed for these sessions and instruments")]
     MissingOutput { column: String },
+    #[error("a carried state does not fit the expression: {reason}; drop it and compute from an earlier session")]
+    BadState { reason: String },
     #[error(transparent)]
     Polars(#[from] PolarsError),
 }
@@ -62,18 +64,23 @@ pub(crate) fn has_instruments(df: &DataFrame) -> bool {
     df.columns().iter().any(|column| column.name() == INSTRUMENT)
 }
 
+/// The error about a row without the key `column`.
+pub(crate) fn missing_key(frame: &str, column: &'static str) -> FrameError {
+    FrameError::MissingKey { frame: frame.to_owned(), column }
+}
+
+/// The numbers of a column as they are, missing ones as nulls.
+pub(crate) fn floats(column: &Column, frame: &str) -> Result<Float64Chunked, FrameError> {
+    match column.dtype() {
+        DataType::Float64 => Ok(column.f64()?.clone()),
+        dtype if dtype.is_primitive_numeric() || dtype.is_null() => Ok(column.cast(&DataType::Float64)?.f64()?.clone()),
+        _ => Err(wrong_type(frame, column, "a number")),
+    }
+}
+
 /// The numbers of a column; missing ones, NaN and infinities are NaN.
 pub(crate) fn numbers(column: &Column, frame: &str) -> Result<Vec<f64>, FrameError> {
-    let cast;
-    let values = match column.dtype() {
-        DataType::Float64 => column.f64()?,
-        dtype if dtype.is_primitive_numeric() || dtype.is_null() => {
-            cast = column.cast(&DataType::Float64)?;
-            cast.f64()?
-        }
-        _ => return Err(wrong_type(frame, column, "a number")),
-    };
-    Ok(values.iter().map(|value| value.map_or(f64::NAN, canonical)).collect())
+    Ok(floats(column, frame)?.iter().map(|value| value.map_or(f64::NAN, canonical)).collect())
 }
 
 /// The bools of a column.
@@ -96,7 +103,7 @@ pub(crate) fn dates(column: &Column, frame: &str) -> Result<Vec<Option<NaiveDate
 pub(crate) fn sessions(df: &DataFrame, frame: &str) -> Result<Vec<NaiveDate>, FrameError> {
     dates(column(df, frame, SESSION)?, frame)?
         .into_iter()
-        .map(|date| date.ok_or_else(|| FrameError::MissingKey { frame: frame.to_owned(), column: SESSION }))
+        .map(|date| date.ok_or_else(|| missing_key(frame, SESSION)))
         .collect()
 }
 
@@ -104,7 +111,7 @@ pub(crate) fn sessions(df: &DataFrame, frame: &str) -> Result<Vec<NaiveDate>, Fr
 pub(crate) fn instruments<'a>(df: &'a DataFrame, frame: &str) -> Result<Vec<&'a str>, FrameError> {
     texts(column(df, frame, INSTRUMENT)?, frame)?
         .iter()
-        .map(|name| name.ok_or_else(|| FrameError::MissingKey { frame: frame.to_owned(), column: INSTRUMENT }))
+        .map(|name| name.ok_or_else(|| missing_key(frame, INSTRUMENT)))
         .collect()
 }
 

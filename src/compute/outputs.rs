@@ -1,60 +1,123 @@
-//! Panels → frame.
+//! Filled columns → frame.
 
-use assetctl_expr::{Program, Type};
+use std::sync::Mutex;
+
+use assetctl_expr::{Output, Type};
 use polars::prelude::*;
 
-use crate::frame::{self, FrameError, INSTRUMENT, SESSION};
-use crate::inputs::Inputs;
-use crate::panel::Panel;
+use crate::evaluate::{EvaluateError, Evaluated};
+use crate::frame::{self, INSTRUMENT, SESSION};
+use crate::parallel::{each, locked};
+use crate::run::Run;
 
-/// The rows of the result: the keys of the first input in the written sessions, sorted by (session, instrument), with one
-/// column per output of `program` in its order. `panels` are what [`crate::evaluate`] made of `program` and `inputs`.
-///
-/// Numbers are null where missing; Bools never are.
+/// The name of the trace's column.
+const STATE: &str = "state";
+
+/// The result of a run whose stages are done.
 ///
 /// # Errors
-/// When `panels` are not of that program and those inputs, or an output is called as a key is.
-pub fn to_frame(inputs: &Inputs, program: &Program, panels: &[Panel]) -> Result<DataFrame, FrameError> {
+/// When an output is called as a key is.
+pub(crate) fn finish(run: &Run) -> Result<Evaluated, EvaluateError> {
+    let count = run.keys.count();
+    let keys = keys(run);
+    let columns: Mutex<Vec<Option<Column>>> = Mutex::new(vec![None; run.sinks.len()]);
+    each(
+        run.task.threads,
+        run.sinks.len(),
+        || (),
+        |(), at| {
+            let id = run.schedule.outputs[at];
+            let output = run.task.program.outputs.iter().find(|output| output.node.0 as usize == id);
+            locked(&columns)[at] = output.map(|output| column(run, at, output));
+            Ok::<(), EvaluateError>(())
+        },
+    )?;
+    let columns = locked(&columns);
+    let mut all = keys.clone();
+    for output in &run.task.program.outputs {
+        let made = run.schedule.output[output.node.0 as usize].and_then(|at| columns[at].clone());
+        let mut made = made.ok_or(EvaluateError::Malformed { node: output.node.0 as usize })?;
+        made.rename(output.name.as_str().into());
+        all.push(made);
+    }
+    let frame = |columns| DataFrame::new(count, columns).map_err(|error| EvaluateError::Frame(error.to_string()));
+    let trace = run.trace.as_ref().map(|trace| {
+        let hashes = locked(trace).iter().map(|hash| *hash as i64).collect();
+        frame(keys.into_iter().chain([Int64Chunked::from_vec(STATE.into(), hashes).into_column()]).collect())
+    });
+    let states = run.states.iter().map(|state| state.finish(&run.task.inputs.axis.instruments));
+    Ok(Evaluated { frame: frame(all)?, trace: trace.transpose()?, states: states.collect() })
+}
+
+/// The key columns.
+fn keys(run: &Run) -> Vec<Column> {
+    let inputs = run.task.inputs;
+    if let Some(keys) = inputs.keys() {
+        return keys.to_vec();
+    }
     let axis = &inputs.axis;
-    let (rows, lanes) = (axis.sessions.len(), axis.instruments.len());
-    let keys: Vec<(usize, usize)> = inputs
-        .written
-        .clone()
-        .flat_map(|row| {
-            let present = inputs.presence.row(row).iter().enumerate();
+    let keys = || {
+        inputs.written.clone().flat_map(|row| {
+            let present = inputs.present(row).iter().enumerate();
             present.filter(|(_, present)| **present).map(move |(lane, _)| (row, lane))
         })
-        .collect();
-
-    let mut columns = vec![frame::date_column(SESSION, keys.iter().map(|(row, _)| Some(axis.sessions[*row])))];
+    };
+    let mut columns = vec![frame::date_column(SESSION, keys().map(|(row, _)| Some(axis.sessions[row])))];
     if inputs.by_instrument {
-        let instruments = keys.iter().map(|(_, lane)| axis.instruments[*lane].as_str());
+        let instruments = keys().map(|(_, lane)| axis.instruments[lane].as_str());
         columns.push(StringChunked::from_iter_values(INSTRUMENT.into(), instruments).into_column());
     }
-    for (at, output) in program.outputs.iter().enumerate() {
-        let panel = panels
-            .get(at)
-            .filter(|panel| (panel.rows, panel.lanes) == (rows, lanes))
-            .ok_or_else(|| FrameError::MissingOutput { column: output.name.clone() })?;
-        let values = keys.iter().map(|(row, lane)| panel.data[row * lanes + lane]);
-        columns.push(match output.ty {
-            Type::Number => frame::number_column(&output.name, values),
-            // No function makes a Category, and an input cannot be an output as it is: the compiler sees to it.
-            Type::Bool | Type::Category => {
-                let values: Vec<bool> = values.map(|value| value > 0.0).collect();
-                Column::new(output.name.as_str().into(), values)
-            }
-        });
+    columns
+}
+
+/// The column of the output node number `at`.
+fn column(run: &Run, at: usize, output: &Output) -> Column {
+    let name = output.name.as_str();
+    let (mut values, mut has_missing) = run.sinks[at].finish();
+    if let Some(value) = run.schedule.constant(run.schedule.outputs[at]) {
+        values = constant(run, value);
+        has_missing = true;
     }
-    Ok(DataFrame::new(keys.len(), columns)?)
+    match output.ty {
+        Type::Number => {
+            if !has_missing {
+                return Float64Chunked::from_vec(name.into(), values).into_column();
+            }
+            let valid: Vec<bool> = values.iter().map(|value| !value.is_nan()).collect();
+            values.iter_mut().for_each(|value| *value = if value.is_nan() { 0.0 } else { *value });
+            let valid = BooleanChunked::from_slice(PlSmallStr::EMPTY, &valid);
+            let validity = valid.downcast_iter().next().map(|bits| bits.values().clone());
+            Float64Chunked::from_vec(name.into(), values).with_validity(validity).into_column()
+        }
+        // No function makes a Category, and an input cannot be an output as it is: the compiler sees to it.
+        Type::Bool | Type::Category => {
+            let values: Vec<bool> = values.iter().map(|value| *value > 0.0).collect();
+            BooleanChunked::from_slice(name.into(), &values).into_column()
+        }
+    }
+}
+
+/// A constant for every key, but those that are no traded bars where only such count.
+fn constant(run: &Run, value: f64) -> Vec<f64> {
+    let inputs = run.task.inputs;
+    let Some(traded) = &run.traded else { return vec![value; run.keys.count()] };
+    let cells = inputs.written.clone().flat_map(|row| {
+        let traded = &traded[row * inputs.lanes()..(row + 1) * inputs.lanes()];
+        inputs.present(row).iter().zip(traded)
+    });
+    let keys = cells.filter(|(present, _)| **present);
+    keys.map(|(_, traded)| if *traded { value } else { f64::NAN }).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate;
+    use crate::evaluate::tests::task;
     use crate::frame::tests::{day, panel_frame};
-    use assetctl_expr::{Node, NodeId, Output, UnaryOp};
+    use crate::{Inputs, evaluate};
+    use assetctl_expr::{Node, NodeId, Program, UnaryOp};
+    use chrono::NaiveDate;
+    use std::ops::Range;
 
     fn program() -> Program {
         let output = |name: &str, node, ty| Output { name: name.into(), node: NodeId(node), ty };
@@ -64,36 +127,60 @@ mod tests {
                 Node::Unary { op: UnaryOp::Log, x: NodeId(0) },
                 Node::Bool(true),
             ],
-            outputs: vec![output("log", 1, Type::Number), output("yes", 2, Type::Bool)],
+            outputs: vec![
+                output("log", 1, Type::Number),
+                output("yes", 2, Type::Bool),
+                output("again", 1, Type::Number),
+            ],
         }
+    }
+
+    fn run(df: &DataFrame, sessions: &[NaiveDate], written: Range<usize>) -> DataFrame {
+        let program = program();
+        let inputs = Inputs::from_frames(&program, &[df], sessions, written, 0, None, &[]).unwrap();
+        evaluate(&task(&program, &inputs)).unwrap().to_frame().unwrap()
     }
 
     #[test]
     fn only_written_keys_come_out_sorted() {
         let keys = [(4, "b"), (2, "a"), (3, "b"), (4, "a")];
         let df = panel_frame(&keys, vec![Column::new("x".into(), [1.0, 1.0, 1.0, 0.0])]);
-        let inputs = Inputs::from_frames(&program(), &[&df], &[day(2), day(3), day(4)], 1..3).unwrap();
-        let panels = evaluate(&program(), &inputs, &|| false).unwrap();
-        let out = to_frame(&inputs, &program(), &panels).unwrap();
+        let out = run(&df, &[day(2), day(3), day(4)], 1..3);
         let expected = panel_frame(
             &[(3, "b"), (4, "a"), (4, "b")],
             vec![
                 Column::new("log".into(), [Some(0.0), None, Some(0.0)]),
                 Column::new("yes".into(), [true, true, true]),
+                Column::new("again".into(), [Some(0.0), None, Some(0.0)]),
             ],
         );
         assert!(out.equals_missing(&expected), "{out}");
-        assert!(to_frame(&inputs, &program(), &panels[..1]).is_err());
+    }
+
+    #[test]
+    fn keys_that_are_there_are_not_made_again() {
+        let keys = [(3, "a"), (3, "b"), (4, "a"), (4, "b")];
+        let df = panel_frame(&keys, vec![Column::new("x".into(), [1.0; 4])]);
+        let out = run(&df, &[day(2), day(3), day(4)], 1..3);
+        assert!(out.select(["session", "instrument"]).unwrap().equals(&df.select(["session", "instrument"]).unwrap()));
+        let out = run(&df, &[day(2), day(3), day(4)], 0..2);
+        assert!(out.select(["session", "instrument"]).unwrap().equals(&panel_frame(&keys[..2], vec![])));
+    }
+
+    #[test]
+    fn an_output_called_like_a_key_is_an_error() {
+        let mut program = program();
+        program.outputs[0].name = "session".into();
+        let df = panel_frame(&[(2, "a")], vec![Column::new("x".into(), [1.0])]);
+        let inputs = Inputs::from_frames(&program, &[&df], &[day(2)], 0..1, 0, None, &[]).unwrap();
+        assert!(matches!(evaluate(&task(&program, &inputs)), Err(EvaluateError::Frame(_))));
     }
 
     #[test]
     fn nothing_in_nothing_out() {
-        let df = panel_frame(&[], vec![]);
-        let inputs = Inputs::from_frames(&program(), &[&df], &[day(2)], 0..1).unwrap();
-        let panels = evaluate(&program(), &inputs, &|| false).unwrap();
-        let out = to_frame(&inputs, &program(), &panels).unwrap();
+        let out = run(&panel_frame(&[], vec![]), &[day(2)], 0..1);
         assert_eq!(out.height(), 0);
         let names: Vec<&str> = out.columns().iter().map(|column| column.name().as_str()).collect();
-        assert_eq!(names, ["session", "instrument", "log", "yes"]);
+        assert_eq!(names, ["session", "instrument", "log", "yes", "again"]);
     }
 }

@@ -23,6 +23,8 @@ use crate::observe;
 
 /// Lanes that are assumed of an asset nothing is known of.
 const UNKNOWN_LANES: usize = 5_000;
+/// Columns that are assumed of an input that is read whole.
+const READ_COLUMNS: usize = 8;
 
 /// Everything that one asset's work needs.
 pub struct Job {
@@ -34,10 +36,22 @@ pub struct Job {
     pub scan: Option<Arc<Mutex<Scan>>>,
     pub observation: Option<Observation>,
     pub asked_batch: Option<usize>,
+    /// Bytes that the run may work in.
+    pub memory: u64,
+    /// Threads that this asset's work may be spread over.
+    pub threads: usize,
     pub cancel: Cancel,
     pub events: UnboundedSender<RunEvent>,
     /// The instant that goes into records.
     pub clock: fn() -> DateTime<Utc>,
+}
+
+/// A batch that was made and checked, with the snapshot that it was made from.
+struct Ready {
+    snapshot: Snapshot,
+    made: Made,
+    /// What a check says against it, after what failed was taken out.
+    failed: Option<String>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -108,21 +122,65 @@ impl Job {
             // A snapshot keeps the ledger's log from shrinking.
             drop(snapshot);
             let batches = batch::split(&sessions, shape, |date| ix_of(self.node(), date).map_or(0, |ix| ix.0));
-            for (at, sessions) in batches.iter().enumerate() {
-                let next = batches.get(at + 1).and_then(|batch| batch.first().copied());
-                lost.extend(self.batch(materializer.as_ref(), sessions, next, report)?);
-            }
+            lost.extend(self.batches(materializer.as_ref(), &batches, report)?);
         }
     }
 
-    /// Makes, checks and commits one batch. Gives the partitions that the commit found lost.
-    fn batch(
+    /// Makes batches and commits them, each while the next one is made if that does not need it. Gives the partitions that the commits
+    /// found lost.
+    fn batches(
+        &self,
+        materializer: &dyn Materializer,
+        batches: &[Vec<NaiveDate>],
+        report: &mut AssetReport,
+    ) -> Result<Vec<NaiveDate>, JobError> {
+        let next = |at: usize| batches.get(at + 1).and_then(|batch| batch.first().copied());
+        if batches.len() == 1 || materializer.follows() {
+            let mut lost = Vec::new();
+            for (at, sessions) in batches.iter().enumerate() {
+                lost.extend(self.finish_batch(self.make(materializer, sessions, next(at))?, report)?);
+            }
+            return Ok(lost);
+        }
+        std::thread::scope(|scope| {
+            // Without a buffer: one batch is made while one is written, and no third waits.
+            let (ready, finished) = std::sync::mpsc::sync_channel::<Ready>(0);
+            let writer = scope.spawn(move || -> Result<Vec<NaiveDate>, JobError> {
+                let mut lost = Vec::new();
+                for batch in finished {
+                    lost.extend(self.finish_batch(batch, report)?);
+                }
+                Ok(lost)
+            });
+            let mut made = Ok(());
+            for (at, sessions) in batches.iter().enumerate() {
+                match self.make(materializer, sessions, next(at)) {
+                    Ok(batch) => {
+                        if ready.send(batch).is_err() {
+                            // The writer is gone: it failed, and says of what.
+                            break;
+                        }
+                    }
+                    Err(error) => {
+                        made = Err(error);
+                        break;
+                    }
+                }
+            }
+            drop(ready);
+            let written = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            let lost = written?;
+            made.map(|()| lost)
+        })
+    }
+
+    /// Makes and checks one batch.
+    fn make(
         &self,
         materializer: &dyn Materializer,
         sessions: &[NaiveDate],
         next: Option<NaiveDate>,
-        report: &mut AssetReport,
-    ) -> Result<Vec<NaiveDate>, JobError> {
+    ) -> Result<Ready, JobError> {
         let common = &self.asset().common;
         let cancel = self.cancel.within(common.timeout.as_ref().map(|span| span.to_std()));
         let snapshot = self.store.snapshot()?;
@@ -133,6 +191,9 @@ impl Job {
             sessions,
             next,
             snapshot: &snapshot,
+            store: &self.store,
+            plan: &self.plan,
+            threads: self.threads,
             scan: self.scan.as_deref(),
             cancel: &cancel,
         };
@@ -152,6 +213,12 @@ impl Job {
         };
         let failed = self.check(&batch, &mut made)?;
         batch.check_cancel()?;
+        Ok(Ready { snapshot, made, failed })
+    }
+
+    /// Commits what was made. Gives the partitions that the commit found lost.
+    fn finish_batch(&self, batch: Ready, report: &mut AssetReport) -> Result<Vec<NaiveDate>, JobError> {
+        let Ready { snapshot, made, failed } = batch;
         let lost = if made.sessions.is_empty() { Vec::new() } else { self.commit(&snapshot, made, report)? };
         match failed {
             Some(message) => Err(JobError::Check(message)),
@@ -188,21 +255,22 @@ impl Job {
 
     /// Cuts what was made before a session.
     fn keep_before(&self, batch: &Batch<'_>, made: &mut Made, session: NaiveDate) -> Result<(), JobError> {
+        let cut: Vec<NaiveDate> = made.sessions.iter().copied().filter(|made| *made >= session).collect();
         made.sessions.retain(|made| *made < session);
-        if self.node().axis == Axis::Session && made.frame.height() > 0 {
-            let dates =
-                made.frame.column("session").and_then(|column| column.date().cloned()).map_err(MakeError::from)?;
-            let mask: BooleanChunked = dates
-                .as_date_iter()
-                .map(|date| Some(date.is_some_and(|date| date < session)))
-                .collect_ca("mask".into());
-            made.frame = made.frame.filter(&mask).map_err(MakeError::from)?;
+        if self.node().axis == Axis::Session {
+            made.frame = rows_before(&made.frame, session)?;
         }
-        if self.node().recursive
-            && !made.sessions.is_empty()
-            && batch.snapshot.partition(&self.plan.asset, session)?.is_some()
-        {
-            made.dirty = vec![session];
+        if let Some(carried) = &mut made.carried {
+            carried.trace = rows_before(&carried.trace, session)?;
+            carried.checkpoints.retain(|(at, _)| *at < session);
+        }
+        if self.node().recursive && !made.sessions.is_empty() {
+            // They would have followed from what is committed; the ledger must know that they did not.
+            for session in cut {
+                if batch.snapshot.partition(&self.plan.asset, session)?.is_some() {
+                    made.dirty.push(session);
+                }
+            }
         }
         Ok(())
     }
@@ -222,10 +290,12 @@ impl Job {
 
     fn commit(&self, snapshot: &Snapshot, made: Made, report: &mut AssetReport) -> Result<Vec<NaiveDate>, JobError> {
         let partitions = self.partitions(snapshot, &made.sessions)?;
+        report.computed += made.computed.unwrap_or(made.frame.height() as u64);
         let receipt = self.store.commit(Commit {
             dirty: made.dirty,
             frame: made.frame,
             key: made.key,
+            carried: made.carried,
             partitions,
             sources: if report.ran.is_empty() { self.unsettled() } else { None },
             ..self.empty_commit(snapshot)
@@ -265,6 +335,7 @@ impl Job {
             verified: None,
             is_static: self.node().axis == Axis::Static,
             sources: None,
+            carried: None,
             at: (self.clock)(),
         }
     }
@@ -319,7 +390,9 @@ impl Job {
         Shape {
             back: node.edges.iter().map(|edge| edge.back).max().unwrap_or(0),
             lanes: most.or_else(|| lanes(self.plan.node)).unwrap_or(UNKNOWN_LANES),
-            panels: materializer.panels(),
+            columns: materializer.columns(),
+            read: node.edges.iter().map(|edge| edge.names().map_or(READ_COLUMNS, |names| names.len())).sum(),
+            memory: self.memory,
             asked: self.asked_batch,
         }
     }
@@ -328,4 +401,15 @@ impl Job {
         // Nobody may be listening any more: that is not this asset's business.
         let _ = self.events.send(event);
     }
+}
+
+/// The rows of the sessions before a date.
+fn rows_before(frame: &DataFrame, end: NaiveDate) -> Result<DataFrame, MakeError> {
+    if frame.height() == 0 {
+        return Ok(frame.clone());
+    }
+    let dates = frame.column("session")?.date()?.clone();
+    let is_before = |date: Option<NaiveDate>| Some(date.is_some_and(|date| date < end));
+    let mask: BooleanChunked = dates.as_date_iter().map(is_before).collect_ca("mask".into());
+    Ok(frame.filter(&mask)?)
 }

@@ -1,12 +1,14 @@
 //! Stale sessions cut into batches that fit in memory and lose little when a run is killed.
 
+use assetctl_plan::Month;
 use chrono::NaiveDate;
 
 /// About a trading year: what is lost at most when a batch is interrupted.
 const MOST_SESSIONS: usize = 252;
 
-/// How many values a batch may hold at once (8 bytes each).
-const MOST_VALUES: usize = 48 << 20;
+/// Bytes for each value of a batch: eight while it is made, as many while the batch before it is written, and half of both for
+/// what writing takes.
+const BYTES: u64 = 24;
 
 /// What bounds the batches of one asset.
 #[derive(Debug, Clone, Copy)]
@@ -15,22 +17,28 @@ pub struct Shape {
     pub back: u32,
     /// Instruments of a session.
     pub lanes: usize,
-    /// Panels that are alive at once.
-    pub panels: usize,
+    /// Columns of the result, and columns that are read.
+    pub columns: usize,
+    pub read: usize,
+    /// Bytes that the run may work in.
+    pub memory: u64,
     /// The user's own bound on sessions.
     pub asked: Option<usize>,
 }
 
 impl Shape {
     pub fn most_sessions(self) -> usize {
-        let fits = MOST_VALUES / (self.lanes.max(1) * self.panels.max(1));
-        let bounded = fits.saturating_sub(self.back as usize).clamp(1, MOST_SESSIONS);
+        let values = usize::try_from(self.memory / BYTES).unwrap_or(usize::MAX) / self.lanes.max(1);
+        // What is read reaches back before the first session; what is made does not.
+        let fits = values.saturating_sub(self.read * self.back as usize) / (self.columns + self.read).max(1);
+        let bounded = fits.clamp(1, MOST_SESSIONS);
         self.asked.map_or(bounded, |asked| asked.clamp(1, MOST_SESSIONS.max(asked)).min(fits.max(1)))
     }
 }
 
 /// Cuts ascending sessions: at most as many as the shape allows, and nowhere across a gap that is longer than the window, so that a
-/// batch does not read what no session of it needs. `position` gives a session's number in the calendar.
+/// batch does not read what no session of it needs. Where it has a choice it cuts between months, so that a month's file is
+/// written once. `position` gives a session's number in the calendar.
 pub fn split(sessions: &[NaiveDate], shape: Shape, position: impl Fn(NaiveDate) -> u32) -> Vec<Vec<NaiveDate>> {
     let most = shape.most_sessions();
     let mut batches: Vec<Vec<NaiveDate>> = Vec::new();
@@ -40,6 +48,11 @@ pub fn split(sessions: &[NaiveDate], shape: Shape, position: impl Fn(NaiveDate) 
         let far = last.is_some_and(|last| at - last > shape.back + 1);
         match batches.last_mut() {
             Some(batch) if !far && batch.len() < most => batch.push(*session),
+            Some(batch) if !far && shape.asked.is_none() => {
+                let mut next = batch.split_off(last_month(batch, *session));
+                next.push(*session);
+                batches.push(next);
+            }
             _ => batches.push(vec![*session]),
         }
         last = Some(at);
@@ -47,9 +60,17 @@ pub fn split(sessions: &[NaiveDate], shape: Shape, position: impl Fn(NaiveDate) 
     batches
 }
 
+/// Where in a full batch its last month begins that is not over before `next`; its end, if there is no other month in it.
+fn last_month(batch: &[NaiveDate], next: NaiveDate) -> usize {
+    let begins = batch.partition_point(|session| Month::of(*session) < Month::of(next));
+    if begins == 0 { batch.len() } else { begins }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const MEMORY: u64 = 1 << 30;
 
     fn day(n: u32) -> NaiveDate {
         NaiveDate::from_ymd_opt(2015, 1, 1).unwrap() + chrono::Days::new(u64::from(n))
@@ -62,7 +83,7 @@ mod tests {
     #[test]
     fn gaps_longer_than_the_window_split() {
         let sessions: Vec<NaiveDate> = [0, 1, 2, 10, 11].map(day).to_vec();
-        let shape = |back| Shape { back, lanes: 10, panels: 1, asked: None };
+        let shape = |back| Shape { back, lanes: 10, columns: 1, read: 1, memory: MEMORY, asked: None };
         assert_eq!(split(&sessions, shape(3), position).len(), 2);
         assert_eq!(split(&sessions, shape(20), position).len(), 1);
     }
@@ -70,12 +91,22 @@ mod tests {
     #[test]
     fn batches_are_bounded_by_memory_and_by_request() {
         let sessions: Vec<NaiveDate> = (0..1000).map(day).collect();
-        let year = split(&sessions, Shape { back: 0, lanes: 10, panels: 1, asked: None }, position);
-        assert_eq!(year.iter().map(Vec::len).max(), Some(252));
-        let wide = split(&sessions, Shape { back: 0, lanes: 50_000, panels: 100, asked: None }, position);
-        assert_eq!(wide[0].len(), MOST_VALUES / 5_000_000);
-        let asked = split(&sessions, Shape { back: 0, lanes: 10, panels: 1, asked: Some(7) }, position);
+        let narrow = Shape { back: 0, lanes: 10, columns: 1, read: 0, memory: MEMORY, asked: None };
+        let year = split(&sessions, narrow, position);
+        assert!(year.iter().all(|batch| batch.len() <= 252) && year.len() <= 5);
+        assert!(year[1..].iter().all(|batch| chrono::Datelike::day(&batch[0]) == 1));
+        let wide = Shape { lanes: 50_000, columns: 100, ..narrow };
+        assert_eq!(split(&sessions, wide, position)[0].len(), (MEMORY / BYTES) as usize / 5_000_000);
+        assert_eq!(Shape { memory: 1 << 20, ..wide }.most_sessions(), 1);
+        let asked = split(&sessions, Shape { asked: Some(7), ..narrow }, position);
         assert_eq!(asked[0].len(), 7);
         assert_eq!(asked.concat(), sessions);
+        assert_eq!(year.concat(), sessions);
+    }
+
+    #[test]
+    fn a_window_takes_memory_for_what_is_read_alone() {
+        let alpha = Shape { back: 60, lanes: 5_000, columns: 158, read: 6, memory: MEMORY, asked: None };
+        assert!((40..=60).contains(&alpha.most_sessions()), "{}", alpha.most_sessions());
     }
 }

@@ -31,6 +31,10 @@ pub struct Options {
     pub jobs: usize,
     /// Sessions per batch at most.
     pub batch: Option<usize>,
+    /// Bytes that the run works in, about.
+    pub memory: u64,
+    /// Threads that one asset's work is spread over.
+    pub threads: usize,
     /// Wait for another run on the same assets, rather than refuse.
     pub wait: bool,
     /// The instant that goes into records.
@@ -138,6 +142,9 @@ async fn execute(
                 observation: work.observations.get(&plan.node).cloned(),
                 plan,
                 asked_batch: options.batch,
+                // Assets that are computed at once share it.
+                memory: options.memory / options.jobs.max(1) as u64,
+                threads: options.threads,
                 cancel: cancel.clone(),
                 events: events.clone(),
                 clock: options.clock,

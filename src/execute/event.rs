@@ -55,6 +55,8 @@ pub struct AssetReport {
     /// Partitions that were no longer part of the asset and went.
     pub dropped: u32,
     pub rows: u64,
+    /// How many of the rows were computed; the others, of instruments for which nothing had changed, were taken as they were.
+    pub computed: u64,
     pub bytes: u64,
     pub seconds: f64,
     pub error: Option<String>,
@@ -74,6 +76,7 @@ impl AssetReport {
             changed: 0,
             dropped: 0,
             rows: 0,
+            computed: 0,
             bytes: 0,
             seconds: 0.0,
             error: None,

@@ -11,6 +11,7 @@ mod checks;
 mod dispatch;
 mod event;
 mod kinds;
+mod lanes;
 mod observe;
 
 pub use cancel::Cancel;

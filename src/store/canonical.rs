@@ -114,7 +114,8 @@ fn clean(asset: &str, column: &Column) -> Result<Column> {
     Ok(Float64Chunked::from_iter_options(name.clone(), cleaned).into_series().into_column())
 }
 
-fn sorted(asset: &str, frame: DataFrame, leading: &[String], all: &[PlSmallStr]) -> Result<DataFrame> {
+/// `frame` sorted by `leading`, and where those repeat by all the other columns too.
+pub(crate) fn sorted(asset: &str, frame: DataFrame, leading: &[String], all: &[PlSmallStr]) -> Result<DataFrame> {
     let sort = |frame: &DataFrame, by: Vec<PlSmallStr>| {
         frame.sort(by, SortMultipleOptions::default().with_maintain_order(true)).map_err(Error::frame(asset))
     };

@@ -1,6 +1,6 @@
 //! Commits: new partitions of one asset become part of the store, all or none of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use assetctl_plan::{Hash128, Month, PartitionRecord, STATIC_SESSION};
 use chrono::{DateTime, NaiveDate, Utc};
@@ -8,6 +8,7 @@ use polars::prelude::DataFrame;
 use rusqlite::{Transaction, params};
 
 use crate::canonical::{Extent, canonicalize, content_hashes, extents};
+use crate::carried::{self, Carried, StateChange};
 use crate::database::micros;
 use crate::error::{Error, Result};
 use crate::head::{self, HeadChange};
@@ -19,6 +20,7 @@ use crate::rewrite::{Incoming, MonthWork, NewSegment, Rewritten, Rows, rewrite};
 use crate::runs::RunId;
 use crate::schema::AssetSchema;
 use crate::snapshot::EVER;
+use crate::state_row;
 use crate::store::{Store, newest_rev};
 
 /// What is to become of one asset.
@@ -49,6 +51,8 @@ pub struct Commit<'a> {
     pub is_static: bool,
     /// What to know of the source's files from now on.
     pub sources: Option<Vec<SourceFileRow>>,
+    /// The states after the partitions' sessions, of an asset that carries any.
+    pub carried: Option<Carried>,
     pub at: DateTime<Utc>,
 }
 
@@ -94,11 +98,20 @@ impl Store {
 
         let folder = self.layout.asset(asset);
         create_folder(&folder)?;
-        let rows = Rows { asset, frame: &prepared.frame, schema: prepared.schema.as_ref() };
+        let rows = Rows {
+            asset,
+            spec: commit.spec,
+            frame: &prepared.frame,
+            schema: prepared.schema.as_ref(),
+            carried: prepared.carried.as_ref(),
+            cache: &self.cache,
+        };
         let months: Vec<(Month, MonthWork)> = months.into_iter().collect();
         let work = |(month, work): &(Month, MonthWork)| rewrite(&self.layout, &rows, *month, work);
         let rewritten: Vec<Rewritten> = parallel::map(&months, work).into_iter().collect::<Result<_>>()?;
-        let is_written = |month: &&Rewritten| matches!(month.segment, NewSegment::Written(_));
+        let is_written = |month: &&Rewritten| {
+            matches!(month.segment, NewSegment::Written(_)) || month.states.iter().any(StateChange::writes)
+        };
         let mut folder_mtime = None;
         if rewritten.iter().any(|month| is_written(&month)) {
             sync_folder(&folder)?;
@@ -143,6 +156,11 @@ impl Store {
                     work.old = Some(row);
                 }
             }
+            for row in state_row::load(&transaction, &self.ledger, commit.asset, range, rev)? {
+                if let Some(work) = months.get_mut(&row.month) {
+                    work.old_states.push(row);
+                }
+            }
         }
         Ok(head.map_or(0, |(version, _)| version))
     }
@@ -163,6 +181,7 @@ impl Store {
         let rev = transaction.last_insert_rowid() as u64;
         for month in months {
             record_month(transaction, asset, rev, month).map_err(&failed)?;
+            month.states.iter().try_for_each(|change| change.record(transaction, asset, rev)).map_err(&failed)?;
         }
         write_spec(transaction, asset, commit.spec, commit.spec_text, commit.at).map_err(&failed)?;
         if let Some(sources) = &commit.sources {
@@ -220,13 +239,14 @@ struct Prepared {
     frame: DataFrame,
     schema: Option<AssetSchema>,
     incoming: Vec<Incoming>,
+    carried: Option<carried::Prepared>,
 }
 
 fn prepare(commit: &Commit<'_>) -> Result<Prepared> {
     let asset = commit.asset;
     if commit.partitions.is_empty() {
         return if commit.frame.height() == 0 {
-            Ok(Prepared { frame: DataFrame::empty(), schema: None, incoming: Vec::new() })
+            Ok(Prepared { frame: DataFrame::empty(), schema: None, incoming: Vec::new(), carried: None })
         } else {
             Err(Error::rows(asset, "they belong to no partition of the commit"))
         };
@@ -239,6 +259,9 @@ fn prepare(commit: &Commit<'_>) -> Result<Prepared> {
     if commit.is_static && !inputs.keys().eq([&STATIC_SESSION]) {
         return Err(Error::rows(asset, "an asset without sessions has one partition, the static one"));
     }
+    let sessions: BTreeSet<NaiveDate> = inputs.keys().copied().collect();
+    let carried = commit.carried.as_ref().filter(|_| !commit.is_static);
+    let carried = carried.map(|carried| carried::Prepared::new(asset, carried, &sessions)).transpose()?;
     let (frame, schema) = canonicalize(asset, &commit.frame, &commit.key, commit.is_static)?;
     let with_rows: BTreeMap<NaiveDate, Extent> =
         extents(asset, &frame, commit.is_static)?.into_iter().map(|extent| (extent.session, extent)).collect();
@@ -267,7 +290,7 @@ fn prepare(commit: &Commit<'_>) -> Result<Prepared> {
         };
         incoming.push(Incoming { extent, hashes, record });
     }
-    Ok(Prepared { frame, schema: Some(schema), incoming })
+    Ok(Prepared { frame, schema: Some(schema), incoming, carried })
 }
 
 fn by_month(commit: &Commit<'_>, incoming: &[Incoming]) -> BTreeMap<Month, MonthWork> {

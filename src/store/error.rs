@@ -35,6 +35,10 @@ pub enum Error {
     #[error("cannot store the rows of `{asset}`: {why}")]
     Rows { asset: String, why: String },
 
+    /// The carried state handed to a commit doesn't fit what the commit says of its rows.
+    #[error("cannot store the state of `{asset}`: {why}")]
+    State { asset: String, why: String },
+
     #[error("`{asset}` was committed by another run meanwhile; plan again")]
     Superseded { asset: String },
 

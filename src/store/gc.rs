@@ -9,10 +9,11 @@ use rusqlite::{Connection, params};
 
 use crate::error::{Error, Result};
 use crate::head;
-use crate::layout::{self, TEMPORARY, folder_name, remove, segment_name};
+use crate::layout::{self, TEMPORARY, folder_name, remove, segment_name, state_name};
 use crate::month::hash_of;
 use crate::runs::RunId;
 use crate::snapshot::rev_before;
+use crate::state_row::StateKind;
 use crate::store::{Store, newest_rev};
 use crate::warehouse;
 
@@ -32,7 +33,7 @@ pub struct GcPolicy {
 pub struct GcReport {
     /// Superseded versions of months.
     pub segments: u32,
-    /// Files of those versions.
+    /// Files of those versions, and of superseded states.
     pub files: u32,
     /// Files of interrupted commits.
     pub orphans: u32,
@@ -53,9 +54,10 @@ struct Folder {
     paths: Vec<PathBuf>,
 }
 
-/// One version of a month.
+/// One version of a month's segment or of one of its files of states.
 struct Version {
     id: i64,
+    is_state: bool,
     file: String,
     created: u64,
     dropped: Option<u64>,
@@ -164,9 +166,25 @@ impl Store {
             let content = hash_of(row, 2, &self.ledger)?;
             versions.push(Version {
                 id: row.get(0).map_err(&failed)?,
+                is_state: false,
                 file: segment_name(month, row.get(5).map_err(&failed)?, content),
                 created: row.get::<_, i64>(3).map_err(&failed)? as u64,
                 dropped: row.get::<_, Option<i64>>(4).map_err(&failed)?.map(|rev| rev as u64),
+            });
+        }
+        let mut statement = connection
+            .prepare_cached("SELECT id, month, kind, content, created_rev, dropped_rev FROM carried WHERE asset = ?1")
+            .map_err(&failed)?;
+        let mut rows = statement.query(params![asset]).map_err(&failed)?;
+        while let Some(row) = rows.next().map_err(&failed)? {
+            let kind: String = row.get(2).map_err(&failed)?;
+            let kind = StateKind::parse(&kind).ok_or_else(|| Error::corrupt(format!("a state of kind `{kind}`")))?;
+            versions.push(Version {
+                id: row.get(0).map_err(&failed)?,
+                is_state: true,
+                file: state_name(Month(row.get(1).map_err(&failed)?), kind, hash_of(row, 3, &self.ledger)?),
+                created: row.get::<_, i64>(4).map_err(&failed)? as u64,
+                dropped: row.get::<_, Option<i64>>(5).map_err(&failed)?.map(|rev| rev as u64),
             });
         }
         Ok(versions)
@@ -181,11 +199,19 @@ impl Store {
         let is_garbage =
             |version: &&Version| version.dropped.is_some_and(|dropped| !kept.needs(version.created, dropped));
         let (garbage, staying): (Vec<&Version>, Vec<&Version>) = versions.iter().partition(is_garbage);
-        report.kept += staying.iter().filter(|version| version.dropped.is_some()).count() as u32;
-        report.segments += garbage.len() as u32;
+        let segments = |version: &&&Version| !version.is_state;
+        report.kept += staying.iter().filter(segments).filter(|version| version.dropped.is_some()).count() as u32;
+        report.segments += garbage.iter().filter(segments).count() as u32;
         if !dry_run && !garbage.is_empty() {
             self.write("collect segments in", |transaction| {
                 for version in &garbage {
+                    if version.is_state {
+                        // A snapshot without its states is whole: they only save work.
+                        transaction
+                            .prepare_cached("DELETE FROM carried WHERE id = ?1")?
+                            .execute(params![version.id])?;
+                        continue;
+                    }
                     let (created, dropped) = (version.created as i64, version.dropped.unwrap_or_default() as i64);
                     transaction
                         .prepare_cached("INSERT OR IGNORE INTO collected (created_rev, dropped_rev) VALUES (?1, ?2)")?
@@ -253,7 +279,7 @@ fn ours_in(folder: &Path) -> Result<Vec<PathBuf>> {
         let mut parts = name.split('.');
         let is_segment = parts.next().is_some_and(|month| !month.is_empty())
             && parts.next().is_some_and(|hash| Hash128::parse(hash).is_some())
-            && parts.next() == Some("parquet")
+            && parts.next().is_some_and(|kind| kind == "parquet" || StateKind::parse(kind).is_some())
             && parts.next().is_none();
         is_segment || name.starts_with(TEMPORARY)
     };

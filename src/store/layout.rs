@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use assetctl_plan::{Hash128, Month};
 
 use crate::error::{Error, Result};
+use crate::state_row::StateKind;
 
 /// Begins the name of every file that is still being written.
 pub(crate) const TEMPORARY: &str = ".tmp-";
@@ -147,6 +148,11 @@ pub(crate) fn remove(path: &Path) -> Result<bool> {
 /// `2015-07.<hash>.parquet`, or `all.<hash>.parquet` for an asset without a session axis.
 pub(crate) fn segment_name(month: Month, is_static: bool, content: Hash128) -> String {
     if is_static { format!("all.{content}.parquet") } else { format!("{month}.{content}.parquet") }
+}
+
+/// `2015-07.<hash>.trace`: Parquet inside, and without its extension, so that nobody who reads `*.parquet` takes it for data.
+pub(crate) fn state_name(month: Month, kind: StateKind, content: Hash128) -> String {
+    format!("{month}.{content}.{}", kind.name())
 }
 
 /// The asset's name as a folder: letters, digits, `_`, `-` and inner dots stay, every other byte becomes `%xx`, as does the

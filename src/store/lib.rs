@@ -1,6 +1,7 @@
 //! The store: what was computed, kept so that a reader sees one consistent state and a kill loses nothing committed.
 //!
 //! - *Segments* are immutable Parquet files, one per asset and calendar month, under `lake/`.
+//! - *Carried states* lie beside the segments of recursive assets, so that a change need not be computed from the first session.
 //! - The *ledger* is `state.db` (SQLite in WAL mode): which segments make up which asset, a record of each partition
 //!   (hashes, revisions, spec), runs, checks, source manifests. A commit is one transaction on it.
 //! - A [`Snapshot`] is one consistent set of segments: a read transaction on the ledger.
@@ -9,26 +10,36 @@
 //! Order of a commit: segment files are written under temporary names, synced, renamed, their folder synced; then one
 //! transaction moves the snapshot. A crash before it leaves files nobody knows, which `gc` removes.
 
+mod cache;
 mod canonical;
+mod carried;
 mod codec;
 mod commit;
 mod database;
 mod error;
 mod gc;
 mod head;
+mod lanes;
 mod layout;
 mod locks;
 mod manifest;
 mod month;
 mod parallel;
+mod recall;
 mod rewrite;
 mod runs;
 mod schema;
 mod segment;
 mod snapshot;
+mod state_file;
+mod state_row;
 mod store;
 mod warehouse;
 
+#[cfg(test)]
+mod cache_tests;
+#[cfg(test)]
+mod carried_tests;
 #[cfg(test)]
 mod commit_tests;
 #[cfg(test)]
@@ -36,13 +47,17 @@ mod gc_tests;
 #[cfg(test)]
 mod history_tests;
 #[cfg(test)]
+mod lanes_tests;
+#[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod warehouse_tests;
 
+pub use carried::Carried;
 pub use commit::{Commit, CommitReceipt, NewPartition};
 pub use error::{Error, Result};
 pub use gc::{GcPolicy, GcReport};
+pub use lanes::Lanes;
 pub use layout::{Layout, write_whole};
 pub use locks::{AssetLocks, LockError};
 pub use manifest::SourceFileRow;

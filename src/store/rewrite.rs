@@ -7,12 +7,15 @@ use assetctl_plan::{Hash128, Month, PartitionRecord};
 use chrono::NaiveDate;
 use polars::prelude::DataFrame;
 
+use crate::cache::{self, SegmentCache};
 use crate::canonical::{ContentHashes, Extent};
+use crate::carried::{self, StateChange, StateWork};
 use crate::error::{Error, Result};
 use crate::layout::{Layout, segment_name};
 use crate::month::MonthRow;
 use crate::schema::{ABSENT, AssetSchema};
 use crate::segment::{self, Cut};
+use crate::state_row::StateRow;
 
 /// A partition that is committed: where its rows are, what they hash to, its record but for the content.
 #[derive(Debug, Clone)]
@@ -29,15 +32,19 @@ pub(crate) struct MonthWork {
     pub drop: BTreeSet<NaiveDate>,
     pub dirty: BTreeSet<NaiveDate>,
     pub old: Option<MonthRow>,
+    pub old_states: Vec<StateRow>,
 }
 
 /// The rows and columns that a commit brings.
 pub(crate) struct Rows<'a> {
     pub asset: &'a str,
+    pub spec: Hash128,
     /// Canonical.
     pub frame: &'a DataFrame,
     /// `None` if the commit brings no partitions.
     pub schema: Option<&'a AssetSchema>,
+    pub carried: Option<&'a carried::Prepared>,
+    pub cache: &'a SegmentCache,
 }
 
 /// What becomes of a month. Revisions are not set yet: they are known inside the transaction.
@@ -45,6 +52,8 @@ pub(crate) struct Rows<'a> {
 pub(crate) struct Rewritten {
     pub old_id: Option<i64>,
     pub segment: NewSegment,
+    /// What comes and goes of its files of states.
+    pub states: Vec<StateChange>,
     /// Partitions whose content is new or moved.
     pub changed: BTreeSet<NaiveDate>,
     /// Partitions that were dropped as asked.
@@ -63,8 +72,21 @@ pub(crate) enum NewSegment {
     Gone,
 }
 
-/// Works out a month and writes its new file if it needs one.
+/// Works out a month and writes its new files, if it needs any.
 pub(crate) fn rewrite(layout: &Layout, rows: &Rows<'_>, month: Month, work: &MonthWork) -> Result<Rewritten> {
+    let mut rewritten = rewrite_segment(layout, rows, month, work)?;
+    let left: &[PartitionRecord] = match &rewritten.segment {
+        NewSegment::Same(row) | NewSegment::Written(row) => &row.partitions,
+        NewSegment::Gone => &[],
+    };
+    let incoming: BTreeSet<NaiveDate> = work.incoming.iter().map(|part| part.record.session).collect();
+    let kept = left.iter().map(|record| record.session).filter(|session| !incoming.contains(session)).collect();
+    let (asset, spec, carried, old) = (rows.asset, rows.spec, rows.carried, work.old_states.as_slice());
+    rewritten.states = StateWork { asset, month, spec, carried, old, incoming, kept }.carry(layout)?;
+    Ok(rewritten)
+}
+
+fn rewrite_segment(layout: &Layout, rows: &Rows<'_>, month: Month, work: &MonthWork) -> Result<Rewritten> {
     let replaced: BTreeSet<NaiveDate> = work.incoming.iter().map(|part| part.record.session).collect();
     let old_records: &[PartitionRecord] = work.old.as_ref().map_or(&[], |old| &old.partitions);
     let stays = |record: &&PartitionRecord| !replaced.contains(&record.session) && !work.drop.contains(&record.session);
@@ -93,17 +115,22 @@ pub(crate) fn rewrite(layout: &Layout, rows: &Rows<'_>, month: Month, work: &Mon
         && !planned.row.partitions.is_empty()
     {
         let row = MonthRow { id: old.id, size: old.size, ..planned.row };
-        return Ok(Rewritten { old_id: Some(old.id), segment: NewSegment::Same(row), changed, dropped, lost });
+        return Ok(Rewritten {
+            old_id: Some(old.id),
+            segment: NewSegment::Same(row),
+            states: Vec::new(),
+            changed,
+            dropped,
+            lost,
+        });
     }
 
     let mut old_frame = None;
     if let (Some(old), false) = (&work.old, kept.is_empty()) {
-        let path = layout.segment(rows.asset, &old.file());
-        let total = old.rows();
-        let whole = Cut { asset: rows.asset, path: &path, schema: &old.schema, total, offset: 0, rows: total };
-        let read = if intact { whole.read(|_| true).ok() } else { None };
+        let whole = Cut::whole(layout, rows.asset, old);
+        let read = if intact { whole.read(rows.cache, |_| true).ok() } else { None };
         if read.is_none() {
-            tracing::warn!(asset = rows.asset, %month, path = %path.display(), "segment is missing or damaged: its other partitions are dropped");
+            tracing::warn!(asset = rows.asset, %month, path = %whole.path.display(), "segment is missing or damaged: its other partitions are dropped");
             lost.extend(kept.drain(..).map(|record| record.session));
             planned = Planned::new(rows, month, work, &kept);
         }
@@ -112,12 +139,13 @@ pub(crate) fn rewrite(layout: &Layout, rows: &Rows<'_>, month: Month, work: &Mon
     let old_id = work.old.as_ref().map(|old| old.id);
     lost.sort_unstable();
     if planned.row.partitions.is_empty() {
-        return Ok(Rewritten { old_id, segment: NewSegment::Gone, changed, dropped, lost });
+        return Ok(Rewritten { old_id, segment: NewSegment::Gone, states: Vec::new(), changed, dropped, lost });
     }
-    let mut frame = planned.assemble(rows, old_frame.as_ref(), old_records)?;
+    let mut assembled = planned.assemble(rows, old_frame.as_ref(), old_records)?;
     let mut row = planned.row;
-    row.size = segment::write(&layout.segment(rows.asset, &row.file()), &mut frame)?;
-    Ok(Rewritten { old_id, segment: NewSegment::Written(row), changed, dropped, lost })
+    row.size = segment::write(&layout.segment(rows.asset, &row.file()), &mut assembled.frame)?;
+    assembled.keep(rows, row.content)?;
+    Ok(Rewritten { old_id, segment: NewSegment::Written(row), states: Vec::new(), changed, dropped, lost })
 }
 
 /// Whether the file of a segment is there in the size that was written.
@@ -200,13 +228,14 @@ impl Planned {
         Self { row: MonthRow { id: 0, month, content, size: 0, schema: Arc::new(schema), partitions }, origins }
     }
 
-    /// The rows of the month: new ones from the commit, kept ones from the old file.
+    /// The rows of the month: new ones from the commit, kept ones from the old file. Neighbours in one of the two stay together, so
+    /// that a month which comes whole from the commit is not copied.
     fn assemble(
         &self,
         rows: &Rows<'_>,
         old_frame: Option<&DataFrame>,
         old_records: &[PartitionRecord],
-    ) -> Result<DataFrame> {
+    ) -> Result<Assembled> {
         let schema = self.row.schema.polars();
         let mut offsets = BTreeMap::new();
         let mut offset = 0;
@@ -214,21 +243,55 @@ impl Planned {
             offsets.insert(record.session, offset);
             offset += record.rows as usize;
         }
-        let mut parts = Vec::with_capacity(self.origins.len());
+        let lost = || {
+            let file = segment_name(self.row.month, self.row.schema.is_static, self.row.content);
+            Error::corrupt(format!("`{file}` of `{}`", rows.asset))
+        };
+        // (whether it is of the commit, offset, rows)
+        let mut runs: Vec<(bool, usize, usize)> = Vec::new();
         for (record, origin) in self.row.partitions.iter().zip(&self.origins) {
-            let part = match origin {
-                Some(extent) => rows.frame.slice(extent.offset as i64, extent.rows),
-                None => {
-                    let file = || segment_name(self.row.month, self.row.schema.is_static, self.row.content);
-                    let (frame, offset) = old_frame
-                        .zip(offsets.get(&record.session))
-                        .ok_or_else(|| Error::corrupt(format!("`{}` of `{}`", file(), rows.asset)))?;
-                    frame.slice(*offset as i64, record.rows as usize)
-                }
+            let at = match origin {
+                Some(extent) => extent.offset,
+                None => offsets.get(&record.session).copied().ok_or_else(lost)?,
             };
-            parts.push(segment::conform(rows.asset, &part, &schema)?);
+            match runs.last_mut() {
+                Some((new, start, count)) if *new == origin.is_some() && *start + *count == at => {
+                    *count += record.rows as usize;
+                }
+                _ if record.rows == 0 => {}
+                _ => runs.push((origin.is_some(), at, record.rows as usize)),
+            }
         }
-        segment::stack(rows.asset, parts, &schema)
+        let part = |(new, start, count): &(bool, usize, usize)| {
+            let frame = if *new { rows.frame } else { old_frame.ok_or_else(lost)? };
+            segment::conform(rows.asset, &frame.slice(*start as i64, *count), &schema)
+        };
+        let is_stacked = runs.len() > 1;
+        let mut frame = segment::stack(rows.asset, runs.iter().map(part).collect::<Result<_>>()?, &schema)?;
+        if is_stacked {
+            // One chunk, and with it one row group, whatever it was put together from.
+            frame.rechunk_mut_par();
+        }
+        Ok(Assembled { frame, is_stacked })
+    }
+}
+
+/// A month's rows, ready to be written.
+struct Assembled {
+    frame: DataFrame,
+    /// Whether its buffers are its own.
+    is_stacked: bool,
+}
+
+impl Assembled {
+    fn keep(&self, rows: &Rows<'_>, content: Hash128) -> Result<()> {
+        if rows.cache.takes(8 * self.frame.height() as u64) {
+            for column in self.frame.columns() {
+                let kept = if self.is_stacked { Ok(column.clone()) } else { cache::own(column) };
+                rows.cache.put(content, kept.map_err(Error::frame(rows.asset))?);
+            }
+        }
+        Ok(())
     }
 }
 

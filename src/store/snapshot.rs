@@ -10,6 +10,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use polars::prelude::*;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use crate::cache::SegmentCache;
 use crate::codec::{self, ManifestEntry};
 use crate::database::{self, LedgerPath, micros};
 use crate::error::{Error, Result};
@@ -33,6 +34,8 @@ pub enum AsOf {
     Run(u64),
     /// What stood at this instant.
     Instant(DateTime<Utc>),
+    /// What the commit of this number left.
+    Revision(u64),
 }
 
 /// One consistent state of the store. It holds a read transaction on the ledger, so that commits made meanwhile, by
@@ -43,6 +46,7 @@ pub struct Snapshot {
     ledger: LedgerPath,
     connection: Mutex<Connection>,
     rev: u64,
+    cache: Arc<SegmentCache>,
     heads: BTreeMap<String, LazyHead>,
     /// Too many segments to look at each.
     is_large: bool,
@@ -111,6 +115,7 @@ impl Store {
             ledger: self.ledger.clone(),
             connection: Mutex::new(connection),
             rev,
+            cache: Arc::clone(&self.cache),
             heads: heads.into_iter().map(lazy).collect(),
         }
     }
@@ -127,10 +132,12 @@ fn rev_at(connection: &Connection, ledger: &LedgerPath, as_of: AsOf) -> Result<u
                        FROM runs WHERE id = ?1";
             connection.query_row(sql, params![run as i64], |row| row.get(0)).optional().map_err(&failed)?
         }
+        AsOf::Revision(rev) => Some(rev as i64),
         AsOf::Instant(at) => Some(rev_before(connection, at).map_err(&failed)? as i64).filter(|rev| *rev > 0),
     };
     match (found, as_of) {
         (Some(rev), _) => Ok(rev as u64),
+        (None, AsOf::Revision(rev)) => Ok(rev),
         (None, AsOf::Run(run)) => Err(Error::UnknownRun { run }),
         (None, AsOf::Instant(instant)) => Err(Error::BeforeFirst { instant }),
     }
@@ -156,6 +163,10 @@ impl Snapshot {
 
     pub(crate) fn layout(&self) -> &Layout {
         &self.layout
+    }
+
+    pub(crate) fn ledger(&self) -> &LedgerPath {
+        &self.ledger
     }
 
     /// Whether the asset was committed without a session axis.
@@ -225,7 +236,7 @@ impl Snapshot {
         month::load(&self.connection(), &self.ledger, asset, EVER, self.rev)
     }
 
-    fn connection(&self) -> MutexGuard<'_, Connection> {
+    pub(crate) fn connection(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -256,7 +267,8 @@ impl Snapshot {
 
     /// Rows of the sessions `[from, to]`, sorted by session and key: `session`, the key columns, then `columns` in the order
     /// asked for (all, in stored order, for `None`). A month that lacks a column gives nulls. An asset without a session axis
-    /// gives all its rows whatever the range, and has no column `session` of ours.
+    /// gives all its rows whatever the range, and has no column `session` of ours. Each month is a chunk of its own, as it lies in
+    /// memory: nothing is copied.
     ///
     /// # Errors
     /// [`Error::UnknownAsset`]; [`Error::UnknownColumn`] if no segment of the asset has it; [`Error::Damaged`];
@@ -273,14 +285,22 @@ impl Snapshot {
             let offset = before.map(|record| record.rows as usize).sum();
             let inside = month.partitions.iter().filter(|record| in_range(record.session));
             let rows = inside.map(|record| record.rows as usize).sum();
-            let path = self.layout.segment(asset, &month.file());
-            let cut = Cut { asset, path: &path, schema: &month.schema, total: month.rows(), offset, rows };
-            segment::conform(asset, &cut.read(|name| polars_schema.contains(name))?, &polars_schema)
+            let cut = Cut { offset, rows, ..self.whole(asset, month) };
+            segment::conform(asset, &cut.read(&self.cache, |name| polars_schema.contains(name))?, &polars_schema)
         };
         let has_rows = |month: &&MonthRow| month.partitions.iter().any(|r| in_range(r.session) && r.rows > 0);
         let wanted: Vec<&MonthRow> = months.iter().filter(has_rows).collect();
         let parts = parallel::map(&wanted, |month| part(month)).into_iter().collect::<Result<_>>()?;
         segment::stack(asset, parts, &polars_schema)
+    }
+
+    /// All rows of a month's segment.
+    pub(crate) fn whole<'a>(&self, asset: &'a str, month: &'a MonthRow) -> Cut<'a> {
+        Cut::whole(&self.layout, asset, month)
+    }
+
+    pub(crate) fn cache(&self) -> &SegmentCache {
+        &self.cache
     }
 
     /// The schema of what is read: of the months in range, or of the newest segment where they don't say.

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use crate::cache::SegmentCache;
 use crate::database::{self, LedgerPath};
 use crate::error::{Error, Result};
 use crate::layout::{Layout, create_folder, sync_folder};
@@ -19,6 +20,7 @@ pub struct Store {
     connection: Mutex<Connection>,
     /// The locks of the runs that this handle began and has not finished: held, they say that the run lives.
     pub(crate) live_runs: Mutex<HashMap<u64, File>>,
+    pub(crate) cache: Arc<SegmentCache>,
 }
 
 impl Store {
@@ -57,7 +59,14 @@ impl Store {
     fn with(layout: Layout, create: bool) -> Result<Self> {
         let connection = database::open(&layout.database(), create)?;
         let ledger = LedgerPath(layout.database());
-        Ok(Self { layout, ledger, connection: Mutex::new(connection), live_runs: Mutex::new(HashMap::new()) })
+        let (connection, live_runs) = (Mutex::new(connection), Mutex::new(HashMap::new()));
+        Ok(Self { layout, ledger, connection, live_runs, cache: Arc::default() })
+    }
+
+    /// Sets how many bytes of segments are kept in memory at most, to be read again without decoding: 256 MiB unless told. Frames that
+    /// were read stay whole whatever is dropped.
+    pub fn set_memory(&self, bytes: u64) {
+        self.cache.set_limit(bytes);
     }
 
     /// Where things lie.

@@ -79,6 +79,7 @@ pub(crate) fn commit_of<'a>(asset: &'a str, sessions: &[&str], frame: DataFrame)
         verified: None,
         is_static: false,
         sources: None,
+        carried: None,
         at: at(0),
     }
 }

@@ -70,13 +70,13 @@ fn a_change_reaches_as_far_as_the_window_is_long() {
 }
 
 #[test]
-fn columns_share_the_longest_of_their_windows() {
+fn every_column_of_an_input_has_a_window_of_its_own() {
     let mut project = project_of("      short: mean(close, 2)\n      long: mean(open, 10)\n      far: ref(short, 3)\n");
     project.materialize();
     project.edit_close("sh.600028", "2015-03-04", 6.5);
     let before = project.contents();
-    project.materialize().assert(&[("raw_bars", &[date("2015-03-04")]), ("indicators", &reach("2015-03-04", 10))]);
-    // Where the close does not reach, nothing comes out different: `far` sees it three sessions later.
+    // The open is read over ten sessions, the close over five: `far` sees it three sessions after `short` does.
+    project.materialize().assert(&[("raw_bars", &[date("2015-03-04")]), ("indicators", &reach("2015-03-04", 5))]);
     let mut different = reach("2015-03-04", 5);
     different.remove(2);
     assert_eq!(changes(&before, &project.contents())["indicators"], different);

@@ -2,50 +2,44 @@
 
 use std::ops::Range;
 
-use super::window::{Grid, Span, TILE, for_each_tile};
+use super::tile::{Lanes, Results, TILE, TileKernel};
+use super::window::Span;
 
-fn count_by(x: Grid, rows: Range<usize>, span: Span, out: &mut [f64], counts: impl Fn(f64) -> bool) {
-    for_each_tile(x.lanes, rows, out, |row, lanes, out| {
-        let window = span.rows(row);
-        let sessions = window.len();
+/// The number of values that are not missing, or of those that are true. As in pandas and Qlib every session of the window is
+/// an observation, so none valid is 0, and `min_periods` asks for sessions of history.
+///
+/// Whole numbers are exact, so that this one may slide, however it began.
+pub struct Count<const TRUE: bool>;
+
+#[inline(always)]
+fn one<const TRUE: bool>(value: f64) -> f64 {
+    let counts = if TRUE { value > 0.0 } else { !value.is_nan() };
+    if counts { 1.0 } else { 0.0 }
+}
+
+impl<const TRUE: bool> TileKernel<1> for Count<TRUE> {
+    #[inline(always)]
+    fn run(&mut self, lanes: &Lanes<1>, rows: Range<usize>, span: Span, results: &mut Results) {
+        let mut spare = [[f64::NAN; TILE]; 1];
         let mut count = [0.0; TILE];
-        for row in window {
-            for (lane, &value) in x.tile(row, lanes).iter().enumerate().take(TILE) {
-                count[lane] += if counts(value) { 1.0 } else { 0.0 };
+        let mut held = span.rows(rows.start).start..span.rows(rows.start).start;
+        for row in rows {
+            let window = span.rows(row);
+            for at in held.start..window.start {
+                let [values] = lanes.row(at, &mut spare);
+                for lane in 0..TILE {
+                    count[lane] -= one::<TRUE>(values[lane]);
+                }
             }
+            for at in held.end..window.end {
+                let [values] = lanes.row(at, &mut spare);
+                for lane in 0..TILE {
+                    count[lane] += one::<TRUE>(values[lane]);
+                }
+            }
+            let enough = window.len() >= span.min_periods;
+            held = window;
+            results.put(row, &if enough { count } else { [f64::NAN; TILE] });
         }
-        for (lane, out) in out.iter_mut().enumerate() {
-            *out = if sessions >= span.min_periods { count[lane] } else { f64::NAN };
-        }
-    });
-}
-
-/// The number of values that are not missing. As in pandas and Qlib every session of the window is an observation, so
-/// none valid is 0, and `min_periods` asks for sessions of history.
-pub fn count(x: Grid, rows: Range<usize>, span: Span, out: &mut [f64]) {
-    count_by(x, rows, span, out, |value| !value.is_nan());
-}
-
-/// The number of sessions on which a Bool is true.
-pub fn count_true(x: Grid, rows: Range<usize>, span: Span, out: &mut [f64]) {
-    count_by(x, rows, span, out, |value| value > 0.0);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn counts_what_is_there_or_what_is_true() {
-        let x = [1.0, f64::NAN, 0.0, f64::NAN, f64::NAN];
-        let grid = Grid { data: &x, lanes: 1 };
-        let mut out = [9.0; 5];
-        count(grid, 0..5, Span { n: 2, min_periods: 1 }, &mut out);
-        assert_eq!(out, [1.0, 1.0, 1.0, 1.0, 0.0]);
-        count_true(grid, 0..5, Span { n: 2, min_periods: 1 }, &mut out);
-        assert_eq!(out, [1.0, 1.0, 0.0, 0.0, 0.0]);
-        count(grid, 0..5, Span { n: 2, min_periods: 2 }, &mut out);
-        assert!(out[0].is_nan());
-        assert_eq!(out[1], 1.0);
     }
 }

@@ -1,9 +1,8 @@
 //! The kernels against pandas, Qlib and TA-Lib on real bars; `tests/fixtures/golden/make_golden.py` says how the files were made.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
-use assetctl_expr::CrossFn;
+use assetctl_expr::WindowFn;
 
 use super::*;
 
@@ -60,47 +59,55 @@ impl Golden {
     }
 }
 
-fn rolling(golden: &Golden, span: Span, kernel: impl Fn(Grid, Range<usize>, Span, &mut [f64])) -> Vec<f64> {
-    let mut out = vec![0.0; golden.sessions.len() * golden.instruments.len()];
-    kernel(golden.grid("close"), 0..golden.sessions.len(), span, &mut out);
-    out
+/// A window function of `close`, and of `volume` where it takes two columns, in either way of computing it.
+fn rolling(golden: &Golden, f: WindowFn, n: usize, min_periods: usize, param: f64) -> [Vec<f64>; 2] {
+    let (close, volume) = (golden.grid("close"), golden.grid("volume"));
+    let args: &[Grid] = if matches!(f, WindowFn::Corr | WindowFn::Cov) { &[close, volume] } else { &[close] };
+    [None, Some(12_345)].map(|anchor| {
+        let mut out = vec![0.0; golden.sessions.len() * golden.instruments.len()];
+        let rows = 0..golden.sessions.len();
+        window(f, args, false, rows, Span { n, min_periods, anchor }, param, &mut out).unwrap();
+        out
+    })
 }
 
 #[test]
 fn windows_agree_with_pandas_and_qlib() {
     let golden = Golden::read(include_str!("../../../tests/fixtures/golden/window.csv"));
-    for n in [5, 20] {
-        let one = Span { n, min_periods: 1 };
-        let two = Span { n, min_periods: 2 };
-        let check = |name: &str, span, kernel: fn(Grid, Range<usize>, Span, &mut [f64])| {
-            golden.assert_close(&format!("{name}_{n}"), &rolling(&golden, span, kernel));
-        };
-        check("sum", one, sum);
-        check("mean", one, mean);
-        check("std", two, std);
-        check("var", two, var);
-        check("min", one, min);
-        check("max", one, max);
-        check("median", one, median);
-        check("rank", one, rank);
-        check("count", one, count);
-        check("slope", two, slope);
-        let quantiles = rolling(&golden, one, |x, rows, span, out| quantile(x, rows, span, 0.8, out));
-        golden.assert_close(&format!("quantile_{n}"), &quantiles);
-        let volume = golden.grid("volume");
-        let correlations = rolling(&golden, two, |x, rows, span, out| corr(x, volume, rows, span, out));
-        golden.assert_close(&format!("corr_{n}"), &correlations);
-        let covariances = rolling(&golden, two, |x, rows, span, out| cov(x, volume, rows, span, out));
-        golden.assert_close(&format!("cov_{n}"), &covariances);
+    let functions = [
+        ("sum", WindowFn::Sum),
+        ("mean", WindowFn::Mean),
+        ("std", WindowFn::Std),
+        ("var", WindowFn::Var),
+        ("min", WindowFn::Min),
+        ("max", WindowFn::Max),
+        ("median", WindowFn::Median),
+        ("quantile", WindowFn::Quantile),
+        ("rank", WindowFn::Rank),
+        ("count", WindowFn::Count),
+        ("slope", WindowFn::Slope),
+        ("corr", WindowFn::Corr),
+        ("cov", WindowFn::Cov),
+    ];
+    for (name, f) in functions {
+        for n in [5, 20] {
+            for out in rolling(&golden, f, n, 1, 0.8) {
+                golden.assert_close(&format!("{name}_{n}"), &out);
+            }
+        }
     }
-    golden.assert_close("mean_20_full", &rolling(&golden, Span { n: 20, min_periods: 15 }, mean));
-    golden.assert_close("ref_5", &rolling(&golden, Span { n: 5, min_periods: 1 }, lagged));
+    for out in rolling(&golden, WindowFn::Mean, 20, 15, 0.0) {
+        golden.assert_close("mean_20_full", &out);
+    }
+    for out in rolling(&golden, WindowFn::Ref, 5, 1, 0.0) {
+        golden.assert_close("ref_5", &out);
+    }
 }
 
 #[test]
 fn roc_agrees_with_ta_lib() {
     let golden = Golden::read(include_str!("../../../tests/fixtures/golden/window.csv"));
-    let mut out = rolling(&golden, Span { n: 5, min_periods: 1 }, roc);
+    let [mut out, _] = rolling(&golden, WindowFn::Roc, 5, 1, 0.0);
     // TA-Lib knows no holes, so only the index was given to it
     let index = golden.instruments.iter().position(|name| name == "sh.000300").unwrap();
     for (cell, out) in out.iter_mut().enumerate() {
@@ -109,23 +116,4 @@ fn roc_agrees_with_ta_lib() {
         }
     }
     golden.assert_close("roc_5", &out);
-}
-
-#[test]
-fn cross_sections_agree_with_pandas() {
-    let golden = Golden::read(include_str!("../../../tests/fixtures/golden/cross.csv"));
-    let x = golden.grid("x");
-    for (name, f) in [
-        ("rank", CrossFn::Rank),
-        ("zscore", CrossFn::ZScore),
-        ("demean", CrossFn::Demean),
-        ("winsorize", CrossFn::Winsorize),
-    ] {
-        let mut out = vec![0.0; x.data.len()];
-        for (row, out) in out.chunks_exact_mut(x.lanes).enumerate() {
-            let values = x.tile(row, &(0..x.lanes));
-            cross(f, values, &vec![true; x.lanes], 3.0, &mut vec![], out);
-        }
-        golden.assert_close(name, &out);
-    }
 }

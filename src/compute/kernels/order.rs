@@ -1,115 +1,62 @@
-//! Order statistics of a window. Missing values are skipped.
+//! Order statistics of a window. Missing values are skipped. They are exact, so that any way to them has the same bits.
 
 use std::ops::Range;
 
-use super::sorted::{SortedWindow, median_of, percent_rank, quantile_of};
-use super::window::{Grid, Span, TILE, for_each_tile};
-
-fn extreme(x: Grid, rows: Range<usize>, span: Span, out: &mut [f64], wins: impl Fn(f64, f64) -> bool) {
-    let needs = span.needs(1);
-    for_each_tile(x.lanes, rows, out, |row, lanes, out| {
-        let mut count = [0.0; TILE];
-        let mut best = [f64::NAN; TILE];
-        for row in span.rows(row) {
-            for (lane, &value) in x.tile(row, lanes).iter().enumerate().take(TILE) {
-                count[lane] += if value.is_nan() { 0.0 } else { 1.0 };
-                best[lane] = if wins(value, best[lane]) || best[lane].is_nan() { value } else { best[lane] };
-            }
-        }
-        for (lane, out) in out.iter_mut().enumerate() {
-            *out = if count[lane] >= needs { best[lane] } else { f64::NAN };
-        }
-    });
-}
-
-/// The least value of the window.
-pub fn min(x: Grid, rows: Range<usize>, span: Span, out: &mut [f64]) {
-    extreme(x, rows, span, out, |value, best| value < best);
-}
-
-/// The greatest value of the window.
-pub fn max(x: Grid, rows: Range<usize>, span: Span, out: &mut [f64]) {
-    extreme(x, rows, span, out, |value, best| value > best);
-}
-
-/// Slides a sorted window down each lane; `f` is given it and the current value.
-fn sorted(x: Grid, rows: Range<usize>, span: Span, out: &mut [f64], f: impl Fn(&SortedWindow, f64) -> f64) {
-    let mut window = SortedWindow::default();
-    for lane in 0..x.lanes {
-        window.clear();
-        let mut held = span.rows(rows.start).start..span.rows(rows.start).start;
-        for (row, out) in rows.clone().zip(out.iter_mut().skip(lane).step_by(x.lanes)) {
-            let wanted = span.rows(row);
-            for old in held.start..wanted.start {
-                window.remove(x.at(old, lane));
-            }
-            for new in held.end..wanted.end {
-                window.insert(x.at(new, lane));
-            }
-            held = wanted;
-            let valid = window.values().len() >= span.min_periods.max(1);
-            *out = if valid { f(&window, x.at(row, lane)) } else { f64::NAN };
-        }
-    }
-}
-
-/// The median of the window.
-pub fn median(x: Grid, rows: Range<usize>, span: Span, out: &mut [f64]) {
-    sorted(x, rows, span, out, |window, _| median_of(window.values()));
-}
+use super::sorted::SortedTile;
+use super::tile::{Lanes, Results, TILE, TileKernel};
+use super::window::Span;
 
 /// The `q`-quantile of the window, 0 ≤ q ≤ 1, by linear interpolation.
-pub fn quantile(x: Grid, rows: Range<usize>, span: Span, q: f64, out: &mut [f64]) {
-    sorted(x, rows, span, out, |window, _| quantile_of(window.values(), q));
+pub struct Quantile {
+    pub q: f64,
+}
+
+impl TileKernel<1> for Quantile {
+    #[inline(always)]
+    fn run(&mut self, lanes: &Lanes<1>, rows: Range<usize>, span: Span, results: &mut Results) {
+        let needs = span.needs(1);
+        let (mut spare, mut spare_old) = ([[f64::NAN; TILE]; 1], [[f64::NAN; TILE]; 1]);
+        let mut window = SortedTile::new(span.n.min(rows.end));
+        let start = span.rows(rows.start).start;
+        for row in start..rows.end {
+            let [new] = lanes.row(row, &mut spare);
+            match row.checked_sub(span.n) {
+                Some(old) if old >= start => window.replace(lanes.row(old, &mut spare_old)[0], new),
+                _ => window.insert(new),
+            }
+            if row >= rows.start {
+                results.put(row, &window.quantiles(self.q, needs));
+            }
+        }
+    }
 }
 
 /// The percentile rank of the current value in its window: ties averaged, divided by the number of valid values; missing
 /// where the current value is. pandas' `rolling.rank(pct=True)`, Qlib's `Rank`.
-pub fn rank(x: Grid, rows: Range<usize>, span: Span, out: &mut [f64]) {
-    sorted(x, rows, span, out, |window, value| {
-        if value.is_nan() {
-            return f64::NAN;
+pub struct Rank;
+
+impl TileKernel<1> for Rank {
+    #[inline(always)]
+    fn run(&mut self, lanes: &Lanes<1>, rows: Range<usize>, span: Span, results: &mut Results) {
+        let needs = span.needs(1);
+        let (mut spare, mut spare_now) = ([[f64::NAN; TILE]; 1], [[f64::NAN; TILE]; 1]);
+        for row in rows {
+            let [now] = lanes.row(row, &mut spare_now);
+            // the values below the current one and those up to it; their mean is its rank but for a half
+            let (mut twice, mut count) = ([0.0; TILE], [0.0; TILE]);
+            for at in span.rows(row) {
+                let [values] = lanes.row(at, &mut spare);
+                for lane in 0..TILE {
+                    twice[lane] += if values[lane] < now[lane] { 1.0 } else { 0.0 };
+                    twice[lane] += if values[lane] <= now[lane] { 1.0 } else { 0.0 };
+                    count[lane] += if values[lane].is_nan() { 0.0 } else { 1.0 };
+                }
+            }
+            let ranks = std::array::from_fn(|lane| {
+                let there = !now[lane].is_nan() & (count[lane] >= needs);
+                if there { (twice[lane] + 1.0) / 2.0 / count[lane] } else { f64::NAN }
+            });
+            results.put(row, &ranks);
         }
-        percent_rank(window.below(value), window.up_to(value), window.values().len())
-    });
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NAN: f64 = f64::NAN;
-
-    #[test]
-    fn two_lanes_do_not_mix() {
-        let x = [3.0, NAN, 1.0, 5.0, 2.0, 4.0];
-        let grid = Grid { data: &x, lanes: 2 };
-        let span = Span { n: 2, min_periods: 1 };
-        let mut out = [0.0; 6];
-        min(grid, 0..3, span, &mut out);
-        assert_eq!((out[0], out[2], out[4]), (3.0, 1.0, 1.0));
-        assert!(out[1].is_nan());
-        assert_eq!((out[3], out[5]), (5.0, 4.0));
-        max(grid, 0..3, span, &mut out);
-        assert_eq!((out[2], out[4], out[5]), (3.0, 2.0, 5.0));
-        median(grid, 0..3, span, &mut out);
-        assert_eq!((out[0], out[2], out[4], out[3], out[5]), (3.0, 2.0, 1.5, 5.0, 4.5));
-        rank(grid, 0..3, span, &mut out);
-        assert_eq!((out[2], out[4], out[3]), (0.5, 1.0, 1.0));
-        assert!(out[1].is_nan());
-    }
-
-    #[test]
-    fn a_missing_current_value_has_a_median_but_no_rank() {
-        let x = [1.0, 2.0, NAN];
-        let grid = Grid { data: &x, lanes: 1 };
-        let span = Span { n: 3, min_periods: 2 };
-        let mut out = [0.0; 3];
-        median(grid, 0..3, span, &mut out);
-        assert!(out[0].is_nan());
-        assert_eq!(out[1..], [1.5, 1.5]);
-        rank(grid, 0..3, span, &mut out);
-        assert!(out[2].is_nan());
-        assert_eq!(out[1], 1.0);
     }
 }

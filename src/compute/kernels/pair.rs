@@ -1,115 +1,132 @@
 //! Covariance and correlation of two columns over a window, by the sessions on which both have a value.
 
-use std::ops::Range;
-
-use super::moments::Sums;
-use super::window::{Grid, Span, TILE, Tile, for_each_tile};
+use super::rolling::{End, Partial, Statistic};
+use super::tile::{TILE, Tile};
 
 /// A standard deviation up to this counts as zero: Qlib's `np.isclose(std, 0, atol=2e-05)`.
 const STD_IS_ZERO: f64 = 2e-5;
 
-/// Sums of squares and products about the means, per lane. NaN where a sum overflows.
-struct CoMoments {
-    count: Tile,
-    xx: Tile,
-    yy: Tile,
-    xy: Tile,
+/// Whether m values hardly differ; `squares` is m times the sum of their squared deviations.
+#[inline(always)]
+pub fn is_flat(squares: f64, m: f64) -> bool {
+    squares <= STD_IS_ZERO * STD_IS_ZERO * (m * (m - 1.0))
 }
 
-impl CoMoments {
-    /// In two passes: the means of the pairs, then the products about them.
-    fn of(x: Grid, y: Grid, rows: Range<usize>, lanes: &Range<usize>) -> Self {
-        let (mut sums_x, mut sums_y) = (Sums::EMPTY, Sums::EMPTY);
-        for row in rows.clone() {
-            let pairs = x.tile(row, lanes).iter().zip(y.tile(row, lanes));
-            for (lane, (&x, &y)) in pairs.enumerate().take(TILE) {
-                let half = x.is_nan() || y.is_nan();
-                sums_x.add(lane, if half { f64::NAN } else { x });
-                sums_y.add(lane, if half { f64::NAN } else { y });
+/// Sums and products of the pairs' distances from a pivot pair, which is one of them: as
+/// [`Powers`](super::moments::Powers), and as precise. The squares are kept where `SQUARES` says so.
+#[derive(Clone, Copy)]
+pub struct Pairs<const SQUARES: bool> {
+    count: Tile,
+    pivot_x: Tile,
+    pivot_y: Tile,
+    x: Tile,
+    y: Tile,
+    xy: Tile,
+    xx: Tile,
+    yy: Tile,
+}
+
+impl<const SQUARES: bool> Pairs<SQUARES> {
+    /// m Σ(x - mean x)(y - mean y) of the m pairs of a lane.
+    #[inline(always)]
+    fn co_moment(&self, lane: usize) -> f64 {
+        self.count[lane] * self.xy[lane] - self.x[lane] * self.y[lane]
+    }
+}
+
+impl<const SQUARES: bool> Partial<2> for Pairs<SQUARES> {
+    const EMPTY: Self = Self {
+        count: [0.0; TILE],
+        pivot_x: [f64::NAN; TILE],
+        pivot_y: [f64::NAN; TILE],
+        x: [0.0; TILE],
+        y: [0.0; TILE],
+        xy: [0.0; TILE],
+        xx: [0.0; TILE],
+        yy: [0.0; TILE],
+    };
+
+    #[inline(always)]
+    fn push(&mut self, [x, y]: [&Tile; 2], _position: f64) {
+        for lane in 0..TILE {
+            let half = x[lane].is_nan() | y[lane].is_nan();
+            let first = !half & (self.count[lane] == 0.0);
+            let pivot_x = if first { x[lane] } else { self.pivot_x[lane] };
+            let pivot_y = if first { y[lane] } else { self.pivot_y[lane] };
+            let dx = if half { 0.0 } else { x[lane] - pivot_x };
+            let dy = if half { 0.0 } else { y[lane] - pivot_y };
+            self.pivot_x[lane] = pivot_x;
+            self.pivot_y[lane] = pivot_y;
+            self.count[lane] += if half { 0.0 } else { 1.0 };
+            self.x[lane] += dx;
+            self.y[lane] += dy;
+            self.xy[lane] += dx * dy;
+            if SQUARES {
+                self.xx[lane] += dx * dx;
+                self.yy[lane] += dy * dy;
             }
         }
-        let (mean_x, mean_y) = (sums_x.means(), sums_y.means());
-        let (mut xx, mut yy, mut xy) = ([0.0; TILE], [0.0; TILE], [0.0; TILE]);
-        for row in rows {
-            let pairs = x.tile(row, lanes).iter().zip(y.tile(row, lanes));
-            for (lane, (&x, &y)) in pairs.enumerate().take(TILE) {
-                let half = x.is_nan() || y.is_nan();
-                let dx = if half { 0.0 } else { x - mean_x[lane] };
-                let dy = if half { 0.0 } else { y - mean_y[lane] };
-                xx[lane] += dx * dx;
-                yy[lane] += dy * dy;
-                xy[lane] += dx * dy;
+    }
+
+    #[inline(always)]
+    fn merge(older: &Self, newer: &Self) -> Self {
+        let mut merged = *newer;
+        for lane in 0..TILE {
+            let (m, alone) = (older.count[lane], newer.count[lane] == 0.0);
+            let (x, y) = (older.x[lane], older.y[lane]);
+            let here = alone || m == 0.0;
+            let dx = if here { 0.0 } else { older.pivot_x[lane] - newer.pivot_x[lane] };
+            let dy = if here { 0.0 } else { older.pivot_y[lane] - newer.pivot_y[lane] };
+            merged.pivot_x[lane] = if alone { older.pivot_x[lane] } else { newer.pivot_x[lane] };
+            merged.pivot_y[lane] = if alone { older.pivot_y[lane] } else { newer.pivot_y[lane] };
+            merged.count[lane] += m;
+            merged.x[lane] += x + m * dx;
+            merged.y[lane] += y + m * dy;
+            merged.xy[lane] += older.xy[lane] + dx * y + dy * (x + m * dx);
+            if SQUARES {
+                merged.xx[lane] += older.xx[lane] + dx * (2.0 * x + m * dx);
+                merged.yy[lane] += older.yy[lane] + dy * (2.0 * y + m * dy);
             }
         }
-        Self { count: sums_x.count, xx, yy, xy }
+        merged
     }
 }
 
 /// Σ(x - mean x)(y - mean y) / (m - 1) over the m pairs of the window. Needs two pairs.
-pub fn cov(x: Grid, y: Grid, rows: Range<usize>, span: Span, out: &mut [f64]) {
-    let needs = span.needs(2);
-    for_each_tile(x.lanes, rows, out, |row, lanes, out| {
-        let moments = CoMoments::of(x, y, span.rows(row), lanes);
-        for (lane, out) in out.iter_mut().enumerate() {
-            let count = moments.count[lane];
-            *out = if count >= needs { moments.xy[lane] / (count - 1.0) } else { f64::NAN };
-        }
-    });
+pub struct Cov;
+
+impl Statistic<2> for Cov {
+    type Partial = Pairs<false>;
+
+    #[inline(always)]
+    fn of(&self, partial: &Pairs<false>, end: &End<2>) -> Tile {
+        let needs = end.span.needs(2);
+        std::array::from_fn(|lane| {
+            let m = partial.count[lane];
+            if m >= needs { partial.co_moment(lane) / (m * (m - 1.0)) } else { f64::NAN }
+        })
+    }
 }
 
 /// Pearson's correlation of the pairs of the window. Needs two pairs; missing where the standard deviation of either
 /// side is zero to within 2e-5, as in Qlib's `Corr`.
-pub fn corr(x: Grid, y: Grid, rows: Range<usize>, span: Span, out: &mut [f64]) {
-    let needs = span.needs(2);
-    for_each_tile(x.lanes, rows, out, |row, lanes, out| {
-        let moments = CoMoments::of(x, y, span.rows(row), lanes);
-        for (lane, out) in out.iter_mut().enumerate() {
-            let count = moments.count[lane];
-            let flat = |squares: f64| (squares / (count - 1.0)).sqrt() <= STD_IS_ZERO;
-            let (xx, yy) = (moments.xx[lane], moments.yy[lane]);
-            *out = if count < needs || flat(xx) || flat(yy) {
-                f64::NAN
-            } else {
-                // rounding can leave a perfect correlation a last bit above 1
-                (moments.xy[lane] / (xx.sqrt() * yy.sqrt())).clamp(-1.0, 1.0)
-            };
-        }
-    });
-}
+pub struct Corr;
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+impl Statistic<2> for Corr {
+    type Partial = Pairs<true>;
 
-    const NAN: f64 = f64::NAN;
-
-    fn last(kernel: impl Fn(Grid, Grid, Range<usize>, Span, &mut [f64]), x: &[f64], y: &[f64]) -> f64 {
-        let mut out = vec![0.0; x.len()];
-        let grid = |data| Grid { data, lanes: 1 };
-        kernel(grid(x), grid(y), 0..x.len(), Span { n: x.len(), min_periods: 2 }, &mut out);
-        out[x.len() - 1]
-    }
-
-    #[test]
-    fn pairs_with_a_hole_are_left_out() {
-        let x = [1.0, 2.0, NAN, 3.0, 100.0];
-        let y = [2.0, 4.0, 50.0, 6.0, NAN];
-        assert!((last(corr, &x, &y) - 1.0).abs() < 1e-12);
-        assert_eq!(last(cov, &x, &y), 2.0);
-    }
-
-    #[test]
-    fn a_flat_side_has_no_correlation() {
-        let x = [1.0, 2.0, 3.0];
-        assert!(last(corr, &x, &[5.0, 5.0, 5.0]).is_nan());
-        assert!(last(corr, &[0.1, 0.10001, 0.1], &x).is_nan());
-        assert_eq!(last(cov, &x, &[5.0, 5.0, 5.0]), 0.0);
-        assert!(last(corr, &x, &[3.0, 2.9, 2.8]) < -0.999_999);
-    }
-
-    #[test]
-    fn one_pair_is_none() {
-        assert!(last(cov, &[1.0, NAN], &[1.0, 2.0]).is_nan());
-        assert!(last(corr, &[1.0, NAN], &[1.0, 2.0]).is_nan());
+    #[inline(always)]
+    fn of(&self, partial: &Pairs<true>, end: &End<2>) -> Tile {
+        let needs = end.span.needs(2);
+        std::array::from_fn(|lane| {
+            let (m, x, y) = (partial.count[lane], partial.x[lane], partial.y[lane]);
+            let xx = m * partial.xx[lane] - x * x;
+            let yy = m * partial.yy[lane] - y * y;
+            let corr = partial.co_moment(lane) / (xx.sqrt() * yy.sqrt());
+            // rounding can leave a perfect correlation a last bit above 1
+            let corr = if corr > 1.0 { 1.0 } else { corr };
+            let corr = if corr < -1.0 { -1.0 } else { corr };
+            if (m < needs) | is_flat(xx, m) | is_flat(yy, m) { f64::NAN } else { corr }
+        })
     }
 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::window::{Grid, Span};
+use crate::panel::canonical;
 
 fn lag(x: Grid, rows: Range<usize>, n: usize, out: &mut [f64], f: impl Fn(f64, f64) -> f64) {
     if x.lanes == 0 {
@@ -15,7 +16,7 @@ fn lag(x: Grid, rows: Range<usize>, n: usize, out: &mut [f64], f: impl Fn(f64, f
         };
         let lanes = 0..x.lanes;
         for ((out, &now), &then) in out.iter_mut().zip(x.tile(row, &lanes)).zip(x.tile(before, &lanes)) {
-            *out = f(now, then);
+            *out = canonical(f(now, then));
         }
     }
 }
@@ -39,14 +40,14 @@ mod tests {
         let x = [1.0, 2.0, 0.0, 4.0, 5.0, f64::NAN];
         let grid = Grid { data: &x, lanes: 1 };
         let mut out = [9.0; 6];
-        lagged(grid, 0..6, Span { n: 2, min_periods: 1 }, &mut out);
+        lagged(grid, 0..6, Span { n: 2, min_periods: 1, anchor: None }, &mut out);
         assert!(out[..2].iter().all(|v| v.is_nan()));
         assert_eq!(out[2..], [1.0, 2.0, 0.0, 4.0]);
-        roc(grid, 0..6, Span { n: 2, min_periods: 1 }, &mut out);
+        roc(grid, 0..6, Span { n: 2, min_periods: 1, anchor: None }, &mut out);
         assert!(out[..2].iter().all(|v| v.is_nan()));
         assert_eq!(out[2..5], [-100.0, 100.0, 0.0]);
         assert!(out[5].is_nan());
-        lagged(grid, 0..6, Span { n: 100, min_periods: 1 }, &mut out);
+        lagged(grid, 0..6, Span { n: 100, min_periods: 1, anchor: None }, &mut out);
         assert!(out.iter().all(|v| v.is_nan()));
     }
 }

@@ -1,47 +1,94 @@
-//! A window that keeps itself sorted.
+//! Windows that keep themselves sorted, and what is read off sorted values.
 
-/// The valid values of one lane's window in ascending order.
+use super::tile::{TILE, Tile};
+
+/// The windows of the lanes of a tile, each in ascending order; missing values stand last, as infinity.
 ///
-/// A value enters and another leaves by binary search. What is kept is a function of the values alone and not of how they
-/// came, so sliding along is as start-independent as sorting each window afresh.
-#[derive(Debug, Default)]
-pub struct SortedWindow {
-    values: Vec<f64>,
+/// Every slot is visited when a value enters or leaves, in vector code and without a branch: for windows of up to some hundred
+/// rows faster than searching and shifting lane by lane. What is kept is a function of the values alone and not of how they
+/// came, so that sliding along is as start-independent as sorting each window afresh.
+pub struct SortedTile {
+    /// One more than the window can hold.
+    slots: Vec<Tile>,
+    held: usize,
+    /// Valid values.
+    count: Tile,
 }
 
-impl SortedWindow {
-    pub fn clear(&mut self) {
-        self.values.clear();
+#[inline(always)]
+fn missing_last(value: f64) -> f64 {
+    if value.is_nan() { f64::INFINITY } else { value }
+}
+
+impl SortedTile {
+    /// An empty window for up to `rows` values per lane.
+    pub fn new(rows: usize) -> Self {
+        Self { slots: vec![[f64::INFINITY; TILE]; rows + 1], held: 0, count: [0.0; TILE] }
     }
 
-    /// Takes a value in, unless it is missing.
-    pub fn insert(&mut self, value: f64) {
-        if !value.is_nan() {
-            self.values.insert(self.below(value), value);
+    /// Takes a value in.
+    #[inline(always)]
+    pub fn insert(&mut self, new: &Tile) {
+        self.held += 1;
+        self.replace(&[f64::NAN; TILE], new);
+    }
+
+    /// Takes a value in and lets another go that was taken in before.
+    #[inline(always)]
+    pub fn replace(&mut self, old: &Tile, new: &Tile) {
+        let old_slots: Tile = std::array::from_fn(|lane| missing_last(old[lane]));
+        let new_slots: Tile = std::array::from_fn(|lane| missing_last(new[lane]));
+        let mut before = [f64::NEG_INFINITY; TILE];
+        let slots = &mut self.slots[..=self.held];
+        for slot in 0..slots.len() - 1 {
+            for lane in 0..TILE {
+                let here = slots[slot][lane];
+                // from the old value's slot on all move down by one; from the new one's on, up
+                let kept = if here < old_slots[lane] { here } else { slots[slot + 1][lane] };
+                let least = if kept < new_slots[lane] { kept } else { new_slots[lane] };
+                slots[slot][lane] = if before[lane] > least { before[lane] } else { least };
+                before[lane] = kept;
+            }
+        }
+        for lane in 0..TILE {
+            self.count[lane] += if new[lane].is_nan() { 0.0 } else { 1.0 };
+            self.count[lane] -= if old[lane].is_nan() { 0.0 } else { 1.0 };
         }
     }
 
-    /// Lets a value go that was inserted before, unless it is missing.
-    pub fn remove(&mut self, value: f64) {
-        let at = self.below(value);
-        if self.values.get(at) == Some(&value) {
-            self.values.remove(at);
-        }
+    /// The `q`-quantile of each lane with at least `needs` valid values, as [`quantile_of`] has it.
+    #[inline(always)]
+    pub fn quantiles(&self, q: f64, needs: f64) -> Tile {
+        std::array::from_fn(|lane| {
+            let count = self.count[lane];
+            if count < needs || count == 0.0 {
+                return f64::NAN;
+            }
+            let place = Place::of(q, count as usize - 1);
+            place.between(self.slots[place.below][lane], self.slots[place.above][lane])
+        })
+    }
+}
+
+/// Where a quantile lies among ascending values.
+struct Place {
+    below: usize,
+    above: usize,
+    share: f64,
+}
+
+impl Place {
+    #[inline(always)]
+    fn of(q: f64, last: usize) -> Self {
+        let position = q * last as f64;
+        // the cast saturates, so a `q` out of [0, 1] ends at the extremes
+        let below = (position.floor() as usize).min(last);
+        Self { below, above: (below + 1).min(last), share: (position - below as f64).clamp(0.0, 1.0) }
     }
 
-    /// How many values are less than `value`.
-    pub fn below(&self, value: f64) -> usize {
-        self.values.partition_point(|&v| v < value)
-    }
-
-    /// How many values are less than or equal to `value`.
-    pub fn up_to(&self, value: f64) -> usize {
-        self.values.partition_point(|&v| v <= value)
-    }
-
-    /// The values, ascending.
-    pub fn values(&self) -> &[f64] {
-        &self.values
+    #[inline(always)]
+    fn between(&self, low: f64, high: f64) -> f64 {
+        low + (high - low) * self.share
     }
 }
 
@@ -51,12 +98,8 @@ pub fn quantile_of(ascending: &[f64], q: f64) -> f64 {
     let Some(last) = ascending.len().checked_sub(1) else {
         return f64::NAN;
     };
-    let position = q * last as f64;
-    // the cast saturates, so a `q` out of [0, 1] ends at the extremes
-    let below = (position.floor() as usize).min(last);
-    let above = (below + 1).min(last);
-    let (low, high) = (ascending[below], ascending[above]);
-    low + (high - low) * (position - below as f64).clamp(0.0, 1.0)
+    let place = Place::of(q, last);
+    place.between(ascending[place.below], ascending[place.above])
 }
 
 /// The median of ascending values: the middle one, or the mean of the middle two; NaN for none.
@@ -76,16 +119,29 @@ mod tests {
 
     #[test]
     fn slides_and_stays_sorted() {
-        let mut window = SortedWindow::default();
-        for value in [3.0, 1.0, f64::NAN, 2.0, 1.0] {
-            window.insert(value);
+        let values = [3.0, 1.0, f64::NAN, 2.0, 1.0, f64::NAN, 5.0, 4.0, 4.0];
+        let n = 4;
+        let mut window = SortedTile::new(n);
+        for row in 0..values.len() {
+            // the other lanes go another way
+            let mut new = [row as f64; TILE];
+            new[0] = values[row];
+            if row < n {
+                window.insert(&new);
+            } else {
+                let mut old = [(row - n) as f64; TILE];
+                old[0] = values[row - n];
+                window.replace(&old, &new);
+            }
+            let mut expected: Vec<f64> = values[(row + 1).saturating_sub(n)..=row].to_vec();
+            expected.retain(|value| !value.is_nan());
+            expected.sort_by(f64::total_cmp);
+            assert_eq!(window.count[0], expected.len() as f64);
+            let lane: Vec<f64> = window.slots.iter().map(|slot| slot[0]).filter(|value| value.is_finite()).collect();
+            assert_eq!(lane, expected, "after row {row}");
+            assert_eq!(window.quantiles(0.3, 1.0)[0], quantile_of(&expected, 0.3));
         }
-        assert_eq!(window.values(), [1.0, 1.0, 2.0, 3.0]);
-        window.remove(1.0);
-        window.remove(f64::NAN);
-        window.remove(7.0);
-        assert_eq!(window.values(), [1.0, 2.0, 3.0]);
-        assert_eq!((window.below(2.0), window.up_to(2.0)), (1, 2));
+        assert_eq!(window.slots.iter().map(|slot| slot[1]).collect::<Vec<_>>(), [5.0, 6.0, 7.0, 8.0, f64::INFINITY]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use assetctl_plan::{STATIC_SESSION, date_of, ix_of};
 use chrono::NaiveDate;
 use polars::prelude::*;
 
-use super::{Batch, Made, MakeError, Materializer, after, instrument_key, of_session, runs};
+use super::{Batch, Made, MakeError, Materializer, after, instrument_key, of_session, runs, stacked};
 
 /// Sessions beyond the stale ones that a batch follows a carried value into; what is left is marked and done by the next batch or run.
 const MOST_FOLLOWED: usize = 252;
@@ -50,6 +50,10 @@ impl Complete {
 }
 
 impl Materializer for Complete {
+    fn follows(&self) -> bool {
+        true
+    }
+
     fn make(&self, batch: &Batch<'_>) -> Result<Made, MakeError> {
         let node = batch.node;
         let bars = &node.edges[0];
@@ -115,17 +119,9 @@ impl Materializer for Complete {
                 day = next;
             }
         }
-        let mut frames = made.into_iter();
-        let mut frame = frames.next().unwrap_or_default();
-        for more in frames {
-            if frame.width() == 0 || frame.height() == 0 {
-                frame = more;
-            } else if more.height() > 0 {
-                frame.vstack_mut(&more.select(frame.get_column_names_owned())?)?;
-            }
-        }
+        let frame = stacked(made)?;
         let key = instrument_key(&frame);
-        Ok(Made { frame, sessions, dirty, key })
+        Ok(Made { frame, sessions, dirty, key, ..Made::default() })
     }
 }
 

@@ -23,6 +23,6 @@ impl Materializer for Files {
             Kind::Table(spec) => spec.key.as_ref().map(|key| key.as_slice().to_vec()).unwrap_or_default(),
             _ => instrument_key(&frame),
         };
-        Ok(Made { frame, sessions: batch.sessions.to_vec(), dirty: Vec::new(), key })
+        Ok(Made { frame, sessions: batch.sessions.to_vec(), key, ..Made::default() })
     }
 }

@@ -9,11 +9,12 @@ mod sql;
 use std::sync::Mutex;
 
 use assetctl_calendar::SessionIx;
+use assetctl_compute::WindowAxis;
 use assetctl_config::Asset;
 use assetctl_connect::{ConnectError, Scan};
 use assetctl_graph::{AssetNode, Axis, Body, Edge, Graph};
-use assetctl_plan::{EdgeMap, STATIC_SESSION, date_of, ix_of};
-use assetctl_store::Snapshot;
+use assetctl_plan::{AssetPlan, EdgeMap, STATIC_SESSION, date_of, ix_of};
+use assetctl_store::{Carried, Snapshot, Store};
 use chrono::NaiveDate;
 use polars::prelude::DataFrame;
 
@@ -29,12 +30,17 @@ pub struct Batch<'a> {
     /// The first session of the batch after this one, which will be made anyway.
     pub next: Option<NaiveDate>,
     pub snapshot: &'a Snapshot,
+    /// For what it held before.
+    pub store: &'a Store,
+    pub plan: &'a AssetPlan,
+    /// Threads that the work may be spread over.
+    pub threads: usize,
     pub scan: Option<&'a Mutex<Scan>>,
     pub cancel: &'a Cancel,
 }
 
 /// What was made.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Made {
     pub frame: DataFrame,
     /// The sessions that `frame` holds all rows of: those of the batch, and others that had to follow.
@@ -43,6 +49,10 @@ pub struct Made {
     pub dirty: Vec<NaiveDate>,
     /// Columns that identify a row within its session.
     pub key: Vec<String>,
+    /// How many rows of `frame` were computed, where the others were taken as they were; `None` for all.
+    pub computed: Option<u64>,
+    /// The states that go with the sessions, of an asset that carries them.
+    pub carried: Option<Carried>,
 }
 
 /// Makes the partitions of one kind of asset.
@@ -50,9 +60,14 @@ pub trait Materializer: Send + Sync {
     /// Rows of the batch's sessions, from nothing but their windows.
     fn make(&self, batch: &Batch<'_>) -> Result<Made, MakeError>;
 
-    /// How many values per row of input are alive at once, about; bounds the size of batches.
-    fn panels(&self) -> usize {
+    /// How many columns are made, about; bounds the size of batches.
+    fn columns(&self) -> usize {
         8
+    }
+
+    /// Whether a batch is made from the partitions of the one before, which must be committed by then.
+    fn follows(&self) -> bool {
+        false
     }
 }
 
@@ -96,7 +111,7 @@ pub fn materializer(node: &AssetNode) -> Box<dyn Materializer> {
     match &node.body {
         Body::Source | Body::Table => Box::new(files::Files),
         Body::Complete { fill, listing } => Box::new(complete::Complete::new(fill, *listing)),
-        Body::Columns(program) => Box::new(columns::Columns { program: program.clone() }),
+        Body::Columns(program) => Box::new(columns::Columns::new(program.clone(), WindowAxis::Calendar)),
         Body::Signals(spec) => Box::new(signals::TopK::new(&spec.top_k)),
         Body::Sql { sql, refs, key } => Box::new(sql::Sql { sql: sql.clone(), refs: refs.clone(), key: key.clone() }),
     }
@@ -119,6 +134,11 @@ impl<'a> Batch<'a> {
         Ok(self.snapshot.read(&input.name, from, to, columns.as_deref())?)
     }
 
+    /// The asset's own rows between two dates, as they were before.
+    pub fn read_own(&self, from: NaiveDate, to: NaiveDate) -> Result<DataFrame, MakeError> {
+        Ok(self.snapshot.read(&self.node.name, from, to, None)?)
+    }
+
     /// The first and last dates of an input that the sessions from `from` to `to` read; `None` when there are none.
     pub fn window(&self, edge: &Edge, from: NaiveDate, to: NaiveDate) -> Option<(NaiveDate, NaiveDate)> {
         let range = assetctl_calendar::SessionRange { first: ix_of(self.node, from)?, last: ix_of(self.node, to)? };
@@ -135,6 +155,20 @@ impl<'a> Batch<'a> {
 /// `instrument`, where there is such a column.
 pub fn instrument_key(frame: &DataFrame) -> Vec<String> {
     if frame.column("instrument").is_ok() { vec!["instrument".to_owned()] } else { Vec::new() }
+}
+
+/// Frames of the same columns, one below the other.
+pub fn stacked(frames: Vec<DataFrame>) -> Result<DataFrame, MakeError> {
+    let mut frames = frames.into_iter();
+    let mut stacked = frames.next().unwrap_or_default();
+    for more in frames {
+        if stacked.height() == 0 {
+            stacked = more;
+        } else if more.height() > 0 {
+            stacked.vstack_mut(&more.select(stacked.get_column_names_owned())?)?;
+        }
+    }
+    Ok(stacked)
 }
 
 /// The rows of one session of a sorted frame.

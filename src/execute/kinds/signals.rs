@@ -38,6 +38,6 @@ impl Materializer for TopK {
         }
         let frame = chosen.unwrap_or_default();
         let key = instrument_key(&frame);
-        Ok(Made { frame, sessions: batch.sessions.to_vec(), dirty: Vec::new(), key })
+        Ok(Made { frame, sessions: batch.sessions.to_vec(), key, ..Made::default() })
     }
 }

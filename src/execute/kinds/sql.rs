@@ -33,7 +33,7 @@ impl Materializer for Sql {
     fn make(&self, batch: &Batch<'_>) -> Result<Made, MakeError> {
         let sessions = batch.sessions.to_vec();
         let (Some(first), Some(last)) = (sessions.first(), sessions.last()) else {
-            return Ok(Made { frame: DataFrame::empty(), sessions, dirty: Vec::new(), key: Vec::new() });
+            return Ok(Made { sessions, ..Made::default() });
         };
         let folder = tempfile::tempdir()?;
         let shared =
@@ -60,10 +60,10 @@ impl Materializer for Sql {
         for more in made {
             frame.vstack_mut(&more?.0)?;
         }
-        Ok(Made { frame, sessions, dirty: Vec::new(), key })
+        Ok(Made { frame, sessions, key, ..Made::default() })
     }
 
-    fn panels(&self) -> usize {
+    fn columns(&self) -> usize {
         24
     }
 }

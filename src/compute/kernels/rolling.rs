@@ -1,0 +1,132 @@
+//! Statistics of a window, put together from partial results.
+//!
+//! A partial result that were carried from row to row, with the oldest value taken out again, would drift in its last bits with
+//! the row it began at. So values are only ever added, in one of two ways:
+//!
+//! - **Anchored**: the calendar is cut into blocks of n sessions at absolute multiples of n. A window of n sessions touches two
+//!   of them at most: it is the end of the older one and the start of the newer one. The ends of a block are accumulated
+//!   once, backwards from its boundary, its starts once forwards, and each window merges one of each: the cost of a cell
+//!   does not depend on n.
+//! - **Direct**: every window anew, oldest first.
+//!
+//! Both read nothing outside the window, and neither knows where a batch begins.
+
+use std::ops::Range;
+
+use super::tile::{Lanes, Results, TILE, Tile, TileKernel};
+use super::window::Span;
+
+/// What is known of some neighbouring rows of K panels, per lane. Loops over lanes are without branches, so that they become
+/// vector code.
+pub trait Partial<const K: usize>: Copy {
+    /// Of no rows.
+    const EMPTY: Self;
+
+    /// Takes in the row after those it holds. `position` counts rows from a point common to all partial results of a window.
+    fn push(&mut self, row: [&Tile; K], position: f64);
+
+    /// Takes in the row before those it holds.
+    #[inline(always)]
+    fn push_before(&mut self, row: [&Tile; K], position: f64) {
+        self.push(row, position);
+    }
+
+    /// Of the rows of both; those of `older` come before those of `newer`.
+    fn merge(older: &Self, newer: &Self) -> Self;
+}
+
+/// A window and the row that it ends with.
+pub struct End<'a, const K: usize> {
+    /// The values of the row.
+    pub row: [&'a Tile; K],
+    /// Its position.
+    pub position: f64,
+    /// Rows of the window; less than n at the start of history.
+    pub rows: usize,
+    pub span: Span,
+}
+
+/// A number that follows from a partial result of the whole window.
+pub trait Statistic<const K: usize> {
+    type Partial: Partial<K>;
+
+    /// The result of each lane; what is not finite counts as missing.
+    fn of(&self, partial: &Self::Partial, end: &End<K>) -> Tile;
+}
+
+/// Computes a statistic in either way, as the span says.
+pub struct Rolling<S>(pub S);
+
+impl<S: Statistic<K>, const K: usize> TileKernel<K> for Rolling<S> {
+    #[inline(always)]
+    fn run(&mut self, lanes: &Lanes<K>, rows: Range<usize>, span: Span, results: &mut Results) {
+        match span.anchor {
+            Some(anchor) => anchored(&self.0, lanes, rows, span, anchor, results),
+            None => direct(&self.0, lanes, rows, span, results),
+        }
+    }
+}
+
+#[inline(always)]
+fn direct<S: Statistic<K>, const K: usize>(
+    statistic: &S,
+    lanes: &Lanes<K>,
+    rows: Range<usize>,
+    span: Span,
+    results: &mut Results,
+) {
+    let mut spare = [[f64::NAN; TILE]; K];
+    for row in rows {
+        let window = span.rows(row);
+        let held = window.len();
+        let mut partial = S::Partial::EMPTY;
+        for at in window {
+            partial.push(lanes.row(at, &mut spare), -((row - at) as f64));
+        }
+        let end = End { row: lanes.row(row, &mut spare), position: 0.0, rows: held, span };
+        results.put(row, &statistic.of(&partial, &end));
+    }
+}
+
+#[inline(always)]
+fn anchored<S: Statistic<K>, const K: usize>(
+    statistic: &S,
+    lanes: &Lanes<K>,
+    rows: Range<usize>,
+    span: Span,
+    anchor: usize,
+    results: &mut Results,
+) {
+    let mut spare = [[f64::NAN; TILE]; K];
+    // at k: the last k rows before the boundary between two blocks
+    let mut ends = vec![S::Partial::EMPTY; 1];
+    let mut next = rows.start;
+    while next < rows.end {
+        // the newer block holds the panel's rows from `boundary` on
+        let skipped = (anchor + next) % span.n;
+        let boundary = next.saturating_sub(skipped);
+        let stop = rows.end.min(next + span.n - skipped);
+        // counted from the block's first row, which may lie before the panel's
+        let position = |row: usize| row as f64 - (next as f64 - skipped as f64);
+
+        ends.truncate(1);
+        for row in (span.rows(next).start..boundary).rev() {
+            let mut longer = ends[ends.len() - 1];
+            longer.push_before(lanes.row(row, &mut spare), position(row));
+            ends.push(longer);
+        }
+        let mut start = S::Partial::EMPTY;
+        for row in boundary..next {
+            start.push(lanes.row(row, &mut spare), position(row));
+        }
+        for row in next..stop {
+            let values = lanes.row(row, &mut spare);
+            start.push(values, position(row));
+            let window = span.rows(row);
+            let partial = S::Partial::merge(&ends[boundary.saturating_sub(window.start)], &start);
+            let end = End { row: values, position: position(row), rows: window.len(), span };
+            results.put(row, &statistic.of(&partial, &end));
+        }
+        next = stop;
+    }
+}

@@ -1,0 +1,188 @@
+//! Where blocks of lanes leave what outlives them: the result's columns, and whole panels.
+
+use std::ops::Range;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::inputs::Inputs;
+use crate::parallel::locked;
+
+/// Lanes that are evaluated together.
+#[derive(Debug, Clone)]
+pub(crate) struct Lanes {
+    /// Number of the block.
+    pub block: usize,
+    pub range: Range<usize>,
+}
+
+/// Where the rows of the result stand: one per key of the first input in the written sessions.
+pub(crate) struct Keys<'a> {
+    inputs: &'a Inputs,
+    blocks: usize,
+    /// Per written session and block the place of the first key; then the number of keys.
+    starts: Vec<usize>,
+}
+
+impl<'a> Keys<'a> {
+    /// For blocks of `width` lanes.
+    pub fn of(inputs: &'a Inputs, width: usize) -> Self {
+        let blocks = inputs.lanes().div_ceil(width);
+        let mut starts = Vec::with_capacity(inputs.written.len() * blocks + 1);
+        let mut count = 0;
+        for row in inputs.written.clone() {
+            for lanes in inputs.present(row).chunks(width) {
+                starts.push(count);
+                count += lanes.iter().filter(|present| **present).count();
+            }
+        }
+        starts.push(count);
+        Self { inputs, blocks, starts }
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.starts.last().copied().unwrap_or(0)
+    }
+
+    /// Calls `f(row, present, places)` for each written session: which lanes of a block have a key, and where those stand.
+    pub fn rows(&self, lanes: &Lanes, mut f: impl FnMut(usize, &[bool], Range<usize>)) {
+        for (at, row) in self.inputs.written.clone().enumerate() {
+            let place = at * self.blocks + lanes.block;
+            f(row, &self.inputs.present(row)[lanes.range.clone()], self.starts[place]..self.starts[place + 1]);
+        }
+    }
+}
+
+/// Copies the values whose lane is present.
+pub(crate) fn compress<T: Copy>(values: &[T], present: &[bool], out: &mut [T]) {
+    if out.len() == values.len() {
+        out.copy_from_slice(values);
+        return;
+    }
+    let kept = values.iter().zip(present).filter(|(_, present)| **present);
+    out.iter_mut().zip(kept).for_each(|(out, (value, _))| *out = *value);
+}
+
+/// A column of the result while it is filled.
+pub(crate) struct Sink {
+    values: Mutex<Vec<f64>>,
+    has_missing: AtomicBool,
+}
+
+impl Sink {
+    pub fn new(count: usize) -> Self {
+        Self { values: Mutex::new(vec![0.0; count]), has_missing: AtomicBool::new(false) }
+    }
+
+    /// Takes the values of a block: `panel` is its rows from `first` on.
+    pub fn put(&self, keys: &Keys, lanes: &Lanes, first: usize, panel: &[f64]) {
+        let width = lanes.range.len();
+        let mut missing = 0_u32;
+        let mut values = locked(&self.values);
+        keys.rows(lanes, |row, present, places| {
+            let out = &mut values[places];
+            compress(&panel[(row - first) * width..(row - first + 1) * width], present, out);
+            missing += out.iter().map(|value| u32::from(value.is_nan())).sum::<u32>();
+        });
+        drop(values);
+        if missing > 0 {
+            self.has_missing.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// The values, and whether any is missing.
+    pub fn finish(&self) -> (Vec<f64>, bool) {
+        (std::mem::take(&mut *locked(&self.values)), self.has_missing.load(Ordering::Relaxed))
+    }
+}
+
+/// A panel of all lanes, from some row on.
+#[derive(Debug)]
+pub(crate) struct Wide {
+    pub first: usize,
+    lanes: usize,
+    values: Mutex<Vec<f64>>,
+}
+
+impl Wide {
+    pub fn new(rows: Range<usize>, lanes: usize) -> Self {
+        Self { first: rows.start, lanes, values: Mutex::new(vec![0.0; rows.len() * lanes]) }
+    }
+
+    /// Takes the values of some lanes: `panel` is their rows from this one's first on.
+    pub fn put(&self, lanes: &Range<usize>, panel: &[f64]) {
+        if lanes.is_empty() {
+            return;
+        }
+        let mut values = locked(&self.values);
+        for (out, row) in values.chunks_exact_mut(self.lanes).zip(panel.chunks_exact(lanes.len())) {
+            out[lanes.clone()].copy_from_slice(row);
+        }
+    }
+
+    /// No more is put: the panel.
+    pub fn finish(self) -> WidePanel {
+        let values = self.values.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+        WidePanel { first: self.first, lanes: self.lanes, values }
+    }
+}
+
+/// A panel of all lanes, from some row on, once it is filled.
+#[derive(Debug)]
+pub(crate) struct WidePanel {
+    pub first: usize,
+    pub lanes: usize,
+    pub values: Vec<f64>,
+}
+
+impl WidePanel {
+    /// One session.
+    pub fn row(&self, row: usize) -> &[f64] {
+        let from = (row - self.first) * self.lanes;
+        &self.values[from..from + self.lanes]
+    }
+
+    /// Fills `out`, a panel of `lanes` whose first row is `first`.
+    pub fn gather(&self, first: usize, lanes: &Range<usize>, out: &mut [f64]) {
+        for (row, out) in (first..).zip(out.chunks_exact_mut(lanes.len().max(1))) {
+            out.copy_from_slice(&self.row(row)[lanes.clone()]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::tests::{day, panel_frame};
+    use assetctl_expr::Program;
+
+    #[test]
+    fn blocks_leave_their_values_at_the_places_of_their_keys() {
+        let df = panel_frame(&[(2, "a"), (3, "a"), (3, "c"), (4, "a"), (4, "b"), (4, "c")], vec![]);
+        let sessions = [day(2), day(3), day(4)];
+        let inputs = Inputs::from_frames(&Program::default(), &[&df], &sessions, 1..3, 0, None, &[]).unwrap();
+        let keys = Keys::of(&inputs, 2);
+        assert_eq!(keys.count(), 5);
+        let sink = Sink::new(5);
+        sink.put(&keys, &Lanes { block: 1, range: 2..3 }, 1, &[33.0, 43.0]);
+        assert!(!sink.has_missing.load(Ordering::Relaxed));
+        // the missing value of (3, b) has no key
+        sink.put(&keys, &Lanes { block: 0, range: 0..2 }, 0, &[0.0, 0.0, 31.0, f64::NAN, 41.0, 42.0]);
+        assert_eq!(sink.finish(), (vec![31.0, 33.0, 41.0, 42.0, 43.0], false));
+        sink.values.lock().unwrap().resize(5, 0.0);
+        sink.put(&keys, &Lanes { block: 0, range: 0..2 }, 1, &[31.0, 0.0, 41.0, f64::NAN]);
+        assert!(sink.finish().1);
+    }
+
+    #[test]
+    fn whole_panels_are_put_together_from_blocks() {
+        let wide = Wide::new(1..3, 3);
+        wide.put(&(2..3), &[12.0, 22.0]);
+        wide.put(&(0..2), &[10.0, 11.0, 20.0, 21.0]);
+        let wide = wide.finish();
+        assert_eq!(wide.row(2), [20.0, 21.0, 22.0]);
+        let mut out = [0.0; 2];
+        wide.gather(2, &(1..3), &mut out);
+        assert_eq!(out, [21.0, 22.0]);
+    }
+}

@@ -1,0 +1,499 @@
+//! Session after session, from the state that the one before left.
+//!
+//! A change makes stale what reads it, and from there on every session until the state comes out as it was. So after the stale
+//! sessions the walk goes on, for the instruments whose state differs from what was there, and stops where none does. What the
+//! state was is known from the *trace*: a hash of each instrument's state after each session, kept beside the rows. Where the
+//! walk begins is known from a *checkpoint*: the exact state after some earlier session.
+//!
+//! Checkpoints and traces save work and decide nothing: without a checkpoint the walk replays from the asset's first session,
+//! without a trace everything counts as changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::PoisonError;
+
+use assetctl_calendar::{SessionIx, SessionRange};
+use assetctl_compute::{Checkpoint, Evaluated, State, Task, WindowAxis, bars_needed, evaluate};
+use assetctl_graph::AssetNode;
+use assetctl_plan::{Ledger, Month, RecordCache, date_of, ix_of};
+use assetctl_store::{Carried, Lanes};
+use chrono::NaiveDate;
+use polars::prelude::*;
+
+use super::Columns;
+use super::inputs::Rows;
+use super::states;
+use super::trace::Trace;
+use crate::kinds::{Batch, Made, MakeError, instrument_key, stacked};
+use crate::lanes;
+
+/// Sessions that are tried at first beyond the stale ones; twice as many each time the walk goes on.
+const FIRST_FOLLOWED: u32 = 32;
+const MOST_FOLLOWED: u32 = 512;
+
+/// What a batch leaves for the next one to follow.
+#[derive(Debug, Clone)]
+pub struct Pending {
+    /// The next batch's first session.
+    at: SessionIx,
+    differs: Differs,
+    /// Sessions that were marked for it in the ledger, in case there is no next batch.
+    marked: BTreeSet<NaiveDate>,
+}
+
+/// Where the new state differs from what was there.
+#[derive(Debug, Clone, Default)]
+struct Differs {
+    /// The newest session after which an instrument's state does.
+    instruments: BTreeMap<String, SessionIx>,
+    /// The newest session after which all must be taken to.
+    everything: Option<SessionIx>,
+    /// Instruments without a row leave no trace; what became of their states shows at the next checkpoint.
+    unseen: bool,
+}
+
+impl Differs {
+    /// The instruments that session `at` starts otherwise than it did, with values of the past read `back` sessions back.
+    fn carried_into(&self, at: SessionIx, back: u32) -> Lanes {
+        let reaches = |from: SessionIx| from.0 + 1 + back >= at.0;
+        if self.everything.is_some_and(reaches) {
+            return Lanes::All;
+        }
+        Lanes::Some(self.instruments.iter().filter(|(_, at)| reaches(**at)).map(|(name, _)| name.clone()).collect())
+    }
+}
+
+/// A walk over one batch.
+struct Walk<'a> {
+    columns: &'a Columns,
+    batch: &'a Batch<'a>,
+    /// How many sessions back values of recursive functions are read.
+    back: u32,
+    stale: BTreeMap<SessionIx, Lanes>,
+    /// Sessions of the store's checkpoints that hold what a session from here on may start from.
+    usable: Vec<SessionIx>,
+    /// The store's checkpoints of sessions that are walked over, to be replaced.
+    known: BTreeSet<SessionIx>,
+    /// States that this walk has come to.
+    reached: Vec<(SessionIx, State)>,
+    /// Whether those are of all instruments, or of these.
+    reached_of: Lanes,
+    differs: Differs,
+    /// Instruments cannot be taken one by one: they depend on each other, or the rows of before cannot be read.
+    is_whole: bool,
+    /// What comes of it.
+    yields: Yield,
+}
+
+#[derive(Default)]
+struct Yield {
+    frames: Vec<DataFrame>,
+    traces: Vec<DataFrame>,
+    checkpoints: BTreeMap<SessionIx, DataFrame>,
+    lanes: BTreeMap<NaiveDate, Lanes>,
+    computed: u64,
+}
+
+/// Some sessions, computed.
+struct Step {
+    range: SessionRange,
+    rows: Rows,
+    wanted: Lanes,
+    evaluated: Evaluated,
+}
+
+impl Step {
+    /// The states after sessions of the range.
+    fn states(&self) -> impl Iterator<Item = (SessionIx, &State)> {
+        let first = self.rows.range.first.0;
+        self.evaluated.states().iter().map(move |(row, state)| (SessionIx(first + *row as u32), state))
+    }
+}
+
+impl Columns {
+    /// The batch's sessions, and those after them that a changed state is carried into.
+    pub fn carried(&self, batch: &Batch<'_>) -> Result<Made, MakeError> {
+        let pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let is_whole = self.program.is_cross_sectional();
+        match self.walk(batch, pending.clone(), is_whole) {
+            // The file with the rows of before is no longer readable: then all of them are made anew.
+            Err(MakeError::Store(assetctl_store::Error::Damaged { .. })) if !is_whole => self.walk(batch, pending, true),
+            made => made,
+        }
+    }
+
+    fn walk(&self, batch: &Batch<'_>, pending: Option<Pending>, is_whole: bool) -> Result<Made, MakeError> {
+        let node = batch.node;
+        let position = |session: &NaiveDate| ix_of(node, *session);
+        let Some(first) = batch.sessions.first().and_then(position) else { return Ok(Made::default()) };
+        let pending = pending.filter(|pending| pending.at == first);
+        let trusted = pending.as_ref().map(|pending| pending.marked.clone()).unwrap_or_default();
+        let of_stale = lanes::of_stale(batch, &trusted)?;
+        let mut known: Vec<SessionIx> =
+            batch.snapshot.checkpoints(&node.name, batch.plan.spec)?.iter().filter_map(position).collect();
+        known.sort_unstable();
+        let mut walk = Walk {
+            columns: self,
+            batch,
+            back: if self.axis == WindowAxis::Traded { 0 } else { self.program.carry_back().unwrap_or(0) },
+            stale: of_stale.into_iter().filter_map(|(session, lanes)| Some((position(&session)?, lanes))).collect(),
+            usable: known.iter().copied().filter(|at| *at < first).collect(),
+            known: known.into_iter().collect(),
+            reached: Vec::new(),
+            reached_of: Lanes::Some(BTreeSet::new()),
+            differs: pending.map(|pending| pending.differs).unwrap_or_default(),
+            is_whole,
+            yields: Yield::default(),
+        };
+        let cut = walk.go(first)?;
+        let mut dirty = Vec::new();
+        if let Some(at) = cut {
+            let cache = RecordCache::new(batch.graph, batch.snapshot);
+            let last = SessionIx((at.0 + walk.back).min(node.calendar.len() as u32 - 1));
+            let records = cache.between(batch.plan.node, date_of(node, at), date_of(node, last))?;
+            let mut marked = BTreeSet::new();
+            for ix in (SessionRange { first: at, last }).iter() {
+                let session = date_of(node, ix);
+                if let Some((_, record)) = records.get(session) {
+                    dirty.push(session);
+                    if !record.dirty {
+                        marked.insert(session);
+                    }
+                }
+            }
+            let pending = Pending { at, differs: std::mem::take(&mut walk.differs), marked };
+            *self.pending.lock().unwrap_or_else(PoisonError::into_inner) = Some(pending);
+        }
+        Ok(walk.yields.made(node, dirty)?)
+    }
+}
+
+impl Walk<'_> {
+    /// Walks from a stale session on. Gives the session at which the next batch must go on, if a changed state is carried into it.
+    fn go(&mut self, first: SessionIx) -> Result<Option<SessionIx>, MakeError> {
+        let node = self.batch.node;
+        let next_batch = self.batch.next.and_then(|next| ix_of(node, next));
+        // Beyond its partitions nothing can have been carried into anything.
+        let head = self.batch.snapshot.head(&node.name);
+        let built = head.and_then(|head| head.last).and_then(|last| ix_of(node, last));
+        let mut at = first;
+        let mut ahead = FIRST_FOLLOWED;
+        loop {
+            self.batch.check_cancel()?;
+            let carried = self.differs.carried_into(at, self.back);
+            let follows = !lanes::is_none(&carried) || self.differs.unseen;
+            if !self.stale.contains_key(&at) {
+                let is_built = built.is_some_and(|last| at <= last);
+                if !follows || !is_built {
+                    // What is carried ends here; the next stale session starts from where the store stands.
+                    let Some(next) = self.stale.range(at..).next().map(|(next, _)| *next) else { return Ok(None) };
+                    self.rest(next);
+                    at = next;
+                    continue;
+                }
+                if next_batch.is_some_and(|next| at >= next) {
+                    return Ok(Some(at));
+                }
+            }
+            let mut last = at;
+            while self.stale.contains_key(&SessionIx(last.0 + 1)) {
+                last.0 += 1;
+            }
+            if !self.stale.contains_key(&at) {
+                last = SessionIx(at.0 + ahead - 1).max(last);
+                ahead = (ahead * 2).min(MOST_FOLLOWED);
+                let bound = built.unwrap_or(at).max(self.stale.keys().next_back().copied().unwrap_or(at));
+                last = last.min(bound).min(next_batch.map_or(last, |next| SessionIx(next.0 - 1)));
+            } else {
+                ahead = FIRST_FOLLOWED;
+            }
+            at = self.step(SessionRange { first: at, last })?;
+        }
+    }
+
+    /// The walk has ended; what the store has of later sessions stands as it is.
+    fn rest(&mut self, next: SessionIx) {
+        let ended = self.yields.lanes.keys().next_back().and_then(|last| ix_of(self.batch.node, *last));
+        let after = |at: &&SessionIx| ended.is_none_or(|ended| **at > ended) && **at < next;
+        let free: Vec<SessionIx> = self.known.iter().filter(after).copied().collect();
+        self.usable.extend(free.into_iter().filter(|at| !self.usable.contains(at)).collect::<Vec<_>>());
+        self.usable.sort_unstable();
+        self.reached.clear();
+        self.differs = Differs::default();
+    }
+
+    /// Computes consecutive sessions and takes over what is needed of them; gives the session to go on from.
+    fn step(&mut self, range: SessionRange) -> Result<SessionIx, MakeError> {
+        let node = self.batch.node;
+        let mut wanted = lanes::union(self.stale.range(range.first..=range.last).map(|(_, lanes)| lanes));
+        lanes::add(&mut wanted, &self.differs.carried_into(range.first, self.back));
+        if (self.is_whole && !lanes::is_none(&wanted)) || self.differs.unseen {
+            wanted = Lanes::All;
+        }
+        let (old_trace, covered) = self.old_trace(range)?;
+        let old = Trace::new(&old_trace, covered)?;
+        if lanes::is_none(&wanted) {
+            // Stale for what no instrument shows: nothing to compute, and nothing is carried on.
+            let taken = range.iter().filter(|ix| self.stale.contains_key(ix));
+            let taken = taken.map(|ix| (date_of(node, ix), Lanes::Some(BTreeSet::new()))).collect();
+            self.take(DataFrame::empty(), DataFrame::empty(), &old_trace, taken)?;
+            return Ok(SessionIx(range.last.0 + 1));
+        }
+        let step = self.evaluate(range, wanted)?;
+        let new_trace = step.evaluated.trace().unwrap_or_default();
+        let new = Trace::new(&new_trace, BTreeSet::new())?;
+        let mut taken: BTreeMap<NaiveDate, Lanes> = BTreeMap::new();
+        let mut end = range.last;
+        for ix in range.iter() {
+            let session = date_of(node, ix);
+            let stale = self.stale.get(&ix);
+            let mut need = stale.cloned().unwrap_or(Lanes::Some(BTreeSet::new()));
+            lanes::add(&mut need, &self.differs.carried_into(ix, self.back));
+            if self.is_whole && !lanes::is_none(&need) {
+                need = Lanes::All;
+            }
+            let is_over = lanes::is_none(&need) && !self.differs.unseen;
+            if is_over && self.stale.range(ix..=range.last).next().is_none() {
+                end = SessionIx(ix.0.saturating_sub(1));
+                break;
+            }
+            let shows = match &need {
+                Lanes::All => true,
+                Lanes::Some(need) => need.iter().any(|name| new.has(session, name) || old.has(session, name)),
+            };
+            let mut is_taken = stale.is_some() || shows;
+            self.compare(ix, session, &need, &new, &old);
+            if self.known.contains(&ix) {
+                is_taken |= self.compare_checkpoint(ix, &step)?;
+            }
+            if is_taken {
+                taken.insert(session, need);
+            }
+        }
+        self.keep_states(&step, end, &taken)?;
+        let frame = step.evaluated.to_frame()?;
+        drop((new, old));
+        self.take(frame, new_trace, &old_trace, taken)?;
+        Ok(SessionIx(end.0 + 1))
+    }
+
+    /// Notes for which instruments the state after a session differs from what was there.
+    fn compare(&mut self, ix: SessionIx, session: NaiveDate, need: &Lanes, new: &Trace<'_>, old: &Trace<'_>) {
+        if !old.knows(session) {
+            self.differs.everything = Some(ix);
+            self.differs.unseen = true;
+            return;
+        }
+        let names: BTreeSet<&str> = match need {
+            Lanes::All => {
+                self.differs.unseen |= matches!(self.stale.get(&ix), Some(Lanes::All));
+                new.names(session).chain(old.names(session)).collect()
+            }
+            Lanes::Some(need) => need.iter().map(String::as_str).collect(),
+        };
+        for name in names {
+            // An instrument without a row leaves no trace: it is taken to differ until a checkpoint shows that it does not.
+            let is_same = new.get(session, name).is_some_and(|new| old.get(session, name) == Some(new));
+            if !is_same {
+                self.differs.instruments.insert(name.to_owned(), ix);
+            }
+        }
+    }
+
+    /// A checkpoint says it of every instrument, also of those without a row. Gives whether it has to be replaced.
+    fn compare_checkpoint(&mut self, ix: SessionIx, step: &Step) -> Result<bool, MakeError> {
+        let node = self.batch.node;
+        let Some((_, new)) = step.states().find(|(at, _)| *at == ix) else { return Ok(false) };
+        let Some(frame) = self.batch.snapshot.checkpoint(&node.name, date_of(node, ix))? else { return Ok(true) };
+        let old = State::from_frame(&self.columns.program, &frame)?;
+        let differs = states::differing(new, &old);
+        let is_seen = |name: &String| match &step.wanted {
+            Lanes::All => true,
+            Lanes::Some(wanted) => wanted.contains(name),
+        };
+        self.differs.instruments.retain(|name, at| *at < ix || differs.contains(name));
+        self.differs.instruments.extend(differs.iter().filter(|name| is_seen(name)).map(|name| (name.clone(), ix)));
+        if matches!(step.wanted, Lanes::All) {
+            self.differs.unseen = false;
+            if self.differs.everything == Some(ix) {
+                self.differs.everything = None;
+            }
+        }
+        Ok(differs.iter().any(is_seen))
+    }
+
+    /// The states that the next step, later batches and later runs start from.
+    fn keep_states(&mut self, step: &Step, end: SessionIx, taken: &BTreeMap<NaiveDate, Lanes>) -> Result<(), MakeError> {
+        let node = self.batch.node;
+        self.reached.clear();
+        self.reached_of = step.wanted.clone();
+        for (ix, state) in step.states().filter(|(ix, _)| *ix <= end) {
+            self.reached.push((ix, state.clone()));
+            let session = date_of(node, ix);
+            if !taken.contains_key(&session) || ix < step.range.first {
+                continue;
+            }
+            if matches!(step.wanted, Lanes::All) {
+                self.yields.checkpoints.insert(ix, state.to_frame()?);
+            } else if self.known.contains(&ix)
+                && let Some(old) = self.batch.snapshot.checkpoint(&node.name, session)?
+            {
+                let old = State::from_frame(&self.columns.program, &old)?;
+                self.yields.checkpoints.insert(ix, states::replaced(old, state).to_frame()?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes over the rows of the instruments that had to be computed, and the others as they were.
+    fn take(
+        &mut self,
+        new: DataFrame,
+        new_trace: DataFrame,
+        old_trace: &DataFrame,
+        taken: BTreeMap<NaiveDate, Lanes>,
+    ) -> Result<(), MakeError> {
+        let (Some((from, _)), Some((to, _))) = (taken.first_key_value(), taken.last_key_value()) else { return Ok(()) };
+        let batch = self.batch;
+        let (rows, computed) = lanes::merge(new, || batch.read_own(*from, *to), &taken)?;
+        let (trace, _) = lanes::merge(new_trace, || Ok(old_trace.clone()), &taken)?;
+        self.yields.frames.push(rows);
+        self.yields.traces.push(trace);
+        self.yields.computed += computed;
+        self.yields.lanes.extend(taken);
+        Ok(())
+    }
+
+    /// The trace of those sessions of a range that have one.
+    fn old_trace(&self, range: SessionRange) -> Result<(DataFrame, BTreeSet<NaiveDate>), MakeError> {
+        let (node, snapshot) = (self.batch.node, self.batch.snapshot);
+        Ok(snapshot.traces(&node.name, date_of(node, range.first), date_of(node, range.last))?)
+    }
+
+    /// Computes the sessions of a range for some instruments.
+    fn evaluate(&mut self, range: SessionRange, wanted: Lanes) -> Result<Step, MakeError> {
+        let (node, program) = (self.batch.node, &self.columns.program);
+        let within = |reached: &Lanes| match (reached, &wanted) {
+            (Lanes::All, _) => true,
+            (Lanes::Some(reached), Lanes::Some(wanted)) => wanted.is_subset(reached),
+            (Lanes::Some(_), Lanes::All) => false,
+        };
+        let reached: &[(SessionIx, State)] = if within(&self.reached_of) { &self.reached } else { &[] };
+        let origin = node.start;
+        let replays = self.columns.axis == WindowAxis::Traded && program.carry_back().is_some_and(|back| back > 0);
+        let mut loaded: BTreeMap<SessionIx, State> = BTreeMap::new();
+        let (firsts, used) = loop {
+            let start = |needed: i64| {
+                let before = |at: SessionIx| i64::from(at.0) < needed;
+                let stored = self.usable.iter().copied().filter(|at| before(*at)).max();
+                let of_walk = reached.iter().map(|(at, _)| *at).filter(|at| before(*at)).max();
+                let newest = if replays { None } else { stored.max(of_walk) };
+                newest.map_or(i64::from(origin.0), |at| i64::from(at.0) + 1).max(i64::from(origin.0))
+            };
+            let firsts = program.first_sessions(i64::from(range.first.0), &start);
+            let used: BTreeSet<i64> = program
+                .nodes
+                .iter()
+                .zip(&firsts)
+                .filter(|(node, _)| matches!(node, assetctl_expr::Node::Recursive { .. }))
+                .filter_map(|(_, first)| *first)
+                .filter(|first| *first > i64::from(origin.0))
+                .collect();
+            let mut lost = None;
+            for first in &used {
+                let at = SessionIx(u32::try_from(*first - 1).unwrap_or_default());
+                if loaded.contains_key(&at) {
+                    continue;
+                }
+                if let Some((_, state)) = reached.iter().find(|(reached, _)| *reached == at) {
+                    loaded.insert(at, state.clone());
+                } else if let Some(frame) = self.batch.snapshot.checkpoint(&node.name, date_of(node, at))? {
+                    loaded.insert(at, State::from_frame(program, &frame)?);
+                } else {
+                    lost = Some(at);
+                }
+            }
+            match lost {
+                // Its file is gone: an earlier one will do.
+                Some(at) => self.usable.retain(|usable| *usable != at),
+                None => break (firsts, used),
+            }
+        };
+        loaded.retain(|at, _| used.contains(&(i64::from(at.0) + 1)));
+        let history = i64::from(self.columns.history(self.batch).0);
+        let floor = |first: i64| SessionIx(u32::try_from(first.max(history)).unwrap_or_default().min(range.first.0));
+        let first_of = |edge: usize| {
+            let reads = program.nodes.iter().zip(&firsts).filter_map(|(node, first)| match node {
+                assetctl_expr::Node::Input { input, .. } if *input == edge => *first,
+                _ => None,
+            });
+            floor(reads.min().unwrap_or(i64::from(range.first.0)))
+        };
+        let mut windows: Vec<SessionIx> = (0..node.edges.len()).map(first_of).collect();
+        // The rows of the result are those of the first input, and so is who takes part in a cross-section.
+        let presence = floor(firsts.iter().flatten().copied().min().unwrap_or(i64::from(range.first.0)));
+        if let Some(first) = windows.first_mut() {
+            *first = (*first).min(if program.is_cross_sectional() { presence } else { range.first });
+        }
+        let mut start = windows.iter().copied().min().unwrap_or(range.first).min(presence);
+        if self.columns.axis == WindowAxis::Traded {
+            start = self.columns.bars_begin(self.batch, start.max(origin), range.last, &wanted, bars_needed(program))?;
+            windows.fill(start);
+        }
+        let rows = Rows { range: SessionRange { first: start, last: range.last }, written: range.first };
+        let only = match &wanted {
+            Lanes::All => None,
+            Lanes::Some(only) => Some(only),
+        };
+        let mut more: Vec<String> = loaded.values().flat_map(|state| state.instruments.iter().cloned()).collect();
+        more.sort_unstable();
+        more.dedup();
+        let inputs = self.columns.lay_out(self.batch, rows, &windows, only, &more)?;
+        let checkpoints: Vec<Checkpoint> = loaded
+            .into_iter()
+            .filter(|(at, _)| at.0 + 1 >= start.0)
+            .map(|(at, state)| Checkpoint { row: (at.0 + 1 - start.0) as usize, state })
+            .collect();
+        let mut states_after: Vec<usize> = self.known.range(range.first..=range.last).map(|at| rows.row(*at)).collect();
+        states_after.push(rows.row(range.last));
+        if range.last.0 >= range.first.0 + self.back {
+            states_after.push(rows.row(SessionIx(range.last.0 - self.back)));
+        }
+        states_after.extend(self.month_ends(range).into_iter().map(|at| rows.row(at)));
+        states_after.sort_unstable();
+        states_after.dedup();
+        let evaluated = evaluate(&Task {
+            program,
+            inputs: &inputs,
+            axis: self.columns.axis,
+            origin: if origin > start { rows.row(origin) } else { 0 },
+            checkpoints: &checkpoints,
+            states_after: &states_after,
+            threads: self.batch.threads,
+            cancel: &|| self.batch.cancel.is_set(),
+        })?;
+        self.batch.check_cancel()?;
+        Ok(Step { range, rows, wanted, evaluated })
+    }
+
+    /// Sessions of a range that are the last of their month.
+    fn month_ends(&self, range: SessionRange) -> Vec<SessionIx> {
+        let month = |ix: SessionIx| Month::of(date_of(self.batch.node, ix));
+        range.iter().filter(|ix| *ix < range.last && month(*ix) != month(SessionIx(ix.0 + 1))).collect()
+    }
+}
+
+impl Yield {
+    fn made(self, node: &AssetNode, dirty: Vec<NaiveDate>) -> Result<Made, MakeError> {
+        let frame = stacked(self.frames)?;
+        let key = instrument_key(&frame);
+        let checkpoints = self.checkpoints.into_iter().map(|(ix, state)| (date_of(node, ix), state)).collect();
+        Ok(Made {
+            frame,
+            sessions: self.lanes.into_keys().collect(),
+            dirty,
+            key,
+            computed: Some(self.computed),
+            carried: Some(Carried { trace: stacked(self.traces)?, checkpoints }),
+        })
+    }
+}
