@@ -74,7 +74,9 @@ fn a_condition_counts_and_two_inputs_are_told_apart() {
          ) e using (instrument, session) where abs(c.up_5 - e.up_5) > 1e-12 or c.up_5 is null",
     );
     assert_eq!(wrong[0]["n"], 0);
-    assert!(project.rows("select count(*) as n from counted where up_5 > 0 and up_5 < 1")[0]["n"].as_u64().unwrap() > 100);
+    assert!(
+        project.rows("select count(*) as n from counted where up_5 > 0 and up_5 < 1")[0]["n"].as_u64().unwrap() > 100
+    );
 }
 
 #[test]
@@ -102,9 +104,7 @@ fn windows_of_every_column() {
         let found = all.iter().find(|one| one["asset"] == asset && one["column"] == column);
         found.unwrap_or_else(|| panic!("no {asset}.{column} in {windows}"))["reads"].clone()
     };
-    let read = |asset: &str, direct: bool, last: u32, carried: bool| {
-        serde_json::json!({ "asset": asset, "direct": direct, "last": last, "unit": "sessions", "state": false, "carried": carried })
-    };
+    let read = |asset: &str, direct: bool, last: u32, carried: bool| serde_json::json!({ "asset": asset, "direct": direct, "last": last, "unit": "sessions", "state": false, "carried": carried });
     assert_eq!(
         column("indicators", "ret_5"),
         serde_json::json!([read("completed_bars", true, 6, false), read("raw_bars", false, 6, true)])
