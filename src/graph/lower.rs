@@ -1,15 +1,16 @@
 //! A project's assets → nodes. Every mistake that takes more than one asset to see is found here, and all at once.
 
+mod columns;
+
 use std::sync::Arc;
 
 use assetctl_config::{
-    Asset, ColumnType, ColumnsSpec, CompleteSpec, Diagnostic, Kind, Loc, OneOrMany, Project, SignalsSpec, TopK,
-    WindowAxis, did_you_mean,
+    Asset, ColumnType, CompleteSpec, Diagnostic, Kind, Loc, OneOrMany, Project, SignalsSpec, TopK, WindowAxis,
+    did_you_mean,
 };
-use assetctl_expr::{ColumnKind, ColumnRead, InputScope, Type};
+use assetctl_expr::ColumnRead;
 use serde_json::json;
 
-use crate::columns::{Columns, over_cross_section};
 use crate::node::{AssetNode, Axis, Body, Edge, EdgeColumns, SqlRef};
 use crate::references::{Mentions, Reference};
 use crate::template::{self, Rendered, TemplateRef};
@@ -226,77 +227,6 @@ impl Lowering<'_> {
         })
     }
 
-    fn columns(&mut self, spec: &ColumnsSpec, references: &[Reference], inputs: &[&AssetNode]) -> Option<Lowered> {
-        let before = self.problems.len();
-        for (input, reference) in inputs.iter().zip(references) {
-            self.need_sessions(input, reference.loc.clone());
-        }
-        let scopes: Vec<InputScope> = inputs
-            .iter()
-            .zip(references)
-            .map(|(input, reference)| InputScope {
-                alias: reference.alias.clone(),
-                columns: input
-                    .schema
-                    .as_ref()
-                    .map(|schema| schema.iter().map(|(name, ty)| (name.clone(), column_kind(*ty))).collect()),
-            })
-            .collect();
-        let columns = Columns::of(spec);
-        self.problems.extend(columns.clashes(self.asset));
-        self.problems.extend(columns.missing(self.asset, inputs[0]));
-        if self.problems.len() > before {
-            return None;
-        }
-        let program = match columns.compile(&scopes) {
-            Ok(program) => program,
-            Err(mistakes) => {
-                for mistake in mistakes {
-                    let loc = columns.locate(self.asset, mistake.column, mistake.span);
-                    self.problems.push(error(loc, mistake.message, "", mistake.help));
-                }
-                return None;
-            }
-        };
-        if spec.window_axis == WindowAxis::Traded {
-            for column in over_cross_section(&program) {
-                self.problems.push(columns.over_cross_section(self.asset, column));
-            }
-        }
-        if self.problems.len() > before {
-            return None;
-        }
-        let key = inputs[0].schema.as_ref().map_or(Some("instrument"), |schema| {
-            schema.iter().any(|(name, _)| name == "instrument").then_some("instrument")
-        });
-        let schema = key
-            .map(|key| (key.to_owned(), ColumnType::Text))
-            .into_iter()
-            .chain(program.outputs.iter().map(|output| {
-                let ty = match output.ty {
-                    Type::Number => ColumnType::Number,
-                    Type::Bool => ColumnType::Bool,
-                    Type::Category => ColumnType::Text,
-                };
-                (output.name.clone(), ty)
-            }))
-            .collect();
-        Some(Lowered {
-            edges: self
-                .edges(references, |at| (EdgeColumns::Named(program.reads(at)), program.window(at).back))
-                .into_iter()
-                .enumerate()
-                // The rows of the result are those of the first input.
-                .map(|(at, edge)| if at == 0 { with_key(edge, program.presence_back()) } else { edge })
-                .collect(),
-            schema: Some(schema),
-            spec: columns_spec(&program.canonical(), spec.window_axis),
-            body: Body::Columns(Arc::new(program)),
-            window_axis: spec.window_axis,
-            recursive: false,
-        })
-    }
-
     fn signals(&mut self, spec: &SignalsSpec, references: &[Reference], inputs: &[&AssetNode]) -> Option<Lowered> {
         let before = self.problems.len();
         let scores = inputs[0];
@@ -464,29 +394,6 @@ impl Lowering<'_> {
             }
         }
     }
-}
-
-/// An edge of which it matters so many sessions back which rows there are.
-fn with_key(edge: Edge, key_back: u32) -> Edge {
-    Edge { key_back, back: edge.back.max(key_back), ..edge }
-}
-
-fn column_kind(ty: ColumnType) -> ColumnKind {
-    match ty {
-        ColumnType::Number => ColumnKind::Number,
-        ColumnType::Bool => ColumnKind::Bool,
-        ColumnType::Text => ColumnKind::Text,
-        ColumnType::Date => ColumnKind::Other("date"),
-    }
-}
-
-/// The dialect is not part of it: what its expressions come to is the program.
-fn columns_spec(program: &str, window_axis: WindowAxis) -> serde_json::Value {
-    let mut spec = json!({ "kind": "columns", "version": version::COLUMNS, "program": program });
-    if window_axis != WindowAxis::default() {
-        spec["window_axis"] = json!(window_axis);
-    }
-    spec
 }
 
 /// How rows are read out of files; where the files lie is left out, for it changes no row.

@@ -1,15 +1,97 @@
 //! The columns of `indicators` and `scores`: built-in ones, those that are written out, and their languages.
 
 use std::ops::Range;
+use std::sync::Arc;
 
-use assetctl_config::{Asset, ColumnType, ColumnsSpec, Compat, Diagnostic, FeatureSet, Loc};
-use assetctl_expr::{Dialect, ExprError, Feature, InputScope, Node, Program, Source, compile_in};
+use assetctl_config::{Asset, ColumnType, ColumnsSpec, Compat, Diagnostic, FeatureSet, Loc, WindowAxis};
+use assetctl_expr::{ColumnKind, Dialect, ExprError, Feature, InputScope, Node, Program, Source, Type, compile_in};
+use serde_json::json;
 
-use crate::lower::{error, list};
-use crate::node::AssetNode;
+use super::{Lowered, Lowering, error, list, version};
+use crate::node::{AssetNode, Body, Edge, EdgeColumns};
+use crate::references::Reference;
+
+impl Lowering<'_> {
+    pub(super) fn columns(
+        &mut self,
+        spec: &ColumnsSpec,
+        references: &[Reference],
+        inputs: &[&AssetNode],
+    ) -> Option<Lowered> {
+        let before = self.problems.len();
+        for (input, reference) in inputs.iter().zip(references) {
+            self.need_sessions(input, reference.loc.clone());
+        }
+        let scopes: Vec<InputScope> = inputs
+            .iter()
+            .zip(references)
+            .map(|(input, reference)| InputScope {
+                alias: reference.alias.clone(),
+                columns: input
+                    .schema
+                    .as_ref()
+                    .map(|schema| schema.iter().map(|(name, ty)| (name.clone(), column_kind(*ty))).collect()),
+            })
+            .collect();
+        let columns = Columns::of(spec);
+        self.problems.extend(columns.clashes(self.asset));
+        if let Some(problem) = columns.missing(self.asset, inputs[0]) {
+            // Every feature would say so again.
+            self.problems.push(problem);
+            return None;
+        }
+        let program = match columns.compile(&scopes) {
+            Ok(program) => program,
+            Err(mistakes) => {
+                for mistake in mistakes {
+                    let loc = columns.locate(self.asset, mistake.column, mistake.span);
+                    self.problems.push(error(loc, mistake.message, "", mistake.help));
+                }
+                return None;
+            }
+        };
+        if spec.window_axis == WindowAxis::Traded {
+            for column in over_cross_section(&program) {
+                self.problems.push(columns.over_cross_section(self.asset, column));
+            }
+        }
+        if self.problems.len() > before {
+            return None;
+        }
+        let key = inputs[0].schema.as_ref().map_or(Some("instrument"), |schema| {
+            schema.iter().any(|(name, _)| name == "instrument").then_some("instrument")
+        });
+        let schema = key
+            .map(|key| (key.to_owned(), ColumnType::Text))
+            .into_iter()
+            .chain(program.outputs.iter().map(|output| {
+                let ty = match output.ty {
+                    Type::Number => ColumnType::Number,
+                    Type::Bool => ColumnType::Bool,
+                    Type::Category => ColumnType::Text,
+                };
+                (output.name.clone(), ty)
+            }))
+            .collect();
+        Some(Lowered {
+            edges: self
+                .edges(references, |at| (EdgeColumns::Named(program.reads(at)), program.window(at).back))
+                .into_iter()
+                .enumerate()
+                // The rows of the result are those of the first input.
+                .map(|(at, edge)| if at == 0 { with_key(edge, program.presence_back()) } else { edge })
+                .collect(),
+            schema: Some(schema),
+            spec: columns_spec(&program.canonical(), spec.window_axis),
+            body: Body::Columns(Arc::new(program)),
+            window_axis: spec.window_axis,
+            recursive: false,
+        })
+    }
+}
 
 /// The columns of an asset, in their order.
-pub struct Columns<'a> {
+struct Columns<'a> {
     spec: &'a ColumnsSpec,
     /// Each with the place of its set in the list under `features`, and that set.
     features: Vec<(usize, FeatureSet, Feature)>,
@@ -24,7 +106,7 @@ fn features(set: FeatureSet) -> Vec<Feature> {
 }
 
 impl<'a> Columns<'a> {
-    pub fn of(spec: &'a ColumnsSpec) -> Self {
+    fn of(spec: &'a ColumnsSpec) -> Self {
         let mut all: Vec<(usize, FeatureSet, Feature)> = Vec::new();
         let sets = spec.features.iter().flat_map(|sets| sets.as_slice());
         for (at, set) in sets.enumerate() {
@@ -39,7 +121,7 @@ impl<'a> Columns<'a> {
     }
 
     /// Columns that are written out and have the name of a feature, which SQL could not tell apart.
-    pub fn clashes(&self, asset: &Asset) -> Vec<Diagnostic> {
+    fn clashes(&self, asset: &Asset) -> Vec<Diagnostic> {
         let clash = |name: &String| {
             let (_, set, feature) = self.features.iter().find(|(_, _, known)| known.name.eq_ignore_ascii_case(name))?;
             let message = format!("`{name}` is a feature of `{}` already: `{}`", set.name(), feature.text);
@@ -50,7 +132,7 @@ impl<'a> Columns<'a> {
     }
 
     /// Columns that features need and the asset that they are made of does not have as numbers.
-    pub fn missing(&self, asset: &Asset, input: &AssetNode) -> Option<Diagnostic> {
+    fn missing(&self, asset: &Asset, input: &AssetNode) -> Option<Diagnostic> {
         let schema = input.schema.as_ref().filter(|_| !self.features.is_empty())?;
         let is_number = |name: &str| schema.iter().any(|(known, ty)| known == name && *ty == ColumnType::Number);
         let missing: Vec<&str> =
@@ -80,7 +162,7 @@ impl<'a> Columns<'a> {
     /// # Errors
     ///
     /// Every mistake in the expressions.
-    pub fn compile(&self, inputs: &[InputScope]) -> Result<Program, Vec<ExprError>> {
+    fn compile(&self, inputs: &[InputScope]) -> Result<Program, Vec<ExprError>> {
         let compat = self.spec.compat == Some(Compat::Qlib);
         let built_in = self.features.iter().map(|(_, _, feature)| (&feature.name, &feature.text));
         let sources: Vec<Source<'_>> =
@@ -94,7 +176,7 @@ impl<'a> Columns<'a> {
     }
 
     /// The place of a range of bytes of a column's expression.
-    pub fn locate(&self, asset: &Asset, column: usize, span: Range<usize>) -> Loc {
+    fn locate(&self, asset: &Asset, column: usize, span: Range<usize>) -> Loc {
         match self.features.get(column) {
             Some(_) => asset.locate(&["features"]),
             None => {
@@ -105,7 +187,7 @@ impl<'a> Columns<'a> {
     }
 
     /// The refusal of a window over a function of all instruments where windows count each instrument's own bars.
-    pub fn over_cross_section(&self, asset: &Asset, column: usize) -> Diagnostic {
+    fn over_cross_section(&self, asset: &Asset, column: usize) -> Diagnostic {
         let name = self.spec.columns.keys().nth(column.saturating_sub(self.features.len()));
         let name = name.map_or("", String::as_str);
         error(
@@ -121,7 +203,7 @@ impl<'a> Columns<'a> {
 }
 
 /// The outputs, by position, that have a window or a recursive function over a function of all instruments.
-pub fn over_cross_section(program: &Program) -> Vec<usize> {
+fn over_cross_section(program: &Program) -> Vec<usize> {
     let mut is_cross = vec![false; program.nodes.len()];
     let mut is_over = vec![false; program.nodes.len()];
     for (at, node) in program.nodes.iter().enumerate() {
@@ -133,4 +215,27 @@ pub fn over_cross_section(program: &Program) -> Vec<usize> {
     }
     let outputs = program.outputs.iter().enumerate();
     outputs.filter(|(_, output)| is_over[output.node.0 as usize]).map(|(at, _)| at).collect()
+}
+
+/// An edge of which it matters so many sessions back which rows there are.
+fn with_key(edge: Edge, key_back: u32) -> Edge {
+    Edge { key_back, back: edge.back.max(key_back), ..edge }
+}
+
+fn column_kind(ty: ColumnType) -> ColumnKind {
+    match ty {
+        ColumnType::Number => ColumnKind::Number,
+        ColumnType::Bool => ColumnKind::Bool,
+        ColumnType::Text => ColumnKind::Text,
+        ColumnType::Date => ColumnKind::Other("date"),
+    }
+}
+
+/// The dialect is not part of it: what its expressions come to is the program.
+fn columns_spec(program: &str, window_axis: WindowAxis) -> serde_json::Value {
+    let mut spec = json!({ "kind": "columns", "version": version::COLUMNS, "program": program });
+    if window_axis != WindowAxis::default() {
+        spec["window_axis"] = json!(window_axis);
+    }
+    spec
 }
