@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use assetctl_config::did_you_mean;
-use assetctl_expr::{Class, Function, Interval, Param, ParamKind, functions};
+use assetctl_expr::{Class, Example, Function, Param, ParamKind, functions};
 use serde::Serialize;
 
 use crate::args::{FunctionClass, FunctionForm, Functions};
@@ -29,7 +29,15 @@ struct Listed<'a> {
     first_valid: &'a str,
     source: &'a str,
     version: u32,
-    example: Option<String>,
+    /// Over the sample bars of the catalogue: calls, and the values of the last sessions.
+    examples: Vec<Shown>,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    expression: &'static str,
+    /// The newest last; `null` is missing.
+    gives: &'static [Option<f64>],
 }
 
 #[derive(Serialize)]
@@ -107,8 +115,12 @@ fn listed(function: &Function) -> Listed<'_> {
         first_valid: function.first_valid,
         source: function.source,
         version: function.version,
-        example: example(function),
+        examples: function.examples().iter().map(shown).collect(),
     }
+}
+
+fn shown(example: &Example) -> Shown {
+    Shown { expression: example.expression, gives: example.expected }
 }
 
 /// What the functions of a class read.
@@ -166,7 +178,7 @@ fn in_full(function: &Function) -> String {
         ("first valid row", function.first_valid.to_owned()),
         ("defined by", function.source.to_owned()),
         ("version", function.version.to_string()),
-        ("example", example(function).unwrap_or_default()),
+        ("examples", function.examples().iter().map(in_words).collect::<Vec<_>>().join("\n")),
     ];
     let mut text = format!("{}\n  {}\n\n", function.signature(), function.doc);
     for (name, fact) in facts.iter().filter(|(_, fact)| !fact.is_empty()) {
@@ -178,40 +190,19 @@ fn in_full(function: &Function) -> String {
     text
 }
 
-/// A call of the function that means something, over the columns of bars; none of one that is refused.
-fn example(function: &Function) -> Option<String> {
-    if function.class == Class::Forward {
-        return None;
-    }
-    let argument = |param: &&Param| -> Option<String> {
-        let value = match param.kind {
-            ParamKind::Numbers | ParamKind::Group => return None,
-            ParamKind::Bool => "close > open".to_owned(),
-            kind if kind.is_expression() => column(param.name).to_owned(),
-            _ if param.default.is_some() || !param.is_required() => return None,
-            ParamKind::Real(Interval::Unit) => "0.8".to_owned(),
-            ParamKind::Real(Interval::Share) => "0.1".to_owned(),
-            ParamKind::Real(_) => "2".to_owned(),
-            ParamKind::Choice(words) => words.first().copied().unwrap_or_default().to_owned(),
-            _ => "20".to_owned(),
-        };
-        Some(if param.named_only { format!("{}={value}", param.name) } else { value })
-    };
-    let arguments: Vec<String> = function.params.iter().filter_map(|param| argument(&param)).collect();
-    let part = function.parts.first().map(|part| format!(".{part}")).unwrap_or_default();
-    Some(format!("{}({}){part}", function.name, arguments.join(", ")))
+/// `mean(close, 5)  →  19.5 20.25 missing`: the last values over the sample bars.
+fn in_words(example: &Example) -> String {
+    let value = |value: &Option<f64>| value.map_or_else(|| "missing".to_owned(), number);
+    format!("{}  →  {}", example.expression, example.expected.iter().map(value).collect::<Vec<_>>().join(" "))
 }
 
-/// The column of bars to show a parameter with.
-fn column(param: &str) -> &str {
-    match param {
-        "open" | "high" | "low" | "close" | "volume" => param,
-        "y" => "volume",
-        "b" => "open",
-        "lo" => "low",
-        "hi" => "high",
-        _ => "close",
+/// A number with six digits behind the point, as far as they say something.
+fn number(value: f64) -> String {
+    if value != 0.0 && value.abs() < 1e-3 {
+        return format!("{value:.3e}");
     }
+    let text = format!("{value:.6}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// The page `docs/functions.md`, or the part of it that was asked for.
@@ -258,25 +249,4 @@ language: definitions separated by `;`. \"First valid row\" counts the sessions 
 
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-#[cfg(test)]
-mod tests {
-    use assetctl_expr::{ColumnKind, InputScope, Source, compile};
-
-    use super::*;
-
-    #[test]
-    fn every_example_compiles() {
-        let columns = ["open", "high", "low", "close", "volume"];
-        let bars = InputScope {
-            alias: "bars".into(),
-            columns: Some(columns.map(|name| (name.to_owned(), ColumnKind::Number)).into()),
-        };
-        for function in functions() {
-            let Some(text) = example(function) else { continue };
-            let compiled = compile(&[Source { name: "out", text: &text }], std::slice::from_ref(&bars));
-            assert!(compiled.is_ok(), "{text}: {:?}", compiled.err());
-        }
-    }
 }

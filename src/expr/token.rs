@@ -232,7 +232,11 @@ impl Lexer<'_> {
 /// What to write instead of a character that is not of the language.
 fn remedy(c: char) -> Option<String> {
     let instead = match c {
-        '$' => return Some("columns are written without `$`: `close`; with `dialect: qlib` Qlib's own strings are read".into()),
+        '$' => {
+            return Some(
+                "columns are written without `$`: `close`; with `dialect: qlib` Qlib's own strings are read".into(),
+            );
+        }
         '&' => return Some("write `and` (or `&&`)".into()),
         '|' => return Some("write `or` (or `||`)".into()),
         '"' | '\'' => {
@@ -316,7 +320,11 @@ mod tests {
         for (text, message, help) in [
             ("a & b", "unexpected `&`", "write `and` (or `&&`)"),
             ("a | b", "unexpected `|`", "write `or` (or `||`)"),
-            ("$close", "unexpected `$`", "columns are written without `$`: `close`; with `dialect: qlib` Qlib's own strings are read"),
+            (
+                "$close",
+                "unexpected `$`",
+                "columns are written without `$`: `close`; with `dialect: qlib` Qlib's own strings are read",
+            ),
             ("a <> b", "unexpected `<>`", "write `!=` for \"not equal\""),
             ("（a", "unexpected `（`", "this is the full-width form; write `(`"),
             ("a − b", "unexpected `−`", "write `-`"),

@@ -3,13 +3,11 @@
 //! - [`node`]: an asset as the planner and the executor see it, and its edges
 //! - [`references`]: who reads whom, and what is not there to be read
 //! - [`lower`]: a project's assets → nodes; every mistake that takes more than one asset to see is found there
-//! - [`columns`]: the columns of `indicators` and `scores`, with built-in ones and dialects
 //! - [`reach`]: which sessions of everything above it each column depends on
 //! - [`template`]: `sql` templates, rendered once, their `ref()`s recorded
 //! - [`dag`]: the petgraph DAG: cycles, order, what is above and below
 //! - [`select`]: the selection language of `--select`
 
-mod columns;
 mod dag;
 mod lower;
 mod node;

@@ -1,15 +1,16 @@
 //! A project's assets → nodes. Every mistake that takes more than one asset to see is found here, and all at once.
 
+mod columns;
+
 use std::sync::Arc;
 
 use assetctl_config::{
-    Asset, ColumnType, ColumnsSpec, CompleteSpec, Diagnostic, Kind, Loc, OneOrMany, Project, SignalsSpec, TopK,
-    WindowAxis, did_you_mean,
+    Asset, ColumnType, CompleteSpec, Diagnostic, Kind, Loc, OneOrMany, Project, SignalsSpec, TopK, WindowAxis,
+    did_you_mean,
 };
-use assetctl_expr::{ColumnKind, ColumnRead, InputScope, Program, Type};
+use assetctl_expr::ColumnRead;
 use serde_json::json;
 
-use crate::columns::{Columns, over_cross_section};
 use crate::node::{AssetNode, Axis, Body, Edge, EdgeColumns, SqlRef};
 use crate::references::{Mentions, Reference};
 use crate::template::{self, Rendered, TemplateRef};
@@ -22,9 +23,6 @@ pub trait SchemaSource {
     /// The columns of a `source` or `table`; a missing or malformed file is reported where the asset names it.
     fn schema(&self, asset: &Asset) -> Result<Schema, Vec<Diagnostic>>;
 }
-
-/// The column of completed bars that says that a row is no traded bar.
-const SUSPENDED: &str = "is_suspended";
 
 /// Versions of the algorithms behind the kinds: a change of results moves the number, and with it every spec hash.
 mod version {
@@ -229,76 +227,6 @@ impl Lowering<'_> {
         })
     }
 
-    fn columns(&mut self, spec: &ColumnsSpec, references: &[Reference], inputs: &[&AssetNode]) -> Option<Lowered> {
-        let before = self.problems.len();
-        for (at, (input, reference)) in inputs.iter().zip(references).enumerate() {
-            let has_instruments =
-                input.schema.as_ref().is_none_or(|schema| schema.iter().any(|(name, _)| name == "instrument"));
-            // The rows are those of the first; a table beside it says the same of its instruments in every session.
-            if at == 0 || !has_instruments {
-                self.need_sessions(input, reference.loc.clone());
-            }
-        }
-        let scopes: Vec<InputScope> = inputs
-            .iter()
-            .zip(references)
-            .map(|(input, reference)| InputScope {
-                alias: reference.alias.clone(),
-                columns: input
-                    .schema
-                    .as_ref()
-                    .map(|schema| schema.iter().map(|(name, ty)| (name.clone(), column_kind(*ty))).collect()),
-            })
-            .collect();
-        let columns = Columns::of(spec);
-        self.problems.extend(columns.clashes(self.asset));
-        self.problems.extend(columns.missing(self.asset, inputs[0]));
-        if self.problems.len() > before {
-            return None;
-        }
-        let program = match columns.compile(&scopes) {
-            Ok(program) => program,
-            Err(mistakes) => {
-                for mistake in mistakes {
-                    let loc = columns.locate(self.asset, mistake.column, mistake.span);
-                    self.problems.push(error(loc, mistake.message, "", mistake.help));
-                }
-                return None;
-            }
-        };
-        if spec.window_axis == WindowAxis::Traded {
-            for column in over_cross_section(&program) {
-                self.problems.push(columns.over_cross_section(self.asset, column));
-            }
-        }
-        if self.problems.len() > before {
-            return None;
-        }
-        let key = inputs[0].schema.as_ref().map_or(Some("instrument"), |schema| {
-            schema.iter().any(|(name, _)| name == "instrument").then_some("instrument")
-        });
-        let schema = key
-            .map(|key| (key.to_owned(), ColumnType::Text))
-            .into_iter()
-            .chain(program.outputs.iter().map(|output| {
-                let ty = match output.ty {
-                    Type::Number => ColumnType::Number,
-                    Type::Bool => ColumnType::Bool,
-                    Type::Category => ColumnType::Text,
-                };
-                (output.name.clone(), ty)
-            }))
-            .collect();
-        Some(Lowered {
-            edges: self.edges_of(&program, spec.window_axis, references, inputs[0]),
-            schema: Some(schema),
-            spec: columns_spec(&program.canonical(), spec.window_axis),
-            recursive: program.is_recursive() || spec.window_axis == WindowAxis::Traded,
-            body: Body::Columns(Arc::new(program)),
-            window_axis: spec.window_axis,
-        })
-    }
-
     fn signals(&mut self, spec: &SignalsSpec, references: &[Reference], inputs: &[&AssetNode]) -> Option<Lowered> {
         let before = self.problems.len();
         let scores = inputs[0];
@@ -392,38 +320,6 @@ impl Lowering<'_> {
         })
     }
 
-    /// What a program reads of its inputs. The rows of the result are those of the first one.
-    ///
-    /// Over traded bars it reads its own session alone: how many sessions a window of bars spans no calendar says, so the last
-    /// bars of each instrument are a state that is carried from session to session.
-    fn edges_of(
-        &self,
-        program: &Program,
-        window_axis: WindowAxis,
-        references: &[Reference],
-        first: &AssetNode,
-    ) -> Vec<Edge> {
-        let is_traded = window_axis == WindowAxis::Traded;
-        let mut edges = self.edges(references, |at| {
-            let mut reads = program.reads(at);
-            if is_traded {
-                reads.iter_mut().for_each(|read| read.back = 0);
-                let has = |name: &str| first.schema.as_ref().is_some_and(|all| all.iter().any(|(known, _)| known == name));
-                if at == 0 && has(SUSPENDED) && reads.iter().all(|read| read.column != SUSPENDED) {
-                    reads.push(ColumnRead { column: SUSPENDED.into(), back: 0 });
-                    reads.sort_by(|a, b| a.column.cmp(&b.column));
-                }
-            }
-            let back = reads.iter().map(|read| read.back).max().unwrap_or(0);
-            (EdgeColumns::Named(reads), back)
-        });
-        if let Some(first) = edges.first_mut().filter(|_| !is_traded) {
-            first.key_back = program.presence_back();
-            first.back = first.back.max(first.key_back);
-        }
-        edges
-    }
-
     fn edges(&self, references: &[Reference], reads: impl Fn(usize) -> (EdgeColumns, u32)) -> Vec<Edge> {
         references
             .iter()
@@ -498,24 +394,6 @@ impl Lowering<'_> {
             }
         }
     }
-}
-
-fn column_kind(ty: ColumnType) -> ColumnKind {
-    match ty {
-        ColumnType::Number => ColumnKind::Number,
-        ColumnType::Bool => ColumnKind::Bool,
-        ColumnType::Text => ColumnKind::Text,
-        ColumnType::Date => ColumnKind::Other("date"),
-    }
-}
-
-/// The dialect is not part of it: what its expressions come to is the program.
-fn columns_spec(program: &str, window_axis: WindowAxis) -> serde_json::Value {
-    let mut spec = json!({ "kind": "columns", "version": version::COLUMNS, "program": program });
-    if window_axis != WindowAxis::default() {
-        spec["window_axis"] = json!(window_axis);
-    }
-    spec
 }
 
 /// How rows are read out of files; where the files lie is left out, for it changes no row.

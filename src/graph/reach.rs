@@ -221,7 +221,7 @@ mod tests {
         // What is read directly and through another has the wider window; a narrow column is not held to a wide one's.
         assert_eq!(
             told(&graph, "scores"),
-            ["a: ind 5, bars 25 up, raw 25 up carried", "b: bars 30, ind 1, raw 30 up carried"]
+            ["a: ind 5, bars 25 up, raw 25 up carried", "b: ind 1, bars 30, raw 30 up carried"]
         );
     }
 
