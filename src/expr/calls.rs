@@ -1,6 +1,6 @@
 //! Calls: which function, which argument for which parameter, and which of its results.
 
-use crate::ast::{Arg, Ast, ExprId, Ident};
+use crate::ast::{Arg, Ast, ExprId, ExprKind, Ident};
 use crate::catalogue::{Function, Op, Param, ParamKind, functions, overloads};
 use crate::constants::{Bindings, literal};
 use crate::error::Mistake;
@@ -76,6 +76,7 @@ pub(crate) fn bind(
     let call = Call { context, name, function };
     let before = mistakes.len();
     let given = call.assign(args, mistakes);
+    literals.extend(call.words_without_names(args));
     let mut bound = Bound { function, operands: Vec::new(), by: None, numbers: Vec::new(), part: 0 };
     for (param, values) in function.params.iter().zip(&given) {
         match (param.kind, values.first()) {
@@ -186,6 +187,24 @@ impl Call<'_> {
             mistakes.push(self.wrong_count(args, missing.map(|(param, _)| param), too_many));
         }
         given
+    }
+
+    /// Words of the function's choices that were given without the choice's name: they are no columns.
+    fn words_without_names(&self, args: &[Arg]) -> Vec<ExprId> {
+        let is_word = |name: &str| {
+            self.function
+                .params
+                .iter()
+                .any(|param| matches!(param.kind, ParamKind::Choice(words) if words.contains(&name)))
+        };
+        let surplus = args.iter().filter(|arg| arg.name.is_none()).skip(self.function.positional_params().count());
+        surplus
+            .map(|arg| arg.value)
+            .filter(|id| match &self.context.ast.get(*id).kind {
+                ExprKind::Name { input: None, column } => is_word(&column.text),
+                _ => false,
+            })
+            .collect()
     }
 
     fn no_such_argument(&self, name: &Ident) -> Mistake {
@@ -372,6 +391,55 @@ mod tests {
     }
 
     #[test]
+    fn results_are_chosen_by_their_names() {
+        assert_refusals(&[
+            (
+                "macd(close)",
+                "macd",
+                "`macd` has several results: `line`, `signal`, `hist`",
+                "write which: `macd(…).line`",
+            ),
+            ("macd(close).histo", "histo", "`macd` has no result `histo`", "did you mean `hist`?"),
+            ("macd(close).x", "x", "`macd` has no result `x`", "its results are: `line`, `signal`, `hist`"),
+            ("mean(close, 5).line", "line", "`mean` has one result, and none by the name `line`", "leave `.line` away"),
+        ]);
+        assert_ne!(compile_one("macd(close).line"), compile_one("macd(close).hist"));
+    }
+
+    #[test]
+    fn words_are_chosen_by_name() {
+        let node = |text: &str| compile_one(text).unwrap().canonical();
+        assert_eq!(node("ema(close, 9)"), "`out`=ema#1($0.`close`,9)\n");
+        assert_eq!(node("ema(close, 9, seed=first)"), "`out`=first.ema#1($0.`close`,0.2)\n");
+        assert_eq!(window(&compile_one("argmax(close, 5, ties=last)").unwrap()), (WindowFn::ArgMax, 5, 1, 1.0));
+        assert_refusals(&[
+            (
+                "ema(close, 9, seed=frist)",
+                "frist",
+                "`seed` of `ema` is `mean` or `first`, not `frist`",
+                "did you mean `first`?",
+            ),
+            ("ema(close, 9, seed=1)", "1", "`seed` of `ema` must be `mean` or `first`, got `1`", ""),
+            (
+                "ema(close, 9, first)",
+                "ema",
+                "`ema` takes 2 arguments (x, n), got 3",
+                "`seed` is given by its name: `seed=first`",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn of_several_forms_the_one_with_the_arguments_is_meant() {
+        assert_ne!(compile_one("ewm(close, halflife=9)"), compile_one("ewm(close, span=9)"));
+        assert_refusals(&[
+            ("ewm(close)", "ewm", "`ewm` needs `span=…`", "or it is `ewm(x, alpha=…)`"),
+            ("ewm(close, 9)", "ewm", "`ewm` takes 1 argument (x), got 2", "`span` is given by its name: `span=9`"),
+            ("ewm(close, alpha=2)", "2", "`alpha` of `ewm` must be a number above 0 and up to 1, got `2`", ""),
+        ]);
+    }
+
+    #[test]
     fn look_ahead_is_refused() {
         let help = "look back instead: `ref(x, 1)` is the value of the session before";
         let sentence = "a partition may read nothing after its own session";
@@ -379,6 +447,7 @@ mod tests {
             ("ref(close, -2)", "-2", &format!("`ref` with a negative lag looks ahead: {sentence}"), help),
             ("delta(close, n=-1)", "-1", &format!("`delta` with a negative lag looks ahead: {sentence}"), help),
             ("lead(close, 2)", "lead", &format!("`lead` looks ahead: {sentence}"), help),
+            ("lead(close)", "lead", &format!("`lead` looks ahead: {sentence}"), help),
         ]);
     }
 

@@ -193,6 +193,20 @@ mod tests {
     }
 
     #[test]
+    fn seeds_results_and_groups_change_the_form() {
+        let pairs = [
+            ("ema(close, 5)", "ema(close, 5, seed=first)"),
+            ("supertrend(open, open, close).line", "supertrend(open, open, close).direction"),
+            ("cs_rank(close)", "cs_rank(close, by=industry)"),
+            ("mean(close, 0)", "mean(close, 1)"),
+            ("kama(close, 5)", "kama(close, 6)"),
+        ];
+        for (one, other) in pairs {
+            assert_ne!(canonical(&[("a", one)]), canonical(&[("a", other)]), "{one}");
+        }
+    }
+
+    #[test]
     fn an_alias_of_an_input_may_change() {
         let of = |alias: &str, text: &str| {
             let mut inputs = bars();
@@ -216,30 +230,65 @@ mod tests {
     #[test]
     fn every_operation_is_written_with_a_name_and_a_version() {
         let x = NodeId(0);
-        let window = |f| Node::Window { f, args: vec![x], n: 1, min_periods: 1, param: 0.0 };
         let mut nodes = vec![Node::If { condition: x, then: x, otherwise: x }];
         {
-            use UnaryOp::{Abs, Exp, Log, Sign, Sqrt};
-            nodes.extend([Abs, Log, Exp, Sqrt, Sign].map(|op| Node::Unary { op, x }));
-            use BinaryOp::{Max, Min, Pow};
-            nodes.extend([Pow, Min, Max].map(|op| Node::Binary { op, x, y: x }));
+            use UnaryOp::*;
+            let all = [Abs, Log, Exp, Sqrt, Sign, Floor, Ceil, Round, Tanh, Atan, IsMissing];
+            nodes.extend(all.map(|op| Node::Unary { op, x }));
+            use BinaryOp::{Coalesce, Max, Min, Pow};
+            nodes.extend([Pow, Min, Max, Coalesce].map(|op| Node::Binary { op, x, y: x }));
         }
         {
             use WindowFn::*;
-            let all =
-                [Ref, Roc, Sum, Mean, Std, Var, Min, Max, Median, Quantile, Rank, Count, Slope, Corr, Cov].map(window);
-            nodes.extend(all);
-            use CrossFn::{Demean, Rank as CrossRank, Winsorize, ZScore};
-            nodes.extend([CrossRank, ZScore, Demean, Winsorize].map(|f| Node::Cross {
-                f,
-                args: vec![x],
-                by: None,
-                param: 0.0,
-            }));
+            let all = [
+                Ref, Roc, Sum, Mean, Std, Var, Min, Max, Median, Quantile, Rank, Count, Slope, Corr, Cov, Skew, Kurt,
+                Mad, StdPop, VarPop, Product, ArgMax, ArgMin, Wma, RSquare, Resid, Fitted, EwmWindow,
+            ];
+            nodes.extend(all.map(|f| Node::Window { f, args: vec![x], n: 1, min_periods: 1, param: 0.0 }));
+            let states = all.into_iter().filter(|f| f.has_expanding()).map(RecursiveFn::Expanding);
+            nodes.extend(states.map(|f| Node::Recursive { f, args: vec![x], params: vec![1.0, 0.0], part: 0 }));
         }
+        {
+            use RecursiveFn::*;
+            let all = [
+                Ema, EmaFirst, Rma, WilderSum, Ewm, Kama, MacdLine, CumSum, CumProd, LastValid, FirstValid, BarsSince,
+                Sar, Supertrend, SmaTdx, SmaFrom,
+            ];
+            nodes.extend(all.map(|f| Node::Recursive { f, args: vec![x], params: Vec::new(), part: 0 }));
+        }
+        {
+            use CrossFn::*;
+            let all = [
+                Rank,
+                ZScore,
+                Demean,
+                Winsorize,
+                RobustZScore,
+                Quantile,
+                Scale,
+                Mean,
+                Std,
+                Sum,
+                Min,
+                Max,
+                Median,
+                Count,
+                Bucket,
+                Neutralize,
+            ];
+            nodes.extend(all.map(|f| Node::Cross { f, args: vec![x], by: None, param: 0.0 }));
+        }
+        let mut written = std::collections::HashSet::new();
         for node in nodes {
-            let Piece::Text(start) = pieces(&node).remove(0) else { panic!("{node:?}") };
+            let start: String = pieces(&node)
+                .iter()
+                .map_while(|piece| match piece {
+                    Piece::Text(text) => Some(text.as_str()),
+                    Piece::Operand(_) => None,
+                })
+                .collect();
             assert!(start.ends_with("#1(") && start.len() > 3, "{node:?} is written {start}");
+            assert!(written.insert(start.clone()), "{start} is written for two operations");
         }
     }
 

@@ -189,10 +189,25 @@ impl Function {
         self.op == Op::Formula
     }
 
+    /// Calls of the function and what they give, at least one for each of its results; none for what is refused.
+    pub fn examples(&self) -> &'static [Example] {
+        let signature = self.signature();
+        table::EXAMPLES.iter().find(|(of, _)| *of == signature).map_or(&[], |(_, examples)| examples)
+    }
+
     /// `(x, n)`: the parameters that may be given without a name.
     pub(crate) fn positional_params(&self) -> impl Iterator<Item = &'static Param> + use<> {
         self.params.iter().filter(|param| !param.named_only)
     }
+}
+
+/// A call over a sample, and what it gives.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Example {
+    pub expression: &'static str,
+    /// Of a function of one instrument over [`SAMPLE_BARS`](crate::SAMPLE_BARS) the values of the last sessions, true as 1 and
+    /// false as 0; of a cross-section over [`SAMPLE_SESSION`](crate::SAMPLE_SESSION) those of its instruments. `None` is missing.
+    pub expected: &'static [Option<f64>],
 }
 
 /// What a call is compiled to.
@@ -257,4 +272,120 @@ pub(crate) fn identity(node: &Node) -> (&'static str, u32) {
     // The first of several functions that are the same operation gives the name: `greater` for `max` of two numbers. Each
     // operation that is written as a call is in the catalogue: a test of `canonical` goes through all of them.
     FUNCTIONS.iter().find(|function| function.op == op).map_or(("", 0), |function| (function.name, function.version))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::compile::compile;
+    use crate::names::{ColumnKind, Source};
+    use crate::program::Program;
+    use crate::testing::{calls_of, compile_one, input};
+
+    #[test]
+    fn functions_of_one_name_differ_in_their_parameters() {
+        let mut signatures = HashSet::new();
+        for f in functions() {
+            for name in f.aliases.iter().chain([&f.name]) {
+                let params: Vec<&str> = f.params.iter().map(|param| param.name).collect();
+                assert!(signatures.insert((*name, params)), "{name} of {}", f.signature());
+            }
+        }
+        let mut several: Vec<&str> =
+            PLACES.iter().filter(|(_, places)| places.len() > 1).map(|(name, _)| *name).collect();
+        several.sort_unstable();
+        assert_eq!(several, ["ewm", "max", "min"]);
+    }
+
+    #[test]
+    fn every_entry_is_complete_and_its_parameters_are_in_order() {
+        for f in functions() {
+            for text in [f.doc, f.formula, f.source, f.missing, f.first_valid] {
+                assert!(!text.is_empty(), "{}", f.name);
+            }
+            assert!(f.version >= 1, "{}", f.name);
+            // Expressions, then what is written out, then what may be left away, then what is given by name.
+            let order = f.params.iter().map(|p| (p.named_only, !p.kind.is_expression(), !p.is_required()));
+            assert!(order.is_sorted(), "{}", f.signature());
+            let names: HashSet<&str> = f.params.iter().map(|p| p.name).collect();
+            assert_eq!(names.len(), f.params.len(), "{}", f.name);
+        }
+    }
+
+    #[test]
+    fn lookup_by_name_and_alias() {
+        assert_eq!(function("med").map(|f| f.name), Some("median"));
+        assert_eq!(function("max").map(|f| f.class), Some(Class::Pointwise));
+        assert_eq!(overloads("max").count(), 2);
+        assert!(function("Mean").is_none());
+        let signature = |name: &str| function(name).map(Function::signature).unwrap_or_default();
+        assert_eq!(signature("corr"), "corr(x, y, n, min_periods=2)");
+        assert_eq!(signature("linearreg"), "linearreg(x, n=14, min_periods=n)");
+        assert_eq!(signature("argmax"), "argmax(x, n, ties=first, min_periods=1)");
+        assert_eq!(signature("cs_winsorize"), "cs_winsorize(x, k=3, by=…)");
+        assert_eq!(signature("cs_neutralize"), "cs_neutralize(x, on=…, by=…)");
+        assert_eq!(signature("ewm"), "ewm(x, span=…)");
+    }
+
+    #[test]
+    fn every_function_has_examples_of_all_its_results() {
+        let numbers =
+            table::SAMPLE_BARS.iter().map(|(name, _)| *name).chain(table::SAMPLE_SESSION.iter().map(|(name, _)| *name));
+        let mut columns: Vec<(&str, ColumnKind)> = numbers.map(|name| (name, ColumnKind::Number)).collect();
+        columns.push(("industry", ColumnKind::Text));
+        let inputs = [input("sample", &columns)];
+        for f in functions() {
+            let examples = f.examples();
+            assert_eq!(examples.is_empty(), f.class == Class::Forward, "{}", f.signature());
+            for part in f.parts {
+                assert!(examples.iter().any(|e| e.expression.ends_with(&format!(").{part}"))), "{} .{part}", f.name);
+            }
+            for example in examples {
+                assert!(example.expression.starts_with(&format!("{}(", f.name)), "{}", example.expression);
+                assert!(example.expected.iter().any(Option::is_some), "{}", example.expression);
+                let compiled = compile(&[Source { name: "out", text: example.expression }], &inputs);
+                assert!(compiled.is_ok(), "{}: {compiled:?}", example.expression);
+            }
+        }
+        assert!(table::EXAMPLES.iter().all(|(of, _)| functions().iter().any(|f| f.signature() == *of)));
+    }
+
+    /// What the class of a function must be, by the programs that its calls become.
+    fn classes(programs: &[Program]) -> Vec<Class> {
+        let any = |is: fn(&Program) -> bool| programs.iter().any(is);
+        if any(Program::is_cross_sectional) {
+            vec![Class::CrossSection]
+        } else if any(Program::is_recursive) {
+            vec![Class::Recursive, Class::Expanding]
+        } else if programs.iter().any(|program| program.window(0).back > 0) {
+            vec![Class::Window]
+        } else {
+            vec![Class::Pointwise]
+        }
+    }
+
+    #[test]
+    fn every_function_compiles_with_its_defaults_and_is_of_its_class() {
+        for f in functions().iter().filter(|f| f.class != Class::Forward) {
+            let programs: Vec<Program> = calls_of(f)
+                .iter()
+                .map(|call| compile_one(call).unwrap_or_else(|errors| panic!("{call}: {errors:?}")))
+                .collect();
+            assert!(classes(&programs).contains(&f.class), "{} is {}", f.signature(), f.class);
+        }
+    }
+
+    #[test]
+    fn a_native_function_is_written_by_its_name() {
+        for f in functions().iter().filter(|f| !f.is_formula() && f.class != Class::Forward) {
+            let first = functions().iter().find(|other| other.op == f.op).unwrap();
+            for call in calls_of(f) {
+                let canonical = compile_one(&call).unwrap().canonical();
+                let written = format!("{}#{}(", first.name, first.version);
+                assert!(canonical.contains(&written), "{call} is written {canonical}");
+            }
+        }
+    }
 }

@@ -217,7 +217,11 @@ impl<'a> Column<'a> {
             (Op::If, [condition, then, otherwise]) => return self.choose(call, *condition, *then, *otherwise),
             // The value of the day itself.
             (Op::Window(WindowFn::Ref), [x]) if n == 0 => return Some(*x),
-            (Op::Window(f), _) if n == 0 => recursive(RecursiveFn::Expanding(f), vec![f64::from(min_periods), param]),
+            (Op::Window(f), [x, ..]) if n == 0 => {
+                // Of a condition, what is counted is how often it was true.
+                let param = if f == WindowFn::Count && x.ty == Type::Bool { 1.0 } else { param };
+                recursive(RecursiveFn::Expanding(f), vec![f64::from(min_periods), param])
+            }
             (Op::Window(f), _) => Node::Window { f, args: args(), n, min_periods, param },
             (Op::Cross(f), _) => {
                 if f == CrossFn::Neutralize && operands.len() == 1 && by.is_none() {
@@ -483,6 +487,10 @@ mod tests {
             ("if(halted, close > 1, true)", Type::Bool),
             ("halted", Type::Bool),
             ("1", Type::Number),
+            ("is_missing(close)", Type::Bool),
+            ("between(close, 1, open)", Type::Bool),
+            ("where(close, halted)", Type::Number),
+            ("supertrend(open, open, close).direction", Type::Number),
         ] {
             assert_eq!(compile_one(text).unwrap().outputs[0].ty, ty, "{text}");
         }
@@ -552,6 +560,55 @@ mod tests {
                 "give it two numbers, or two conditions",
             ),
         ]);
+    }
+
+    #[test]
+    fn text_is_for_groups_alone() {
+        let help = "text tells groups apart, as in `cs_rank(x, by=industry)`, and nothing else";
+        assert_refusals(&[
+            ("industry", "industry", "`industry` is a text column, which cannot be a result", help),
+            ("industry + 1", "industry", "`+` cannot compute with `industry`, which is a text column", help),
+            ("count(industry, 5)", "industry", "`count` cannot compute with `industry`, which is a text column", help),
+            ("not industry", "industry", "`not` cannot compute with `industry`, which is a text column", help),
+            ("industry == industry", "industry", "`==` cannot compute with `industry`, which is a text column", help),
+            (
+                "cs_rank(close, by=open)",
+                "open",
+                "`by` of `cs_rank` must be a text column, but `open` is not",
+                "give it a column of names, such as `industry`",
+            ),
+            (
+                "cs_neutralize(close)",
+                "cs_neutralize",
+                "`cs_neutralize` has nothing to neutralize by",
+                "give `by=` a text column, or `on=` numbers, or both",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn a_column_of_unknown_type_is_text_where_groups_are_wanted() {
+        let open = [InputScope { alias: "query".into(), columns: None }];
+        let program = compile(&columns(&[("a", "cs_rank(score, by=sector)")]), &open).unwrap();
+        assert_eq!(program.canonical(), "`a`=cs_rank#1($0.`score`,$0.`sector`:text,0)\n");
+    }
+
+    #[test]
+    fn regressors_are_given_in_a_row_or_by_name() {
+        let canonical = |text: &str| compile_one(text).unwrap().canonical();
+        let expected = "`out`=cs_neutralize#1($0.`close`,$0.`open`,$0.`adj close`,$0.`industry`:text,0)\n";
+        assert_eq!(canonical("cs_neutralize(close, open, `adj close`, by=industry)"), expected);
+        assert_eq!(canonical("cs_neutralize(close, on=open, on=`adj close`, by=industry)"), expected);
+        assert_eq!(canonical("cs_neutralize(close, open)"), "`out`=cs_neutralize#1($0.`close`,$0.`open`,0)\n");
+    }
+
+    #[test]
+    fn a_window_of_all_sessions_is_a_state() {
+        let canonical = |text: &str| compile_one(text).unwrap().canonical();
+        assert_eq!(canonical("std(close, 0)"), "`out`=all.std#1($0.`close`,2,0)\n");
+        assert_eq!(canonical("max(close, n=0, min_periods=5)"), "`out`=all.max#1($0.`close`,5,0)\n");
+        assert_eq!(canonical("count(close, 0)"), "`out`=all.count#1($0.`close`,1,0)\n");
+        assert_eq!(canonical("count(halted, 0)"), "`out`=all.count#1($0.`halted`:bool,1,1)\n");
     }
 
     #[test]

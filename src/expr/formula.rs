@@ -38,3 +38,64 @@ fn definition(text: &'static str) -> Result<Definition, Mistake> {
     };
     Ok(Definition { name, text, ast: parse(text)? })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::compile_one;
+
+    fn same(text: &str, other: &str) {
+        assert_eq!(compile_one(text).unwrap(), compile_one(other).unwrap(), "{text} and {other}");
+    }
+
+    #[test]
+    fn results_are_named_by_definitions() {
+        for f in functions().iter().filter(|f| f.is_formula()) {
+            let definitions = definitions(f).unwrap();
+            let names: Vec<&str> = definitions.iter().map(|definition| definition.name).collect();
+            for part in f.parts {
+                assert!(names.contains(part), "{} does not define {part}", f.name);
+            }
+            let (last, before) = names.split_last().unwrap();
+            assert!(before.iter().all(|name| !name.is_empty()), "{} computes something for nothing", f.name);
+            assert_eq!(last.is_empty(), f.parts.is_empty(), "{} ends with {last}", f.name);
+        }
+    }
+
+    #[test]
+    fn a_formula_is_what_it_says() {
+        same("sma(close, 9)", "mean(close, 9, min_periods=9)");
+        same("dema(close, 9)", "2 * ema(close, 9) - ema(ema(close, 9), 9)");
+        same("bbands(close, 9, 3).lower", "mean(close, 9, min_periods=9) - 3 * std_pop(close, 9, min_periods=9)");
+        same("bbands(close, 20, 2).upper", "bbands(close).upper");
+        same("ewm(close, span=9)", "ewm(close, alpha=0.2)");
+        same("cummax(close)", "max(close, n=0)");
+    }
+
+    #[test]
+    fn numbers_are_computed_from_arguments() {
+        same("trima(close, 9)", "sma(sma(close, 5), 5)");
+        same("trima(close, 8)", "sma(sma(close, 4), 5)");
+        same("hma(close, 9)", "wma(2 * wma(close, 4, min_periods=4) - wma(close, 9, min_periods=9), 3, min_periods=3)");
+        same("aroon(open, close, 9).up", "100 * (argmax(open, 10, ties=last, min_periods=10) - 1) / 9");
+        let folded = compile_one("t3(close, 5, 0.5)").unwrap().canonical();
+        assert!(folded.contains("(-0.125*"), "{folded}");
+    }
+
+    #[test]
+    fn a_choice_decides_what_is_computed() {
+        same("apo(close, 3, 6, ma=sma)", "sma(close, 3) - sma(close, 6)");
+        same("apo(close, 6, 3)", "ema(close, 3) - ema(close, 6)");
+        let kdj = |seed: &str| compile_one(&format!("kdj(open, open, close, seed={seed}).d")).unwrap().canonical();
+        assert!(kdj("first").contains("sma_tdx#1(") && !kdj("first").contains("rma#1("));
+        assert!(kdj("fifty").contains(",3,50)"), "{}", kdj("fifty"));
+    }
+
+    #[test]
+    fn parts_share_what_they_need() {
+        let all = "macd(close).line + macd(close).signal + macd(close).hist";
+        let program = compile_one(all).unwrap();
+        // close, macd_line, ema, is_missing, if, -, and two sums
+        assert_eq!(program.nodes.len(), 8);
+    }
+}

@@ -32,10 +32,11 @@ mod testing;
 mod token;
 mod windows;
 
-pub use catalogue::{Class, Function, Interval, Param, ParamKind, function, functions};
+pub use catalogue::{Class, Example, Function, Interval, Param, ParamKind, function, functions};
 pub use compile::compile;
 pub use error::ExprError;
 pub use names::{ColumnKind, InputScope, Source};
 pub use program::{
     BinaryOp, ColumnRead, CrossFn, Node, NodeId, Output, Program, RecursiveFn, Type, UnaryOp, Window, WindowFn,
 };
+pub use table::{SAMPLE_BARS, SAMPLE_GROUPS, SAMPLE_SESSION};

@@ -1,6 +1,7 @@
 //! The functions of the language: one entry each, by subject.
 
 mod cross;
+mod examples;
 mod params;
 mod pointwise;
 mod recursive;
@@ -8,6 +9,9 @@ mod technical;
 mod window;
 
 use crate::catalogue::Function;
+
+pub(crate) use examples::EXAMPLES;
+pub use examples::{SAMPLE_BARS, SAMPLE_GROUPS, SAMPLE_SESSION};
 
 /// All functions. Of several that are the same operation the first gives the operation its name.
 pub(crate) fn all() -> Vec<Function> {

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use crate::catalogue::{Function, ParamKind};
 use crate::compile::compile;
 use crate::error::ExprError;
 use crate::names::{ColumnKind, InputScope, Source};
@@ -12,13 +13,45 @@ pub(crate) fn input(alias: &str, columns: &[(&str, ColumnKind)]) -> InputScope {
     InputScope { alias: alias.to_owned(), columns: Some(columns) }
 }
 
-/// One input, `bars`, with three numbers, a condition, a text and a name that must be quoted.
+/// One input, `bars`, with numbers, of which one must be quoted, a condition, a text and a date.
 pub(crate) fn bars() -> Vec<InputScope> {
-    use ColumnKind::{Bool, Number, Other};
+    use ColumnKind::{Bool, Number, Other, Text};
     vec![input(
         "bars",
-        &[("open", Number), ("close", Number), ("adj close", Number), ("halted", Bool), ("industry", Other("text"))],
+        &[
+            ("open", Number),
+            ("close", Number),
+            ("adj close", Number),
+            ("halted", Bool),
+            ("industry", Text),
+            ("listed", Other("date")),
+        ],
     )]
+}
+
+/// Calls of a function over [`bars`]: of each of its results, and with each word of its choices.
+pub(crate) fn calls_of(function: &Function) -> Vec<String> {
+    let mut args = Vec::new();
+    let mut more = vec![String::new()];
+    for param in function.params {
+        let value = match param.kind {
+            ParamKind::Choice(words) => {
+                more.extend(words.iter().map(|word| format!(", {}={word}", param.name)));
+                continue;
+            }
+            ParamKind::Group => "industry",
+            ParamKind::Numbers | ParamKind::Number | ParamKind::Branch => "close",
+            ParamKind::Bool | ParamKind::Countable => "halted",
+            _ if !param.is_required() => continue,
+            ParamKind::Real(_) => "0.5",
+            _ => "5",
+        };
+        args.push(if param.named_only { format!("{}={value}", param.name) } else { value.to_owned() });
+    }
+    let parts = function.parts.iter().map(|part| format!(".{part}"));
+    let parts: Vec<String> = if function.parts.is_empty() { vec![String::new()] } else { parts.collect() };
+    let call = |more: &String, part: &String| format!("{}({}{more}){part}", function.name, args.join(", "));
+    more.iter().flat_map(|more| parts.iter().map(|part| call(more, part))).collect()
 }
 
 pub(crate) fn columns<'a>(columns: &[(&'a str, &'a str)]) -> Vec<Source<'a>> {
@@ -181,8 +214,18 @@ pub(crate) fn typed_tree() -> impl Strategy<Value = Tree> {
                 y.into()
             )),
             (select(&["abs", "log", "cs_rank", "cs_zscore"]), inner.clone()).prop_map(|(f, x)| Tree::Call(f, vec![x])),
-            (select(&["ref", "delta", "roc", "mean", "sum", "max", "count", "rank"]), inner.clone(), sessions.clone())
+            (
+                select(&["ref", "delta", "roc", "mean", "sum", "max", "count", "rank", "wma", "ema", "rma"]),
+                inner.clone(),
+                sessions.clone()
+            )
                 .prop_map(|(f, x, n)| Tree::Call(f, vec![x, n])),
+            (select(&["cumsum", "last_valid", "first_valid", "is_missing"]), inner.clone()).prop_map(
+                |(f, x)| match f {
+                    "is_missing" => Tree::Call("if", vec![Tree::Call(f, vec![x.clone()]), x.clone(), x]),
+                    _ => Tree::Call(f, vec![x]),
+                }
+            ),
             (inner.clone(), inner.clone(), 2_u32..7)
                 .prop_map(|(x, y, n)| Tree::Call("corr", vec![x, y, Tree::Number(f64::from(n))])),
             (prop_oneof![condition, logic.clone()], inner.clone(), inner.clone())

@@ -174,12 +174,13 @@ mod tests {
                 cells(&args[0], at, read);
                 cells(&args[0], at - whole(&args[1]), read);
             }
-            Tree::Call("mean" | "sum" | "max" | "count" | "rank" | "corr", args) => {
+            Tree::Call("mean" | "sum" | "max" | "count" | "rank" | "wma" | "corr", args) => {
                 let (n, panels) = args.split_last().unwrap();
                 for session in at - whole(n) + 1..=at {
                     panels.iter().for_each(|panel| cells(panel, session, read));
                 }
             }
+            // Of the sessions before a recursive function reads nothing: it knows them by its state.
             Tree::Call(_, args) => args.iter().for_each(|arg| cells(arg, at, read)),
         }
     }
@@ -214,6 +215,13 @@ mod tests {
             ("corr(close, ref(open, 3), 5)", 7),
             ("cs_rank(mean(close, 5))", 4),
             ("std(close / ref(close, 1) - 1, 20)", 20),
+            ("ema(close, 20)", 0),
+            ("mean(close, 0)", 0),
+            ("ema(mean(close, 5), 20)", 4),
+            ("mean(ema(close, 20), 5)", 4),
+            ("rsi(close, 14)", 1),
+            ("bbands(close, 20).width", 19),
+            ("cs_zscore(mean(close, 5), by=industry)", 4),
         ] {
             assert_eq!(compile_one(text).unwrap().window(0), Window { back }, "{text}");
         }
@@ -241,6 +249,24 @@ mod tests {
         assert_eq!([0, 1, 2, 7].map(|input| program.window(input).back), [4, 0, 9, 0]);
         assert_eq!(program.columns_read(0), ["close"]);
         assert!(program.columns_read(1).is_empty());
+    }
+
+    #[test]
+    fn states_are_read_as_far_back_as_windows_over_them() {
+        let carry = |text: &str| compile_one(text).unwrap().carry_back();
+        assert_eq!(carry("mean(close, 5)"), None);
+        assert_eq!(carry("ema(mean(close, 5), 20)"), Some(0));
+        assert_eq!(carry("mean(ema(close, 20), 5) + ema(open, 3)"), Some(4));
+        assert_eq!(carry("adxr(open, close, close, 14)"), Some(13));
+    }
+
+    #[test]
+    fn groups_are_read_like_what_they_group() {
+        let program = compile_one("mean(cs_rank(close, by=industry), 5) + open").unwrap();
+        let reads: Vec<(String, u32)> = program.reads(0).into_iter().map(|read| (read.column, read.back)).collect();
+        let expected = [("close", 4), ("industry", 4), ("open", 0)].map(|(name, back)| (name.to_owned(), back));
+        assert_eq!(reads, expected);
+        assert_eq!(program.presence_back(), 4);
     }
 
     #[test]

@@ -45,7 +45,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
         name: "cs_robust_zscore",
         params: &[X, real("clip", Interval::Positive, 3.0), BY],
         doc: "distance from the median of the session's instruments, in robust standard deviations, cut off at `clip`",
-        formula: "clip((x - median) / (1.4826 * median(|x - median|)), -clip, clip); 0 where the deviation is 0",
+        formula: "clip((x - median) / (1.4826 * median(|x - median|)), -clip, clip); \
+                  0 where the deviation is 0",
         source: "Qlib `qlib/data/dataset/processor.py`, `RobustZScoreNorm`, by session",
         missing: "missing where `x` is, and not counted among the others; with `by=` missing without a group",
         op: Op::Cross(CrossFn::RobustZScore),
@@ -95,7 +96,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
         name: "cs_bucket",
         params: &[X, Param { kind: ParamKind::Whole { least: 2 }, ..real_without_default("n", Interval::Any) }, BY],
         doc: "which of n groups of equal size by rank: 1 is the lowest",
-        formula: "ceil(n * (rank - 0.5) / number of valid values), rank from the least, ties averaged",
+        formula: "the least g with (rank - 1) / (number of valid values - 1) <= g / n, rank from the least, ties averaged",
         source: "pandas `qcut`, by rank",
         missing: "missing where `x` is, and not counted among the others; with `by=` missing without a group",
         op: Op::Cross(CrossFn::Bucket),

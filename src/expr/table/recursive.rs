@@ -29,7 +29,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
         name: "ema",
         params: &[X, SESSIONS_OF_STATE, choice("seed", &["mean", "first"])],
         doc: "exponential mean, alpha = 2 / (n + 1)",
-        formula: "m + alpha * (x - m), m the value before; at first the mean of the first n values, or with `seed=first` the first value",
+        formula: "m + alpha * (x - m), m the value before; \
+                  at first the mean of the first n values, or with `seed=first` the first value",
         source: "TA-Lib `EMA`",
         first_valid: "n, or 1 with `seed=first`",
         op: Op::Ema,
@@ -93,7 +94,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
         name: "kama",
         params: &[X, window("n", 2, 30)],
         doc: "Kaufman's adaptive mean: fast where prices trend, slow where they do not",
-        formula: "m + c * (x - m), c = (e * (2/3 - 2/31) + 2/31)^2, e the efficiency ratio of the last n changes; at first the value before",
+        formula: "m + c * (x - m), c = (e * (2/3 - 2/31) + 2/31)^2, e the efficiency ratio of the last n changes; \
+                  at first the value before",
         source: "TA-Lib `KAMA`",
         first_valid: "n + 1",
         op: Op::Recursive(RecursiveFn::Kama),
@@ -226,7 +228,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
         name: "sar",
         params: &[HIGH, LOW, real("step", Interval::NotNegative, 0.02), real("max", Interval::NotNegative, 0.2)],
         doc: "parabolic stop and reverse",
-        formula: "s + a * (e - s), e the trend's extreme, a from `step` by `step` to `max` at each new extreme; beyond the price the trend turns",
+        formula: "s + a * (e - s), e the trend's extreme, a from `step` by `step` to `max` at each new extreme; \
+                  beyond the price the trend turns",
         source: "TA-Lib `SAR`",
         first_valid: "2",
         op: Op::Recursive(RecursiveFn::Sar),
@@ -237,19 +240,22 @@ pub(super) static FUNCTIONS: &[Function] = &[
         params: &[HIGH, LOW, CLOSE, number("width"), real("k", Interval::Positive, 3.0)],
         parts: &["line", "direction"],
         doc: "trailing line at k widths from the middle of the range, and on which side of it the price is",
-        formula: "(high + low) / 2 -/+ k * width, which only moves with the trend until the close crosses it; direction 1 up, -1 down",
-        source: "Seban's Supertrend, as in pandas-ta",
+        formula: "(high + low) / 2 -/+ k * width, which only moves with the trend until the close crosses it; \
+                  direction 1 up, -1 down",
+        source: "inside TA-Lib's `SUPERTREND`",
         first_valid: "1",
         op: Op::Recursive(RecursiveFn::Supertrend),
         ..BASE
     },
     Function {
         name: "supertrend",
-        params: &[HIGH, LOW, CLOSE, window("n", 1, 7), real("k", Interval::Positive, 3.0)],
+        params: &[HIGH, LOW, CLOSE, window("n", 1, 10), real("k", Interval::Positive, 3.0)],
         parts: &["line", "direction"],
         doc: "trailing line at k average true ranges from the middle of the range, and on which side of it the price is",
-        formula: "width = atr(high, low, close, n); line = supertrend_of(high, low, close, width, k).line; direction = supertrend_of(high, low, close, width, k).direction",
-        source: "Seban's Supertrend, as in pandas-ta, with TA-Lib's `ATR`",
+        formula: "width = atr(high, low, close, n); \
+                  line = supertrend_of(high, low, close, width, k).line; \
+                  direction = supertrend_of(high, low, close, width, k).direction",
+        source: "TA-Lib `SUPERTREND`",
         first_valid: "n + 1",
         op: Op::Formula,
         ..BASE

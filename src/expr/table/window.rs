@@ -231,10 +231,11 @@ pub(super) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "mad",
+        aliases: &["avgdev"],
         params: &[X, BOUNDED, MIN1],
         doc: "mean absolute deviation of the last n sessions",
         formula: "mean of |x - mean| over the valid values",
-        source: "Qlib `qlib/data/ops.py`, `Mad`",
+        source: "Qlib `qlib/data/ops.py`, `Mad`; TA-Lib `AVGDEV`",
         op: Op::Window(WindowFn::Mad),
         ..BASE
     },
@@ -243,7 +244,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
         aliases: &["decay_linear", "ts_decay_linear"],
         params: &[X, BOUNDED, MIN1],
         doc: "mean of the last n sessions that counts the newest most",
-        formula: "sum of i * x[i] / sum of i over the valid values, i = 1..n from the oldest; `min_periods=n` for TA-Lib's",
+        formula: "sum of i * x[i] / sum of i over the valid values, i = 1..n from the oldest; \
+                  `min_periods=n` for TA-Lib's",
         source: "TA-Lib `WMA`; Qlib's `WMA`, without its second division by n",
         op: Op::Window(WindowFn::Wma),
         ..BASE

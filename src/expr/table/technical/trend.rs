@@ -1,7 +1,7 @@
 //! Direction, range and how numbers vary together.
 
 use crate::catalogue::{Class, Function, Op};
-use crate::table::params::{CLOSE, HIGH, LOW, OPEN, X, Y, window};
+use crate::table::params::{CLOSE, HIGH, LOW, OPEN, X, Y, lag, window};
 
 /// What the entries of this file have in common.
 const BASE: Function = Function {
@@ -57,7 +57,9 @@ pub(in crate::table) static FUNCTIONS: &[Function] = &[
         class: Class::Recursive,
         params: &[HIGH, LOW, window("n", 2, 14)],
         doc: "Wilder's sum of upward movement: how much the high rose, where it rose more than the low fell",
-        formula: "up = delta(high, 1); down = -delta(low, 1); wilder_sum(greater(up, 0) * greater(sign(up - down), 0), n)",
+        formula: "up = delta(high, 1); \
+                  down = -delta(low, 1); \
+                  wilder_sum(greater(up, 0) * greater(sign(up - down), 0), n)",
         source: "TA-Lib `PLUS_DM`",
         missing: "passed over: none there, and the state stays",
         first_valid: "n",
@@ -68,7 +70,9 @@ pub(in crate::table) static FUNCTIONS: &[Function] = &[
         class: Class::Recursive,
         params: &[HIGH, LOW, window("n", 2, 14)],
         doc: "Wilder's sum of downward movement: how much the low fell, where it fell more than the high rose",
-        formula: "up = delta(high, 1); down = -delta(low, 1); wilder_sum(greater(down, 0) * greater(sign(down - up), 0), n)",
+        formula: "up = delta(high, 1); \
+                  down = -delta(low, 1); \
+                  wilder_sum(greater(down, 0) * greater(sign(down - up), 0), n)",
         source: "TA-Lib `MINUS_DM`",
         missing: "passed over: none there, and the state stays",
         first_valid: "n",
@@ -79,7 +83,9 @@ pub(in crate::table) static FUNCTIONS: &[Function] = &[
         class: Class::Recursive,
         params: &[HIGH, LOW, CLOSE, window("n", 2, 14)],
         doc: "upward movement, in percent of the true range; 0 without range",
-        formula: "range = wilder_sum(trange(high, low, close), n); way = plus_dm(high, low, n); where(if(range < 1e-14, 0 * way, 100 * way / range), count(range, 0) > 1)",
+        formula: "range = wilder_sum(trange(high, low, close), n); \
+                  way = plus_dm(high, low, n); \
+                  where(if(range < 1e-14, 0 * way, 100 * way / range), count(range, 0) > 1)",
         source: "TA-Lib `PLUS_DI`",
         missing: "passed over: none there, and the state stays",
         first_valid: "n + 1",
@@ -90,7 +96,9 @@ pub(in crate::table) static FUNCTIONS: &[Function] = &[
         class: Class::Recursive,
         params: &[HIGH, LOW, CLOSE, window("n", 2, 14)],
         doc: "downward movement, in percent of the true range; 0 without range",
-        formula: "range = wilder_sum(trange(high, low, close), n); way = minus_dm(high, low, n); where(if(range < 1e-14, 0 * way, 100 * way / range), count(range, 0) > 1)",
+        formula: "range = wilder_sum(trange(high, low, close), n); \
+                  way = minus_dm(high, low, n); \
+                  where(if(range < 1e-14, 0 * way, 100 * way / range), count(range, 0) > 1)",
         source: "TA-Lib `MINUS_DI`",
         missing: "passed over: none there, and the state stays",
         first_valid: "n + 1",
@@ -101,7 +109,9 @@ pub(in crate::table) static FUNCTIONS: &[Function] = &[
         class: Class::Recursive,
         params: &[HIGH, LOW, CLOSE, window("n", 2, 14)],
         doc: "directional index: difference of upward and downward movement, in percent of both; 0 without movement",
-        formula: "plus = plus_di(high, low, close, n); minus = minus_di(high, low, close, n); if(plus + minus < 1e-14, 0 * plus, 100 * abs(plus - minus) / (plus + minus))",
+        formula: "plus = plus_di(high, low, close, n); \
+                  minus = minus_di(high, low, close, n); \
+                  if(plus + minus < 1e-14, 0 * plus, 100 * abs(plus - minus) / (plus + minus))",
         source: "TA-Lib `DX`",
         missing: "passed over: none there, and the state stays",
         first_valid: "n + 1",
@@ -135,7 +145,9 @@ pub(in crate::table) static FUNCTIONS: &[Function] = &[
         params: &[HIGH, LOW, CLOSE, window("n", 2, 14)],
         parts: &["plus", "minus", "adx"],
         doc: "the directional movement system: both indicators and their average index",
-        formula: "plus = plus_di(high, low, close, n); minus = minus_di(high, low, close, n); adx = adx(high, low, close, n)",
+        formula: "plus = plus_di(high, low, close, n); \
+                  minus = minus_di(high, low, close, n); \
+                  adx = adx(high, low, close, n)",
         source: "TA-Lib `PLUS_DI`, `MINUS_DI`, `ADX`",
         missing: "passed over: none there, and the state stays",
         first_valid: "n + 1; `adx` 2n",
@@ -145,10 +157,32 @@ pub(in crate::table) static FUNCTIONS: &[Function] = &[
         name: "vortex",
         params: &[HIGH, LOW, CLOSE, window("n", 1, 14)],
         parts: &["plus", "minus"],
-        doc: "vortex indicator: upward and downward movement over the true range",
-        formula: "range = sum(trange(high, low, close), n, min_periods=n); plus = sum(abs(high - ref(low, 1)), n, min_periods=n) / range; minus = sum(abs(low - ref(high, 1)), n, min_periods=n) / range",
-        source: "pandas-ta `vortex`",
+        doc: "vortex indicator: upward and downward movement over the true range; 0 without range",
+        formula: "range = sum(trange(high, low, close), n, min_periods=n); \
+                  plus = if(range == 0, 0 * range, sum(abs(high - ref(low, 1)), n, min_periods=n) / range); \
+                  minus = if(range == 0, 0 * range, sum(abs(low - ref(high, 1)), n, min_periods=n) / range)",
+        source: "TA-Lib `VORTEX`",
         first_valid: "n + 1",
+        ..BASE
+    },
+    Function {
+        name: "adr",
+        params: &[HIGH, LOW, window("n", 1, 14)],
+        doc: "average range of the session",
+        formula: "sma(high - low, n)",
+        source: "TA-Lib `ADR`",
+        first_valid: "n",
+        ..BASE
+    },
+    Function {
+        name: "cvi",
+        class: Class::Recursive,
+        params: &[HIGH, LOW, window("n", 1, 10), lag("m", 10)],
+        doc: "Chaikin's volatility: rate of change over m sessions of the range's exponential mean, in percent",
+        formula: "roc(ema(high - low, n), m)",
+        source: "TA-Lib `CVI`",
+        missing: "passed over: none there, and the state stays",
+        first_valid: "n + m",
         ..BASE
     },
     Function {
@@ -162,11 +196,14 @@ pub(in crate::table) static FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "mass_index",
+        aliases: &["massi"],
         class: Class::Recursive,
         params: &[HIGH, LOW, window("fast", 1, 9), window("slow", 1, 25)],
         doc: "mass index: sum of the ratio of the range's exponential mean to the mean of that",
-        formula: "m = ema(high - low, fast); sum(m / ema(m, fast), slow, min_periods=slow)",
-        source: "pandas-ta `massi`",
+        formula: "m = ema(high - low, fast); \
+                  ratio = if(ema(m, fast) == 0, 0 * m + 1, m / ema(m, fast)); \
+                  sum(ratio, slow, min_periods=slow)",
+        source: "TA-Lib `MASSI`",
         missing: "passed over: none there, and the state stays",
         first_valid: "2 * fast + slow - 2",
         ..BASE
@@ -184,7 +221,10 @@ pub(in crate::table) static FUNCTIONS: &[Function] = &[
         name: "beta",
         params: &[X, Y, window("n", 2, 5)],
         doc: "slope of the regression of the changes of y on the changes of x, both relative",
-        formula: "a = rocp(x, 1); b = rocp(y, 1); v = var_pop(a, n, min_periods=n); if(v < 1e-14, 0 * b, cov(a, b, n, min_periods=n) * (n - 1) / n / v)",
+        formula: "a = rocp(x, 1); \
+                  b = rocp(y, 1); \
+                  v = var_pop(a, n, min_periods=n); \
+                  if(v < 1e-14, 0 * b, cov(a, b, n, min_periods=n) * (n - 1) / n / v)",
         source: "TA-Lib `BETA`",
         first_valid: "n + 1",
         ..BASE
@@ -193,7 +233,8 @@ pub(in crate::table) static FUNCTIONS: &[Function] = &[
         name: "correl",
         params: &[X, Y, window("n", 2, 30)],
         doc: "Pearson correlation of the last n sessions, all of them; 0 where one does not vary",
-        formula: "d = std(x, n, min_periods=n) * std(y, n, min_periods=n); if(d == 0, 0 * d, cov(x, y, n, min_periods=n) / d)",
+        formula: "d = std(x, n, min_periods=n) * std(y, n, min_periods=n); \
+                  if(d == 0, 0 * d, cov(x, y, n, min_periods=n) / d)",
         source: "TA-Lib `CORREL`",
         first_valid: "n",
         ..BASE
