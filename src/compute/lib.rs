@@ -33,10 +33,14 @@ mod recursion;
 mod run;
 mod schedule;
 mod sink;
+#[cfg(test)]
+mod split_tests;
 mod state;
 mod timeline;
 mod top_k;
 mod trace;
+#[cfg(test)]
+mod traded_tests;
 
 pub use axis::Axis;
 pub use checks::{Check, CheckFailure, run_check};
