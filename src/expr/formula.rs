@@ -4,10 +4,15 @@
 use std::collections::HashMap;
 use std::sync::{LazyLock, OnceLock};
 
-use crate::ast::Ast;
-use crate::catalogue::{Function, functions};
+use crate::ast::{Ast, ExprId, Ident};
+use crate::builder::Value;
+use crate::calls::Bound;
+use crate::catalogue::{Function, ParamKind, functions};
+use crate::compile::{Column, Names};
+use crate::constants::{Binding, Bindings, number};
 use crate::error::Mistake;
 use crate::parse::parse;
+use crate::suggest::code;
 
 /// One definition of a formula.
 #[derive(Debug)]
@@ -37,6 +42,60 @@ fn definition(text: &'static str) -> Result<Definition, Mistake> {
         _ => ("", text),
     };
     Ok(Definition { name, text, ast: parse(text)? })
+}
+
+impl Column<'_> {
+    /// What a function is that is defined in the language: its definitions, one after the other.
+    pub(crate) fn formula(&mut self, name: &Ident, call: &Bound, operands: &[Value]) -> Option<Value> {
+        let function = call.function;
+        let wrong = |mistake: Mistake| {
+            let message =
+                format!("{} cannot be computed with these arguments: {}", code(function.name), mistake.message);
+            Mistake::new(name.span.clone(), message).maybe_help(mistake.help)
+        };
+        let mut bindings = Bindings::new();
+        for (param, number) in &call.numbers {
+            bindings.insert(param.name.to_owned(), Binding::Number(*number));
+            if let ParamKind::Choice(words) = param.kind {
+                let words = words.iter().enumerate();
+                bindings.extend(words.map(|(place, word)| ((*word).to_owned(), Binding::Number(place as f64))));
+            }
+        }
+        for ((param, _), value) in call.operands.iter().zip(operands) {
+            bindings.insert(param.name.to_owned(), Binding::Value(*value));
+        }
+        let definitions = match definitions(function) {
+            Ok(definitions) => definitions,
+            Err(mistake) => {
+                self.mistakes.push(wrong(mistake));
+                return None;
+            }
+        };
+        let mut last = None;
+        for definition in definitions {
+            let id = ExprId(definition.ast.exprs.len() - 1);
+            if let Some(constant) = number(&definition.ast, id, &bindings) {
+                bindings.insert(definition.name.to_owned(), Binding::Number(constant));
+                continue;
+            }
+            let names = Names::Formula(&bindings);
+            let mistakes = Vec::new();
+            let mut inner =
+                Column { text: definition.text, ast: &definition.ast, names, builder: self.builder, mistakes };
+            let value = inner.compile();
+            if let Some(mistake) = inner.mistakes.into_iter().next() {
+                self.mistakes.push(wrong(mistake));
+                return None;
+            }
+            bindings.insert(definition.name.to_owned(), Binding::Value(value?));
+            last = value;
+        }
+        let Some(part) = function.parts.get(call.part) else { return last };
+        match bindings.get(*part)? {
+            Binding::Value(value) => Some(*value),
+            Binding::Number(_) => None,
+        }
+    }
 }
 
 #[cfg(test)]

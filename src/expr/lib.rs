@@ -5,13 +5,14 @@
 //!
 //! - `token`, `ast`, `parse`: text → tokens → expressions with their places in the text
 //! - `catalogue`, `table`: the functions there are, with their formulas and sources
-//! - `names`, `calls`, `literals`, `compile`: names and calls → nodes; types; shared sub-expressions
+//! - `names`, `calls`, `arguments`, `literals`, `types`, `compile`: names and calls → nodes; shared sub-expressions
 //! - `formula`, `constants`: functions that are defined in the language itself
 //! - `program`: what is evaluated
 //! - `windows`: which sessions of each input a program reads
 //! - `canonical`: what of a program the spec hash covers
 //! - `error`, `suggest`: mistakes, and what may have been meant
 
+mod arguments;
 mod ast;
 mod builder;
 mod calls;
@@ -30,6 +31,7 @@ mod table;
 #[cfg(test)]
 mod testing;
 mod token;
+mod types;
 mod windows;
 
 pub use catalogue::{Class, Example, Function, Interval, Param, ParamKind, function, functions};

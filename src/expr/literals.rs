@@ -163,3 +163,93 @@ impl Call<'_> {
         self.mistake(id, format!("{argument} of {function} must be {what}, got {shown}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{assert_refusals, compile_one};
+
+    fn same(text: &str, other: &str) {
+        assert_eq!(compile_one(text).unwrap(), compile_one(other).unwrap(), "{text} and {other}");
+    }
+
+    #[test]
+    fn numbers_that_must_be_written_out() {
+        let why = "it is read before anything runs, to know what must be recomputed";
+        let bounded = "`median` of all sessions so far is not supported; give a number of them";
+        assert_refusals(&[
+            ("mean(close, open)", "open", "`n` of `mean` must be a whole number written out", why),
+            ("mean(close, nowhere + 2)", "nowhere + 2", "`n` of `mean` must be a whole number written out", why),
+            ("mean(close, 2.5)", "2.5", "`n` of `mean` must be a whole number of sessions, got `2.5`", ""),
+            ("mean(close, 20.0)", "20.0", "`n` of `mean` must be a whole number of sessions, got `20.0`", ""),
+            ("median(close, 0)", "0", "`n` of `median` must be at least 1, got `0`", bounded),
+            ("mean(close, -5)", "-5", "`n` of `mean` must be at least 1, got `-5`", ""),
+            ("delta(close, 0)", "0", "`n` of `delta` must be at least 1, got `0`", ""),
+            ("sum(close, 100_001)", "100_001", "`n` of `sum` is more than 100000 sessions", ""),
+            (
+                "ref(close, 99999999999999999999)",
+                "99999999999999999999",
+                "`n` of `ref` is more than 100000 sessions",
+                "",
+            ),
+            ("std(close, 1)", "std", "`std` needs a window of at least 2 sessions", ""),
+            (
+                "mean(close, 5, min_periods=6)",
+                "6",
+                "`min_periods` of `mean` must be a whole number from 1 to its window of 5, got `6`",
+                "",
+            ),
+            (
+                "std(close, 5, min_periods=1)",
+                "1",
+                "`min_periods` of `std` must be a whole number from 2 to its window of 5, got `1`",
+                "",
+            ),
+            ("quantile(close, 5, 1.5)", "1.5", "`q` of `quantile` must be a number from 0 to 1, got `1.5`", ""),
+            ("quantile(close, 5, open)", "open", "`q` of `quantile` must be a number written out", why),
+            ("cs_winsorize(close, 0)", "0", "`k` of `cs_winsorize` must be a number above 0, got `0`", ""),
+            ("clip(close, 2, -1)", "clip", "`clip` from 2 to -1 is empty", "give the lower bound first"),
+        ]);
+        assert!(compile_one("sum(close, 100_000)").is_ok());
+    }
+
+    #[test]
+    fn a_lag_of_zero_is_the_day_itself() {
+        same("ref(close, 0)", "close");
+        same("ref(close, -0)", "close");
+    }
+
+    #[test]
+    fn look_ahead_is_refused() {
+        let help = "look back instead: `ref(x, 1)` is the value of the session before";
+        let sentence = "a partition may read nothing after its own session";
+        assert_refusals(&[
+            ("ref(close, -2)", "-2", &format!("`ref` with a negative lag looks ahead: {sentence}"), help),
+            ("delta(close, n=-1)", "-1", &format!("`delta` with a negative lag looks ahead: {sentence}"), help),
+            ("lead(close, 2)", "lead", &format!("`lead` looks ahead: {sentence}"), help),
+            ("lead(close)", "lead", &format!("`lead` looks ahead: {sentence}"), help),
+        ]);
+    }
+
+    #[test]
+    fn words_are_chosen_by_name() {
+        let node = |text: &str| compile_one(text).unwrap().canonical();
+        assert_eq!(node("ema(close, 9)"), "`out`=ema#1($0.`close`,9)\n");
+        assert_eq!(node("ema(close, 9, seed=first)"), "`out`=first.ema#1($0.`close`,0.2)\n");
+        assert_eq!(node("argmax(close, 5, ties=last)"), "`out`=argmax#1($0.`close`,5,1,1)\n");
+        assert_refusals(&[
+            (
+                "ema(close, 9, seed=frist)",
+                "frist",
+                "`seed` of `ema` is `mean` or `first`, not `frist`",
+                "did you mean `first`?",
+            ),
+            ("ema(close, 9, seed=1)", "1", "`seed` of `ema` must be `mean` or `first`, got `1`", ""),
+            (
+                "ema(close, 9, first)",
+                "ema",
+                "`ema` takes 2 arguments (x, n), got 3",
+                "`seed` is given by its name: `seed=first`",
+            ),
+        ]);
+    }
+}

@@ -21,6 +21,7 @@ pub(crate) fn all() -> Vec<Function> {
         recursive::FUNCTIONS,
         technical::OVERLAP,
         technical::MOMENTUM,
+        technical::OSCILLATOR,
         technical::TREND,
         technical::VOLUME,
         cross::FUNCTIONS,
