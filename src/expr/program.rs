@@ -111,8 +111,9 @@ impl WindowFn {
 }
 
 /// Functions that carry a state of one instrument from session to session. The state of an instrument begins, empty, at the
-/// asset's first session. Where an operand is missing the state stays and the value is missing, unless the function's
-/// catalogue entry says otherwise.
+/// asset's first session. Where an operand is missing the state stays and the value is missing, unless said otherwise. A state
+/// that overflows is forgotten, and begins anew at the next value; a sum, product or moment over all sessions that overflows is
+/// missing from there on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RecursiveFn {
     /// `params = [n]`: alpha = 2/(n+1), seeded with the mean of the first `n` values (TA-Lib).
@@ -121,22 +122,24 @@ pub enum RecursiveFn {
     EmaFirst,
     /// `params = [n]`: Wilder's mean, alpha = 1/n, seeded with the mean of the first `n` values.
     Rma,
-    /// `params = [n]`: Wilder's sum: the sum of the first `n - 1` values, from then on `s - s/n + x` (TA-Lib's DM and ADX).
+    /// `params = [n]`: Wilder's sum: the sum of the first `n - 1` values (which is the first result), from then on `s - s/n + x`
+    /// (TA-Lib's DM and ADX).
     WilderSum,
-    /// `params = [alpha]`: pandas' `ewm(alpha, adjust=True, ignore_na=False)`; at a missing value the mean so far, decayed.
+    /// `params = [alpha]`: pandas' `ewm(alpha, adjust=True, ignore_na=False)`; at a missing value the mean so far, whose weights fade.
     Ewm,
-    /// `params = [n]`: Kaufman's adaptive mean (TA-Lib: fast 2, slow 30).
+    /// `params = [n]`: Kaufman's adaptive mean (TA-Lib: fast 2, slow 30); first valid at the value number `n + 1`. An `n` of 1 is the
+    /// operand itself.
     Kama,
     /// `params = [fast, slow]`: the difference of two EMAs, the fast one seeded on the bars that end at the slow one's first (TA-Lib).
     MacdLine,
     /// Running sum and product; a missing value leaves them as they are and has none itself.
     CumSum,
     CumProd,
-    /// The last value that was not missing.
+    /// The last value that was not missing; a missing session has it too.
     LastValid,
-    /// The first value that was not missing.
+    /// The first value that was not missing; once it was there every session has it.
     FirstValid,
-    /// Sessions with a value since the operand (a Bool) was last true; 0 where it is.
+    /// Sessions with a value since the operand (a Bool) was last true; 0 where it is, missing until it was.
     BarsSince,
     /// `args = [high, low]`, `params = [step, max]`: parabolic stop and reverse (TA-Lib).
     Sar,
@@ -152,7 +155,9 @@ pub enum RecursiveFn {
     Expanding(WindowFn),
 }
 
-/// Functions of all instruments of one session.
+/// Functions of all instruments of one session, or of each group by itself. They see the instruments with a row and a value. `Mean`,
+/// `Std`, `Sum`, `Min`, `Max`, `Median`, `Quantile` and `Count`, which say something of the group as a whole, give it to all its rows,
+/// also to those without a value (so that `coalesce(x, cs_median(x))` fills); the others give nothing to those.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CrossFn {
     Rank,
@@ -163,7 +168,7 @@ pub enum CrossFn {
     RobustZScore,
     /// The quantile `param` of the values.
     Quantile,
-    /// Scaled so that absolute values sum to `param`.
+    /// Scaled so that absolute values sum to `param`; 0 where all are 0.
     Scale,
     Mean,
     Std,
@@ -172,9 +177,12 @@ pub enum CrossFn {
     Max,
     Median,
     Count,
-    /// Which of `param` groups of equal size by rank: 1 is the lowest.
+    /// Which of `param` groups of equal size by rank: 1 is the lowest. pandas' `qcut`; equal values share the mean of their ranks, and
+    /// so a group.
     Bucket,
-    /// Residual of the ordinary least squares regression of the first operand on the others (with an intercept, per group).
+    /// Residual of the ordinary least squares regression of the first operand on the others, with one intercept per group and
+    /// slopes of the whole session: what dummy variables for the groups give. Without others, the deviation from the group's mean.
+    /// A regressor that is the sum of others is dropped.
     Neutralize,
 }
 

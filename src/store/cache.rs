@@ -114,11 +114,12 @@ pub(crate) fn own(column: &Column) -> PolarsResult<Column> {
     let name = column.name().clone();
     Ok(match column.dtype() {
         DataType::Float64 => {
-            let numbers = column.f64()?;
-            match numbers.cont_slice() {
-                Ok(values) => Float64Chunked::from_slice(name, values).into_column(),
-                Err(_) => Float64Chunked::from_iter_options(name, numbers.iter()).into_column(),
-            }
+            let numbers = column.f64()?.rechunk();
+            let mut chunks = numbers.downcast_iter();
+            let chunk = chunks.next();
+            let values = chunk.map(|chunk| chunk.values().as_slice().to_vec()).unwrap_or_default();
+            let validity = chunk.and_then(|chunk| Some(chunk.validity()?.iter().collect()));
+            Float64Chunked::from_vec_validity(name, values, validity).into_column()
         }
         DataType::Date => {
             let days = Int32Chunked::from_iter_options(name, column.date()?.physical().iter());

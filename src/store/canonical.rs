@@ -16,7 +16,7 @@ use crate::schema::{AssetSchema, ColumnType};
 
 /// Beyond this magnitude a 64-bit float no longer holds every integer.
 const EXACT_INTEGERS: f64 = 9_007_199_254_740_992.0;
-/// Frames with fewer cells are hashed on one thread.
+/// Frames with fewer cells are worked on by one thread.
 const CELLS_WORTH_THREADS: usize = 200_000;
 
 /// Rows of one partition within a canonical frame.
@@ -35,6 +35,11 @@ pub(crate) struct ContentHashes {
     pub columns: Vec<Hash128>,
 }
 
+/// Whether a frame is worth several threads.
+pub(crate) fn is_large(frame: &DataFrame) -> bool {
+    frame.height() * frame.width() >= CELLS_WORTH_THREADS
+}
+
 /// Brings `frame` into canonical form, columns in the order of the schema that is made of it.
 pub(crate) fn canonicalize(
     asset: &str,
@@ -42,7 +47,13 @@ pub(crate) fn canonicalize(
     key: &[String],
     is_static: bool,
 ) -> Result<(DataFrame, AssetSchema)> {
-    let clean: Vec<Column> = frame.columns().iter().map(|column| clean(asset, column)).collect::<Result<_>>()?;
+    let clean = |column: &Column| clean(asset, column);
+    let clean: Vec<Result<Column>> = if is_large(frame) {
+        parallel::map(frame.columns(), clean)
+    } else {
+        frame.columns().iter().map(clean).collect()
+    };
+    let clean: Vec<Column> = clean.into_iter().collect::<Result<_>>()?;
     let frame = DataFrame::new(frame.height(), clean).map_err(Error::frame(asset))?;
 
     let is_key = |name: &str| key.iter().any(|key| key == name);
@@ -105,13 +116,22 @@ fn clean(asset: &str, column: &Column) -> Result<Column> {
         }
     };
     let values = number.f64().map_err(Error::frame(asset))?;
-    let is_clean = |value: f64| value.is_finite() && value.to_bits() != (-0.0f64).to_bits();
-    if values.iter().flatten().all(is_clean) {
+    // Where the slots of missing values are clean too, which they mostly are, no value is looked at one by one.
+    if values.downcast_iter().all(|chunk| are_clean(chunk.values())) || values.iter().flatten().all(is_clean) {
         return Ok(number);
     }
     // Adding zero turns -0.0 into 0.0 and leaves every other number as it is.
     let cleaned = values.iter().map(|value| value.filter(|value| value.is_finite()).map(|value| value + 0.0));
     Ok(Float64Chunked::from_iter_options(name.clone(), cleaned).into_series().into_column())
+}
+
+fn is_clean(value: f64) -> bool {
+    value.is_finite() && value.to_bits() != (-0.0f64).to_bits()
+}
+
+/// Whether all values are, in steps that a processor takes many values at a time.
+fn are_clean(values: &[f64]) -> bool {
+    values.chunks(1024).all(|chunk| chunk.iter().fold(true, |clean, value| clean & is_clean(*value)))
 }
 
 /// `frame` sorted by `leading`, and where those repeat by all the other columns too.
@@ -206,11 +226,8 @@ pub(crate) fn content_hashes(
 ) -> Result<Vec<ContentHashes>> {
     let columns: Vec<&(String, ColumnType)> = schema.key.iter().chain(&schema.columns).collect();
     let hash = |(name, kind): &&(String, ColumnType)| column_hashes(asset, frame, name, *kind, extents);
-    let by_column: Vec<Result<Vec<Hash128>>> = if frame.height() * columns.len() < CELLS_WORTH_THREADS {
-        columns.iter().map(hash).collect()
-    } else {
-        parallel::map(&columns, hash)
-    };
+    let by_column: Vec<Result<Vec<Hash128>>> =
+        if is_large(frame) { parallel::map(&columns, hash) } else { columns.iter().map(hash).collect() };
     let by_column: Vec<Vec<Hash128>> = by_column.into_iter().collect::<Result<_>>()?;
     let (keys, others) = by_column.split_at(schema.key.len());
     let of_extent = |(at, extent): (usize, &Extent)| {
@@ -241,9 +258,9 @@ fn column_hashes(
         let part = column.slice(extent.offset as i64, extent.rows);
         let failed = Error::frame(asset);
         match kind {
-            // NaN is never stored, so that its bits can stand for a missing value. Likewise below.
-            ColumnType::Number => part.f64().map_err(failed)?.iter().for_each(|value| {
-                bytes.extend_from_slice(&value.map_or(u64::MAX, f64::to_bits).to_le_bytes());
+            ColumnType::Number => part.f64().map_err(failed)?.downcast_iter().for_each(|chunk| {
+                let validity = chunk.validity().filter(|validity| validity.unset_bits() > 0);
+                push_numbers(&mut bytes, chunk.values(), validity.map(|validity| validity.iter()));
             }),
             ColumnType::Bool => part.bool().map_err(failed)?.iter().for_each(|value| {
                 bytes.push(value.map_or(2, u8::from));
@@ -259,6 +276,20 @@ fn column_hashes(
         hashes.push(Hash128::of(&bytes));
     }
     Ok(hashes)
+}
+
+/// Appends the bits of `values`. NaN is never stored, so that its bits can stand for a missing value, as numbers that no date and no
+/// length has stand for missing dates and texts.
+fn push_numbers(bytes: &mut Vec<u8>, values: &[f64], validity: Option<impl Iterator<Item = bool>>) {
+    let start = bytes.len();
+    bytes.resize(start + 8 * values.len(), 0);
+    let (slots, _) = bytes[start..].as_chunks_mut::<8>();
+    match validity {
+        None => slots.iter_mut().zip(values).for_each(|(slot, value)| *slot = value.to_bits().to_le_bytes()),
+        Some(validity) => slots.iter_mut().zip(values).zip(validity).for_each(|((slot, value), is_valid)| {
+            *slot = if is_valid { value.to_bits() } else { u64::MAX }.to_le_bytes();
+        }),
+    }
 }
 
 #[cfg(test)]
@@ -302,6 +333,22 @@ mod tests {
         let odd = frame(&[5, 5, 5], &["a", "b", "c"], &[Some(f64::NAN), Some(-0.0), Some(f64::INFINITY)]);
         let plain = frame(&[5, 5, 5], &["a", "b", "c"], &[None, Some(0.0), None]);
         assert_eq!(hashes(&odd, &["instrument"]), hashes(&plain, &["instrument"]));
+    }
+
+    /// The form of a hash is kept in every ledger: it must not change unless its version does.
+    #[test]
+    fn hashes_are_those_of_before() {
+        let rows = frame(&[5, 5, 6], &["a", "b", "a"], &[Some(1.0), None, Some(-3.5)]);
+        let hashes = hashes(&rows, &["instrument"]);
+        let mut first = vec![1u8];
+        first.extend_from_slice(&2u64.to_le_bytes());
+        first.extend_from_slice(&1f64.to_bits().to_le_bytes());
+        first.extend_from_slice(&u64::MAX.to_le_bytes());
+        assert_eq!(hashes[0].columns, [Hash128::of(&first)]);
+        let mut second = vec![1u8];
+        second.extend_from_slice(&1u64.to_le_bytes());
+        second.extend_from_slice(&(-3.5f64).to_bits().to_le_bytes());
+        assert_eq!(hashes[1].columns, [Hash128::of(&second)]);
     }
 
     #[test]

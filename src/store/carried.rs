@@ -168,12 +168,12 @@ impl StateWork<'_> {
     }
 
     fn write(&self, layout: &Layout, kind: StateKind, old: Option<&StateRow>, new: New) -> Result<Option<StateChange>> {
-        let (sessions, mut frame) = match new {
+        let (sessions, frame) = match new {
             New::Same => return Ok(None),
             New::None => return Ok(old.map(|row| StateChange { old: Some(row.id), new: None })),
             New::Frame { sessions, frame } => (sessions, frame),
         };
-        let (bytes, content) = state_file::encode(self.asset, &mut frame)?;
+        let (bytes, content) = state_file::encode(self.asset, &frame)?;
         let mut row = StateRow { id: 0, month: self.month, kind, content, size: 0, spec: self.spec, sessions };
         let path = layout.segment(self.asset, &row.file());
         if let Some(old) = old.filter(|old| old.content == content && old.sessions == row.sessions)

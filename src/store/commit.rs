@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use polars::prelude::DataFrame;
 use rusqlite::{Transaction, params};
 
-use crate::canonical::{Extent, canonicalize, content_hashes, extents};
+use crate::canonical::{Extent, canonicalize, content_hashes, extents, is_large};
 use crate::carried::{self, Carried, StateChange};
 use crate::database::micros;
 use crate::error::{Error, Result};
@@ -105,6 +105,7 @@ impl Store {
             schema: prepared.schema.as_ref(),
             carried: prepared.carried.as_ref(),
             cache: &self.cache,
+            spread: months.len() < parallel::threads() && is_large(&prepared.frame),
         };
         let months: Vec<(Month, MonthWork)> = months.into_iter().collect();
         let work = |(month, work): &(Month, MonthWork)| rewrite(&self.layout, &rows, *month, work);

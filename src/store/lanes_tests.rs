@@ -45,6 +45,14 @@ fn values_and_presence() {
 }
 
 #[test]
+fn the_same_values_of_other_instruments() {
+    let scratch = Scratch::new();
+    scratch.commit("bars", &[A], &[(A, "x", Some(1.0)), (A, "y", None)]).unwrap();
+    scratch.commit("bars", &[A], &[(A, "y", Some(1.0)), (A, "z", None)]).unwrap();
+    assert_eq!(changed(&scratch, None, 1), ["2024-01-30 x y z"]);
+}
+
+#[test]
 fn changed_and_changed_back_is_no_change() {
     let scratch = three();
     scratch.commit("bars", &[A], &[(A, "x", Some(2.0)), (A, "y", None)]).unwrap();

@@ -16,6 +16,7 @@ mod carried;
 mod codec;
 mod commit;
 mod database;
+mod encode;
 mod error;
 mod gc;
 mod head;

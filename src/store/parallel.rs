@@ -5,10 +5,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Most threads at once: enough to overlap waiting for syncs and stats, few enough not to fight a spinning disk.
 const MOST: usize = 8;
 
+/// How many threads [`map`] takes at most.
+pub(crate) fn threads() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    (2 * cores).min(MOST)
+}
+
 /// `work` of every item, in the order of the items.
 pub(crate) fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let threads = (2 * cores).min(MOST).min(items.len());
+    let threads = threads().min(items.len());
     if threads <= 1 {
         return items.iter().map(work).collect();
     }

@@ -45,6 +45,8 @@ pub(crate) struct Rows<'a> {
     pub schema: Option<&'a AssetSchema>,
     pub carried: Option<&'a carried::Prepared>,
     pub cache: &'a SegmentCache,
+    /// Whether a month has several threads to itself.
+    pub spread: bool,
 }
 
 /// What becomes of a month. Revisions are not set yet: they are known inside the transaction.
@@ -141,9 +143,10 @@ fn rewrite_segment(layout: &Layout, rows: &Rows<'_>, month: Month, work: &MonthW
     if planned.row.partitions.is_empty() {
         return Ok(Rewritten { old_id, segment: NewSegment::Gone, states: Vec::new(), changed, dropped, lost });
     }
-    let mut assembled = planned.assemble(rows, old_frame.as_ref(), old_records)?;
+    let assembled = planned.assemble(rows, old_frame.as_ref(), old_records)?;
     let mut row = planned.row;
-    row.size = segment::write(&layout.segment(rows.asset, &row.file()), &mut assembled.frame)?;
+    let leading = usize::from(!row.schema.is_static) + row.schema.key.len();
+    row.size = segment::write(&layout.segment(rows.asset, &row.file()), &assembled.frame, leading, rows.spread)?;
     assembled.keep(rows, row.content)?;
     Ok(Rewritten { old_id, segment: NewSegment::Written(row), states: Vec::new(), changed, dropped, lost })
 }

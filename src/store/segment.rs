@@ -8,27 +8,20 @@ use assetctl_plan::Hash128;
 use polars::prelude::*;
 
 use crate::cache::SegmentCache;
+use crate::encode::encode;
 use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::month::MonthRow;
 use crate::schema::AssetSchema;
 
-/// Writes a segment whole and synced; gives its size in bytes.
-pub(crate) fn write(path: &Path, frame: &mut DataFrame) -> Result<u64> {
+/// Writes a segment whole and synced; gives its size in bytes. `leading` columns are those that rows are looked up by.
+pub(crate) fn write(path: &Path, frame: &DataFrame, leading: usize, spread: bool) -> Result<u64> {
     let failed = |source| Error::WriteSegment { path: path.to_path_buf(), source };
     Layout::write_whole(path, |file| {
         let mut file = BufWriter::with_capacity(1 << 18, file);
-        encode(&mut file, frame).map_err(failed)?;
+        encode(&mut file, frame, leading, spread).map_err(failed)?;
         file.flush().map_err(Error::io("write", path))
     })
-}
-
-/// `frame` as Parquet.
-pub(crate) fn encode(to: impl Write, frame: &mut DataFrame) -> PolarsResult<()> {
-    // Zstd's own default level, 3: a good ratio at a speed that the disk, not the compressor, sets.
-    let compression = ParquetCompression::Zstd(None);
-    let writer = ParquetWriter::new(to).with_compression(compression);
-    writer.with_statistics(StatisticsOptions::default()).finish(frame).map(|_| ())
 }
 
 /// What to read of one segment.
@@ -141,9 +134,9 @@ mod tests {
         let path = folder.path().join("中文 'segment'.parquet");
         let names = Column::new("name".into(), ["NAN", "000001", "贵州茅台"]);
         let day = Column::new("day".into(), [Some(1i32), None, Some(3)]).cast(&DataType::Date).unwrap();
-        let mut frame =
+        let frame =
             DataFrame::new(3, vec![names, day, Column::new("ok".into(), [Some(true), None, Some(false)])]).unwrap();
-        let size = write(&path, &mut frame).unwrap();
+        let size = write(&path, &frame, 1, false).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().len(), size);
 
         let schema = schema();
@@ -182,8 +175,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("none.parquet");
         let schema = schema();
-        let mut none = DataFrame::empty_with_schema(&schema.polars());
-        let size = write(&path, &mut none).unwrap();
+        let none = DataFrame::empty_with_schema(&schema.polars());
+        let size = write(&path, &none, 1, false).unwrap();
         let content = Hash128::of(b"none");
         let cut = Cut { asset: "names", path, content, size, schema: &schema, total: 0, offset: 0, rows: 0 };
         for _ in 0..2 {

@@ -8,15 +8,15 @@ use std::path::Path;
 use assetctl_plan::Hash128;
 use polars::prelude::*;
 
+use crate::encode;
 use crate::error::{Error, Result};
 use crate::layout::Layout;
-use crate::segment;
 use crate::state_row::StateRow;
 
 /// The bytes of a file of states, and the hash that names it.
-pub(crate) fn encode(asset: &str, frame: &mut DataFrame) -> Result<(Vec<u8>, Hash128)> {
+pub(crate) fn encode(asset: &str, frame: &DataFrame) -> Result<(Vec<u8>, Hash128)> {
     let mut bytes = Vec::new();
-    segment::encode(&mut bytes, frame).map_err(Error::frame(asset))?;
+    encode::encode(&mut bytes, frame, 0, false).map_err(Error::frame(asset))?;
     let hash = Hash128::of(&bytes);
     Ok((bytes, hash))
 }

@@ -27,8 +27,12 @@ pub(crate) struct Scratch {
 
 impl Scratch {
     pub(crate) fn new() -> Self {
+        Self::named("it's [数据] 1")
+    }
+
+    pub(crate) fn named(name: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let dir = folder.path().join("it's [数据] 1");
+        let dir = folder.path().join(name);
         Self { store: Store::open(&dir).unwrap(), dir, _folder: folder }
     }
 

@@ -82,14 +82,30 @@ impl Store {
     }
 
     fn write_warehouse(&self, snapshot: &Snapshot, only: Option<&[String]>, path: &Path) -> Result<()> {
+        if path.to_string_lossy().contains('?') {
+            // DuckDB takes what follows a `?` for options, and looks for its log under another name.
+            let folder = tempfile::tempdir().map_err(Error::io("write", path))?;
+            let elsewhere = folder.path().join("warehouse.duckdb");
+            self.fill_warehouse(snapshot, only, &elsewhere)?;
+            let copied = fs::File::open(&elsewhere).and_then(|mut from| {
+                let mut to = fs::OpenOptions::new().write(true).create_new(true).open(path)?;
+                std::io::copy(&mut from, &mut to)
+            });
+            copied.map_err(Error::io("write", path))?;
+        } else {
+            self.fill_warehouse(snapshot, only, path)?;
+        }
+        let file = fs::OpenOptions::new().write(true).open(path).map_err(Error::io("open", path))?;
+        file.sync_all().map_err(Error::io("sync", path))
+    }
+
+    fn fill_warehouse(&self, snapshot: &Snapshot, only: Option<&[String]>, path: &Path) -> Result<()> {
         let failed = |source| Error::Warehouse { action: "write", path: path.to_path_buf(), source };
         let connection = Connection::open(path).map_err(failed)?;
         fill(&connection, snapshot, only, path)?;
         self.fill_runs(&connection, path)?;
         connection.execute_batch("CHECKPOINT").map_err(failed)?;
-        connection.close().map_err(|(_, source)| failed(source))?;
-        let file = fs::OpenOptions::new().write(true).open(path).map_err(Error::io("open", path))?;
-        file.sync_all().map_err(Error::io("sync", path))
+        connection.close().map_err(|(_, source)| failed(source))
     }
 
     fn fill_runs(&self, connection: &Connection, path: &Path) -> Result<()> {

@@ -71,6 +71,18 @@ fn months_of_other_columns_and_missing_files() {
     assert_eq!(one::<f64>(&reader, "SELECT sum(open) FROM bars"), 2.0);
 }
 
+/// What a pattern for files would take for something else. Windows has no such names.
+#[cfg(unix)]
+#[test]
+fn folders_whose_names_look_like_patterns() {
+    for name in ["what?", "a*b", "[ab]", "a]b", "**", "{a,b}", "back\\slash", "%41 ~", "?[*]'"] {
+        let scratch = Scratch::named(name);
+        scratch.commit("bars", &[A, B], &[(A, "x", Some(1.0)), (B, "x", Some(2.0))]).unwrap();
+        let reader = open(&scratch.store.publish(None).unwrap());
+        assert_eq!(one::<f64>(&reader, "SELECT sum(close) FROM bars"), 3.0, "{name}");
+    }
+}
+
 #[test]
 fn states_of_the_past_by_sql() {
     let scratch = Scratch::new();

@@ -2,44 +2,89 @@
 
 use std::ops::Range;
 
-use super::tile::{Lanes, Results, TILE, TileKernel};
+use super::tile::{Lanes, Results, TILE, Tile, TileKernel};
 use super::window::Span;
+
+/// The number of values of each lane that are not missing, or of those that are true, in a window that slides. Whole numbers
+/// are exact, so that it does not matter where it began.
+pub struct Sliding<const TRUE: bool> {
+    pub count: Tile,
+    held: Range<usize>,
+}
+
+/// The number of valid values.
+pub type ValidCount = Sliding<false>;
+
+impl<const TRUE: bool> Sliding<TRUE> {
+    /// Before the window of `row`.
+    #[inline(always)]
+    pub fn starting(span: Span, row: usize) -> Self {
+        let start = span.rows(row).start;
+        Self { count: [0.0; TILE], held: start..start }
+    }
+
+    /// Moves on to a window that begins and ends later.
+    #[inline(always)]
+    pub fn slide(&mut self, lanes: &Lanes<1>, window: Range<usize>) {
+        for row in self.held.start..window.start {
+            self.add(lanes.row(row), -1.0);
+        }
+        for row in self.held.end..window.end {
+            self.add(lanes.row(row), 1.0);
+        }
+        self.held = window;
+    }
+
+    #[inline(always)]
+    fn add(&mut self, [values]: [&[f64]; 1], times: f64) {
+        for lane in 0..values.len().min(TILE) {
+            let counts = if TRUE { values[lane] > 0.0 } else { !values[lane].is_nan() };
+            self.count[lane] += if counts { times } else { 0.0 };
+        }
+    }
+}
 
 /// The number of values that are not missing, or of those that are true. As in pandas and Qlib every session of the window is
 /// an observation, so none valid is 0, and `min_periods` asks for sessions of history.
-///
-/// Whole numbers are exact, so that this one may slide, however it began.
 pub struct Count<const TRUE: bool>;
-
-#[inline(always)]
-fn one<const TRUE: bool>(value: f64) -> f64 {
-    let counts = if TRUE { value > 0.0 } else { !value.is_nan() };
-    if counts { 1.0 } else { 0.0 }
-}
 
 impl<const TRUE: bool> TileKernel<1> for Count<TRUE> {
     #[inline(always)]
     fn run(&mut self, lanes: &Lanes<1>, rows: Range<usize>, span: Span, results: &mut Results) {
-        let mut spare = [[f64::NAN; TILE]; 1];
-        let mut count = [0.0; TILE];
-        let mut held = span.rows(rows.start).start..span.rows(rows.start).start;
+        let mut counted = Sliding::<TRUE>::starting(span, rows.start);
         for row in rows {
             let window = span.rows(row);
-            for at in held.start..window.start {
-                let [values] = lanes.row(at, &mut spare);
-                for lane in 0..TILE {
-                    count[lane] -= one::<TRUE>(values[lane]);
-                }
-            }
-            for at in held.end..window.end {
-                let [values] = lanes.row(at, &mut spare);
-                for lane in 0..TILE {
-                    count[lane] += one::<TRUE>(values[lane]);
-                }
-            }
             let enough = window.len() >= span.min_periods;
-            held = window;
-            results.put(row, &if enough { count } else { [f64::NAN; TILE] });
+            counted.slide(lanes, window);
+            results.row(row, |out| {
+                for lane in 0..out.len().min(TILE) {
+                    out[lane] = if enough { counted.count[lane] } else { f64::NAN };
+                }
+            });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use assetctl_expr::WindowFn;
+
+    use crate::kernels::{Grid, Span, window};
+
+    #[test]
+    fn counts_what_is_there_or_what_is_true() {
+        let x = [1.0, f64::NAN, 0.0, f64::NAN, f64::NAN];
+        let mut out = [9.0; 5];
+        let mut count = |is_bool, min_periods| {
+            let span = Span { n: 2, min_periods, anchor: None };
+            let args = [Grid { data: &x, lanes: 1 }];
+            window(WindowFn::Count, &args, is_bool, 0..5, span, 0.0, &mut out).unwrap();
+            out
+        };
+        assert_eq!(count(false, 1), [1.0, 1.0, 1.0, 1.0, 0.0]);
+        assert_eq!(count(true, 1), [1.0, 1.0, 0.0, 0.0, 0.0]);
+        let full = count(false, 2);
+        assert!(full[0].is_nan());
+        assert_eq!(full[1], 1.0);
     }
 }

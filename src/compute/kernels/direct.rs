@@ -12,13 +12,12 @@ impl TileKernel<1> for Mad {
     #[inline(always)]
     fn run(&mut self, lanes: &Lanes<1>, rows: Range<usize>, span: Span, results: &mut Results) {
         let needs = span.needs(1);
-        let mut spare = [[f64::NAN; TILE]; 1];
         for row in rows {
             // about the first value, so that equal ones have exactly themselves as mean
             let (mut count, mut pivot, mut sum) = ([0.0; TILE], [f64::NAN; TILE], [0.0; TILE]);
             for at in span.rows(row) {
-                let [x] = lanes.row(at, &mut spare);
-                for lane in 0..TILE {
+                let [x] = lanes.row(at);
+                for lane in 0..x.len().min(TILE) {
                     let missing = x[lane].is_nan();
                     pivot[lane] = if pivot[lane].is_nan() { x[lane] } else { pivot[lane] };
                     count[lane] += if missing { 0.0 } else { 1.0 };
@@ -26,21 +25,22 @@ impl TileKernel<1> for Mad {
                 }
             }
             let mut deviations = [0.0; TILE];
-            let means: [f64; TILE] = std::array::from_fn(|lane| pivot[lane] + sum[lane] / count[lane]);
+            let mut means = [0.0; TILE];
+            for lane in 0..lanes.width() {
+                means[lane] = pivot[lane] + sum[lane] / count[lane];
+            }
             for at in span.rows(row) {
-                let [x] = lanes.row(at, &mut spare);
-                for lane in 0..TILE {
+                let [x] = lanes.row(at);
+                for lane in 0..x.len().min(TILE) {
                     let deviation = if x[lane].is_nan() { 0.0 } else { (x[lane] - means[lane]).abs() };
                     deviations[lane] += deviation;
                 }
             }
-            let values =
-                std::array::from_fn(
-                    |lane| {
-                        if count[lane] >= needs { deviations[lane] / count[lane] } else { f64::NAN }
-                    },
-                );
-            results.put(row, &values);
+            results.row(row, |out| {
+                for lane in 0..out.len().min(TILE) {
+                    out[lane] = if count[lane] >= needs { deviations[lane] / count[lane] } else { f64::NAN };
+                }
+            });
         }
     }
 }
@@ -56,12 +56,11 @@ impl TileKernel<1> for Ewm {
     fn run(&mut self, lanes: &Lanes<1>, rows: Range<usize>, span: Span, results: &mut Results) {
         let needs = span.needs(1);
         let decay = 1.0 - self.alpha;
-        let mut spare = [[f64::NAN; TILE]; 1];
         for row in rows {
             let (mut count, mut mean, mut weight) = ([0.0; TILE], [0.0; TILE], [0.0; TILE]);
             for at in span.rows(row) {
-                let [x] = lanes.row(at, &mut spare);
-                for lane in 0..TILE {
+                let [x] = lanes.row(at);
+                for lane in 0..x.len().min(TILE) {
                     let missing = x[lane].is_nan();
                     let total = weight[lane] * decay + if missing { 0.0 } else { 1.0 };
                     // by steps towards the new value, so that the mean of equal ones is exactly that
@@ -71,8 +70,39 @@ impl TileKernel<1> for Ewm {
                     count[lane] += if missing { 0.0 } else { 1.0 };
                 }
             }
-            let values = std::array::from_fn(|lane| if count[lane] >= needs { mean[lane] } else { f64::NAN });
-            results.put(row, &values);
+            results.row(row, |out| {
+                for lane in 0..out.len().min(TILE) {
+                    out[lane] = if count[lane] >= needs { mean[lane] } else { f64::NAN };
+                }
+            });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use assetctl_expr::WindowFn;
+
+    use crate::kernels::{Grid, Span, window};
+
+    fn of(f: WindowFn, x: &[f64], n: usize, param: f64) -> Vec<f64> {
+        let mut out = vec![0.0; x.len()];
+        let span = Span { n, min_periods: 1, anchor: Some(1) };
+        window(f, &[Grid { data: x, lanes: 1 }], false, 0..x.len(), span, param, &mut out).unwrap();
+        out
+    }
+
+    #[test]
+    fn deviations_are_about_the_mean() {
+        assert_eq!(of(WindowFn::Mad, &[1.0, f64::NAN, 3.0, 8.0], 3, 0.0), [0.0, 0.0, 1.0, 2.5]);
+    }
+
+    #[test]
+    fn a_mean_of_the_window_alone_forgets_what_is_before_it() {
+        let out = of(WindowFn::EwmWindow, &[1e6, 4.0, f64::NAN, 1.0], 3, 0.5);
+        // (1 + 4/4) / (1 + 1/4)
+        assert!((out[3] - 1.6).abs() < 1e-12);
+        // a missing value leaves the mean as it is
+        assert_eq!(out[2], out[1]);
     }
 }

@@ -13,7 +13,7 @@ use super::pair::{Corr, Cov};
 use super::regression::{Fitted, RSquare, Resid, Slope, Wma};
 use super::rolling::Rolling;
 use super::shift;
-use super::tile::{TileKernel, run};
+use super::tile::run;
 use super::window::{Grid, Span};
 
 /// Computes `rows` of a window function into `out`, which holds them row-major and nothing else. Every value is written, in

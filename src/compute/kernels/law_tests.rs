@@ -213,7 +213,7 @@ proptest! {
 fn one_entry_refuses_what_no_function_takes() {
     let grid = Grid { data: &[1.0], lanes: 1 };
     let span = Span { n: 1, min_periods: 1, anchor: None };
-    let mut call = |f, args: &[Grid], span| window(f, args, false, 0..1, span, 0.0, &mut [0.0]);
+    let call = |f, args: &[Grid], span| window(f, args, false, 0..1, span, 0.0, &mut [0.0]);
     assert!(call(Mean, &[grid], span).is_some());
     assert!(call(Mean, &[grid, grid], span).is_none());
     assert!(call(Mean, &[], span).is_none());

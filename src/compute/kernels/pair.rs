@@ -47,8 +47,8 @@ impl<const SQUARES: bool> Partial<2> for Pairs<SQUARES> {
     };
 
     #[inline(always)]
-    fn push(&mut self, [x, y]: [&Tile; 2], _position: f64) {
-        for lane in 0..TILE {
+    fn push(&mut self, [x, y]: [&[f64]; 2], _position: f64) {
+        for lane in 0..x.len().min(y.len()).min(TILE) {
             let half = x[lane].is_nan() | y[lane].is_nan();
             let first = !half & (self.count[lane] == 0.0);
             let pivot_x = if first { x[lane] } else { self.pivot_x[lane] };
@@ -69,26 +69,24 @@ impl<const SQUARES: bool> Partial<2> for Pairs<SQUARES> {
     }
 
     #[inline(always)]
-    fn merge(older: &Self, newer: &Self) -> Self {
-        let mut merged = *newer;
-        for lane in 0..TILE {
+    fn merge(&mut self, older: &Self, newer: &Self, width: usize) {
+        for lane in 0..width.min(TILE) {
             let (m, alone) = (older.count[lane], newer.count[lane] == 0.0);
             let (x, y) = (older.x[lane], older.y[lane]);
             let here = alone || m == 0.0;
             let dx = if here { 0.0 } else { older.pivot_x[lane] - newer.pivot_x[lane] };
             let dy = if here { 0.0 } else { older.pivot_y[lane] - newer.pivot_y[lane] };
-            merged.pivot_x[lane] = if alone { older.pivot_x[lane] } else { newer.pivot_x[lane] };
-            merged.pivot_y[lane] = if alone { older.pivot_y[lane] } else { newer.pivot_y[lane] };
-            merged.count[lane] += m;
-            merged.x[lane] += x + m * dx;
-            merged.y[lane] += y + m * dy;
-            merged.xy[lane] += older.xy[lane] + dx * y + dy * (x + m * dx);
+            self.pivot_x[lane] = if alone { older.pivot_x[lane] } else { newer.pivot_x[lane] };
+            self.pivot_y[lane] = if alone { older.pivot_y[lane] } else { newer.pivot_y[lane] };
+            self.count[lane] = newer.count[lane] + m;
+            self.x[lane] = newer.x[lane] + x + m * dx;
+            self.y[lane] = newer.y[lane] + y + m * dy;
+            self.xy[lane] = newer.xy[lane] + older.xy[lane] + dx * y + dy * (x + m * dx);
             if SQUARES {
-                merged.xx[lane] += older.xx[lane] + dx * (2.0 * x + m * dx);
-                merged.yy[lane] += older.yy[lane] + dy * (2.0 * y + m * dy);
+                self.xx[lane] = newer.xx[lane] + older.xx[lane] + dx * (2.0 * x + m * dx);
+                self.yy[lane] = newer.yy[lane] + older.yy[lane] + dy * (2.0 * y + m * dy);
             }
         }
-        merged
     }
 }
 
@@ -99,12 +97,12 @@ impl Statistic<2> for Cov {
     type Partial = Pairs<false>;
 
     #[inline(always)]
-    fn of(&self, partial: &Pairs<false>, end: &End<2>) -> Tile {
+    fn write(&self, partial: &Pairs<false>, end: &End<2>, out: &mut [f64]) {
         let needs = end.span.needs(2);
-        std::array::from_fn(|lane| {
+        for lane in 0..out.len().min(TILE) {
             let m = partial.count[lane];
-            if m >= needs { partial.co_moment(lane) / (m * (m - 1.0)) } else { f64::NAN }
-        })
+            out[lane] = if m >= needs { partial.co_moment(lane) / (m * (m - 1.0)) } else { f64::NAN };
+        }
     }
 }
 
@@ -116,9 +114,9 @@ impl Statistic<2> for Corr {
     type Partial = Pairs<true>;
 
     #[inline(always)]
-    fn of(&self, partial: &Pairs<true>, end: &End<2>) -> Tile {
+    fn write(&self, partial: &Pairs<true>, end: &End<2>, out: &mut [f64]) {
         let needs = end.span.needs(2);
-        std::array::from_fn(|lane| {
+        for lane in 0..out.len().min(TILE) {
             let (m, x, y) = (partial.count[lane], partial.x[lane], partial.y[lane]);
             let xx = m * partial.xx[lane] - x * x;
             let yy = m * partial.yy[lane] - y * y;
@@ -126,7 +124,48 @@ impl Statistic<2> for Corr {
             // rounding can leave a perfect correlation a last bit above 1
             let corr = if corr > 1.0 { 1.0 } else { corr };
             let corr = if corr < -1.0 { -1.0 } else { corr };
-            if (m < needs) | is_flat(xx, m) | is_flat(yy, m) { f64::NAN } else { corr }
-        })
+            out[lane] = if (m < needs) | is_flat(xx, m) | is_flat(yy, m) { f64::NAN } else { corr };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use assetctl_expr::WindowFn::{self, *};
+
+    use crate::kernels::{Grid, Span, window};
+
+    const NAN: f64 = f64::NAN;
+
+    /// Of all rows, anchored somewhere within them.
+    fn last(f: WindowFn, x: &[f64], y: &[f64]) -> f64 {
+        let mut out = vec![0.0; x.len()];
+        let grid = |data| Grid { data, lanes: 1 };
+        let span = Span { n: x.len(), min_periods: 2, anchor: Some(2) };
+        window(f, &[grid(x), grid(y)], false, 0..x.len(), span, 0.0, &mut out).unwrap();
+        out[x.len() - 1]
+    }
+
+    #[test]
+    fn pairs_with_a_hole_are_left_out() {
+        let x = [1.0, 2.0, NAN, 3.0, 100.0];
+        let y = [2.0, 4.0, 50.0, 6.0, NAN];
+        assert!((last(Corr, &x, &y) - 1.0).abs() < 1e-12);
+        assert_eq!(last(Cov, &x, &y), 2.0);
+    }
+
+    #[test]
+    fn a_flat_side_has_no_correlation() {
+        let x = [1.0, 2.0, 3.0];
+        assert!(last(Corr, &x, &[5.0, 5.0, 5.0]).is_nan());
+        assert!(last(Corr, &[0.1, 0.10001, 0.1], &x).is_nan());
+        assert_eq!(last(Cov, &x, &[5.0, 5.0, 5.0]), 0.0);
+        assert!(last(Corr, &x, &[3.0, 2.9, 2.8]) < -0.999_999);
+    }
+
+    #[test]
+    fn one_pair_is_none() {
+        assert!(last(Cov, &[1.0, NAN], &[1.0, 2.0]).is_nan());
+        assert!(last(Corr, &[1.0, NAN], &[1.0, 2.0]).is_nan());
     }
 }

@@ -29,8 +29,8 @@ impl Partial<1> for Line {
     };
 
     #[inline(always)]
-    fn push(&mut self, [x]: [&Tile; 1], position: f64) {
-        for lane in 0..TILE {
+    fn push(&mut self, [x]: [&[f64]; 1], position: f64) {
+        for lane in 0..x.len().min(TILE) {
             let missing = x[lane].is_nan();
             let pivot = if self.pivot[lane].is_nan() { x[lane] } else { self.pivot[lane] };
             let d = if missing { 0.0 } else { x[lane] - pivot };
@@ -46,20 +46,18 @@ impl Partial<1> for Line {
     }
 
     #[inline(always)]
-    fn merge(older: &Self, newer: &Self) -> Self {
-        let mut merged = *newer;
-        for lane in 0..TILE {
+    fn merge(&mut self, older: &Self, newer: &Self, width: usize) {
+        for lane in 0..width.min(TILE) {
             let (m, alone) = (older.count[lane], newer.count[lane] == 0.0);
             let shift = if alone || m == 0.0 { 0.0 } else { older.pivot[lane] - newer.pivot[lane] };
-            merged.pivot[lane] = if alone { older.pivot[lane] } else { newer.pivot[lane] };
-            merged.count[lane] += m;
-            merged.p[lane] += older.p[lane];
-            merged.pp[lane] += older.pp[lane];
-            merged.d[lane] += older.d[lane] + m * shift;
-            merged.dd[lane] += older.dd[lane] + shift * (2.0 * older.d[lane] + m * shift);
-            merged.pd[lane] += older.pd[lane] + shift * older.p[lane];
+            self.pivot[lane] = if alone { older.pivot[lane] } else { newer.pivot[lane] };
+            self.count[lane] = newer.count[lane] + m;
+            self.p[lane] = newer.p[lane] + older.p[lane];
+            self.pp[lane] = newer.pp[lane] + older.pp[lane];
+            self.d[lane] = newer.d[lane] + older.d[lane] + m * shift;
+            self.dd[lane] = newer.dd[lane] + older.dd[lane] + shift * (2.0 * older.d[lane] + m * shift);
+            self.pd[lane] = newer.pd[lane] + older.pd[lane] + shift * older.p[lane];
         }
-        merged
     }
 }
 
@@ -96,12 +94,12 @@ impl Statistic<1> for Slope {
     type Partial = Line;
 
     #[inline(always)]
-    fn of(&self, partial: &Line, end: &End<1>) -> Tile {
+    fn write(&self, partial: &Line, end: &End<1>, out: &mut [f64]) {
         let needs = end.span.needs(2);
-        std::array::from_fn(|lane| {
+        for lane in 0..out.len().min(TILE) {
             let fit = partial.fit(lane);
-            if fit.m >= needs { fit.pd / fit.pp } else { f64::NAN }
-        })
+            out[lane] = if fit.m >= needs { fit.pd / fit.pp } else { f64::NAN };
+        }
     }
 }
 
@@ -112,12 +110,12 @@ impl Statistic<1> for Fitted {
     type Partial = Line;
 
     #[inline(always)]
-    fn of(&self, partial: &Line, end: &End<1>) -> Tile {
+    fn write(&self, partial: &Line, end: &End<1>, out: &mut [f64]) {
         let needs = end.span.needs(2);
-        std::array::from_fn(|lane| {
+        for lane in 0..out.len().min(TILE) {
             let fitted = partial.pivot[lane] + partial.above_pivot(lane, end.position);
-            if partial.count[lane] >= needs { fitted } else { f64::NAN }
-        })
+            out[lane] = if partial.count[lane] >= needs { fitted } else { f64::NAN };
+        }
     }
 }
 
@@ -128,12 +126,12 @@ impl Statistic<1> for Resid {
     type Partial = Line;
 
     #[inline(always)]
-    fn of(&self, partial: &Line, end: &End<1>) -> Tile {
+    fn write(&self, partial: &Line, end: &End<1>, out: &mut [f64]) {
         let needs = end.span.needs(2);
-        std::array::from_fn(|lane| {
+        for lane in 0..out.len().min(TILE) {
             let resid = (end.row[0][lane] - partial.pivot[lane]) - partial.above_pivot(lane, end.position);
-            if partial.count[lane] >= needs { resid } else { f64::NAN }
-        })
+            out[lane] = if partial.count[lane] >= needs { resid } else { f64::NAN };
+        }
     }
 }
 
@@ -145,16 +143,16 @@ impl Statistic<1> for RSquare {
     type Partial = Line;
 
     #[inline(always)]
-    fn of(&self, partial: &Line, end: &End<1>) -> Tile {
+    fn write(&self, partial: &Line, end: &End<1>, out: &mut [f64]) {
         let needs = end.span.needs(2);
-        std::array::from_fn(|lane| {
+        for lane in 0..out.len().min(TILE) {
             let fit = partial.fit(lane);
             let squares = fit.m * partial.dd[lane] - partial.d[lane] * partial.d[lane];
             // not the square of `pd`, which overflows first
             let share = (fit.pd / fit.pp) * (fit.pd / squares);
             let share = if share > 1.0 { 1.0 } else { share };
-            if (fit.m < needs) | is_flat(squares, fit.m) { f64::NAN } else { share }
-        })
+            out[lane] = if (fit.m < needs) | is_flat(squares, fit.m) { f64::NAN } else { share };
+        }
     }
 }
 
@@ -165,14 +163,56 @@ impl Statistic<1> for Wma {
     type Partial = Line;
 
     #[inline(always)]
-    fn of(&self, partial: &Line, end: &End<1>) -> Tile {
+    fn write(&self, partial: &Line, end: &End<1>, out: &mut [f64]) {
         let needs = end.span.needs(1);
         let before_first = end.position - end.span.n as f64;
-        std::array::from_fn(|lane| {
+        for lane in 0..out.len().min(TILE) {
             let (count, d) = (partial.count[lane], partial.d[lane]);
             let weights = partial.p[lane] - before_first * count;
             let weighted = partial.pd[lane] - before_first * d;
-            if count >= needs { partial.pivot[lane] + weighted / weights } else { f64::NAN }
-        })
+            out[lane] = if count >= needs { partial.pivot[lane] + weighted / weights } else { f64::NAN };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use assetctl_expr::WindowFn::{self, *};
+
+    use crate::kernels::{Grid, Span, window};
+
+    fn of(f: WindowFn, x: &[f64], n: usize, anchor: Option<usize>) -> Vec<f64> {
+        let mut out = vec![0.0; x.len()];
+        let span = Span { n, min_periods: 1, anchor };
+        window(f, &[Grid { data: x, lanes: 1 }], false, 0..x.len(), span, 0.0, &mut out).unwrap();
+        out
+    }
+
+    #[test]
+    fn a_line_has_its_slope_with_holes_and_at_the_start() {
+        let x = [f64::NAN, 1.0, 3.0, f64::NAN, 7.0, f64::NAN, f64::NAN];
+        for anchor in [None, Some(0), Some(3)] {
+            // (function, first value, from the first window of two values on; none after them)
+            for (f, first, step) in [(Slope, 2.0, 0.0), (Fitted, 3.0, 2.0), (RSquare, 1.0, 0.0)] {
+                let out = of(f, &x, 4, anchor);
+                assert!(out[0].is_nan() && out[1].is_nan() && out[6].is_nan(), "{f:?}: {out:?}");
+                for (at, out) in out[2..6].iter().enumerate() {
+                    assert!((out - (first + step * at as f64)).abs() < 1e-12, "{f:?}: {out} after {at}");
+                }
+            }
+            let out = of(Resid, &x, 4, anchor);
+            assert!(out[3].is_nan() && out[5].is_nan());
+            assert!(out[2].abs() < 1e-12 && out[4].abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn weights_are_positions_and_holes_have_none() {
+        let x = [f64::NAN, 3.0, f64::NAN, 6.0];
+        for anchor in [None, Some(0), Some(3)] {
+            for (n, expected) in [(3, (3.0 + 3.0 * 6.0) / 4.0), (4, (2.0 * 3.0 + 4.0 * 6.0) / 6.0)] {
+                assert!((of(Wma, &x, n, anchor)[3] - expected).abs() < 1e-12, "{n} {anchor:?}");
+            }
+        }
     }
 }

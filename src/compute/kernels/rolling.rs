@@ -13,7 +13,7 @@
 
 use std::ops::Range;
 
-use super::tile::{Lanes, Results, TILE, Tile, TileKernel};
+use super::tile::{Lanes, Results, TileKernel};
 use super::window::Span;
 
 /// What is known of some neighbouring rows of K panels, per lane. Loops over lanes are without branches, so that they become
@@ -23,22 +23,22 @@ pub trait Partial<const K: usize>: Copy {
     const EMPTY: Self;
 
     /// Takes in the row after those it holds. `position` counts rows from a point common to all partial results of a window.
-    fn push(&mut self, row: [&Tile; K], position: f64);
+    fn push(&mut self, row: [&[f64]; K], position: f64);
 
     /// Takes in the row before those it holds.
     #[inline(always)]
-    fn push_before(&mut self, row: [&Tile; K], position: f64) {
+    fn push_before(&mut self, row: [&[f64]; K], position: f64) {
         self.push(row, position);
     }
 
-    /// Of the rows of both; those of `older` come before those of `newer`.
-    fn merge(older: &Self, newer: &Self) -> Self;
+    /// Becomes that of the rows of both; those of `older` come before those of `newer`.
+    fn merge(&mut self, older: &Self, newer: &Self, width: usize);
 }
 
 /// A window and the row that it ends with.
 pub struct End<'a, const K: usize> {
     /// The values of the row.
-    pub row: [&'a Tile; K],
+    pub row: [&'a [f64]; K],
     /// Its position.
     pub position: f64,
     /// Rows of the window; less than n at the start of history.
@@ -50,8 +50,8 @@ pub struct End<'a, const K: usize> {
 pub trait Statistic<const K: usize> {
     type Partial: Partial<K>;
 
-    /// The result of each lane; what is not finite counts as missing.
-    fn of(&self, partial: &Self::Partial, end: &End<K>) -> Tile;
+    /// Writes the result of each lane; what is not finite counts as missing.
+    fn write(&self, partial: &Self::Partial, end: &End<K>, out: &mut [f64]);
 }
 
 /// Computes a statistic in either way, as the span says.
@@ -75,16 +75,14 @@ fn direct<S: Statistic<K>, const K: usize>(
     span: Span,
     results: &mut Results,
 ) {
-    let mut spare = [[f64::NAN; TILE]; K];
     for row in rows {
         let window = span.rows(row);
-        let held = window.len();
+        let end = End { row: lanes.row(row), position: 0.0, rows: window.len(), span };
         let mut partial = S::Partial::EMPTY;
         for at in window {
-            partial.push(lanes.row(at, &mut spare), -((row - at) as f64));
+            partial.push(lanes.row(at), -((row - at) as f64));
         }
-        let end = End { row: lanes.row(row, &mut spare), position: 0.0, rows: held, span };
-        results.put(row, &statistic.of(&partial, &end));
+        results.row(row, |out| statistic.write(&partial, &end, out));
     }
 }
 
@@ -97,9 +95,10 @@ fn anchored<S: Statistic<K>, const K: usize>(
     anchor: usize,
     results: &mut Results,
 ) {
-    let mut spare = [[f64::NAN; TILE]; K];
+    let width = lanes.width();
+    let mut whole = S::Partial::EMPTY;
     // at k: the last k rows before the boundary between two blocks
-    let mut ends = vec![S::Partial::EMPTY; 1];
+    let mut ends = vec![S::Partial::EMPTY; span.n.min(rows.end)];
     let mut next = rows.start;
     while next < rows.end {
         // the newer block holds the panel's rows from `boundary` on
@@ -109,23 +108,20 @@ fn anchored<S: Statistic<K>, const K: usize>(
         // counted from the block's first row, which may lie before the panel's
         let position = |row: usize| row as f64 - (next as f64 - skipped as f64);
 
-        ends.truncate(1);
-        for row in (span.rows(next).start..boundary).rev() {
-            let mut longer = ends[ends.len() - 1];
-            longer.push_before(lanes.row(row, &mut spare), position(row));
-            ends.push(longer);
+        for (k, row) in (span.rows(next).start..boundary).rev().enumerate() {
+            ends[k + 1] = ends[k];
+            ends[k + 1].push_before(lanes.row(row), position(row));
         }
         let mut start = S::Partial::EMPTY;
         for row in boundary..next {
-            start.push(lanes.row(row, &mut spare), position(row));
+            start.push(lanes.row(row), position(row));
         }
         for row in next..stop {
-            let values = lanes.row(row, &mut spare);
-            start.push(values, position(row));
+            start.push(lanes.row(row), position(row));
             let window = span.rows(row);
-            let partial = S::Partial::merge(&ends[boundary.saturating_sub(window.start)], &start);
-            let end = End { row: values, position: position(row), rows: window.len(), span };
-            results.put(row, &statistic.of(&partial, &end));
+            whole.merge(&ends[boundary.saturating_sub(window.start)], &start, width);
+            let end = End { row: lanes.row(row), position: position(row), rows: window.len(), span };
+            results.row(row, |out| statistic.write(&whole, &end, out));
         }
         next = stop;
     }

@@ -20,6 +20,17 @@ fn missing_last(value: f64) -> f64 {
     if value.is_nan() { f64::INFINITY } else { value }
 }
 
+/// What a slot holds when one value has left and another entered: from the slot of the one that leaves on all move down, to
+/// that of the one that enters all move up again. `before` is what the slot before would hold without the new value.
+#[inline(always)]
+fn moved(here: f64, next: f64, leaving: f64, entering: f64, before: &mut f64) -> f64 {
+    let kept = if here < leaving { here } else { next };
+    let least = if kept < entering { kept } else { entering };
+    let value = if *before > least { *before } else { least };
+    *before = kept;
+    value
+}
+
 impl SortedTile {
     /// An empty window for up to `rows` values per lane.
     pub fn new(rows: usize) -> Self {
@@ -28,45 +39,62 @@ impl SortedTile {
 
     /// Takes a value in.
     #[inline(always)]
-    pub fn insert(&mut self, new: &Tile) {
+    pub fn insert(&mut self, new: &[f64]) {
         self.held += 1;
         self.replace(&[f64::NAN; TILE], new);
     }
 
     /// Takes a value in and lets another go that was taken in before.
     #[inline(always)]
-    pub fn replace(&mut self, old: &Tile, new: &Tile) {
-        let old_slots: Tile = std::array::from_fn(|lane| missing_last(old[lane]));
-        let new_slots: Tile = std::array::from_fn(|lane| missing_last(new[lane]));
-        let mut before = [f64::NEG_INFINITY; TILE];
-        let slots = &mut self.slots[..=self.held];
-        for slot in 0..slots.len() - 1 {
-            for lane in 0..TILE {
-                let here = slots[slot][lane];
-                // from the old value's slot on all move down by one; from the new one's on, up
-                let kept = if here < old_slots[lane] { here } else { slots[slot + 1][lane] };
-                let least = if kept < new_slots[lane] { kept } else { new_slots[lane] };
-                slots[slot][lane] = if before[lane] > least { before[lane] } else { least };
-                before[lane] = kept;
-            }
-        }
-        for lane in 0..TILE {
+    pub fn replace(&mut self, old: &[f64], new: &[f64]) {
+        let width = new.len().min(old.len()).min(TILE);
+        let (mut leaving, mut entering) = ([f64::INFINITY; TILE], [f64::INFINITY; TILE]);
+        for lane in 0..width {
+            leaving[lane] = missing_last(old[lane]);
+            entering[lane] = missing_last(new[lane]);
             self.count[lane] += if new[lane].is_nan() { 0.0 } else { 1.0 };
             self.count[lane] -= if old[lane].is_nan() { 0.0 } else { 1.0 };
+        }
+        let mut before = [f64::NEG_INFINITY; TILE];
+        let mut slots: &mut [Tile] = &mut self.slots[..=self.held];
+        // four at once, so that the lanes' values are loaded and stored less often
+        while slots.len() > 4 {
+            let (here, rest) = std::mem::take(&mut slots).split_at_mut(4);
+            if let ([a, b, c, d], [next, ..]) = (here, &*rest) {
+                for lane in 0..width {
+                    let (leaving, entering, mut last) = (leaving[lane], entering[lane], before[lane]);
+                    a[lane] = moved(a[lane], b[lane], leaving, entering, &mut last);
+                    b[lane] = moved(b[lane], c[lane], leaving, entering, &mut last);
+                    c[lane] = moved(c[lane], d[lane], leaving, entering, &mut last);
+                    d[lane] = moved(d[lane], next[lane], leaving, entering, &mut last);
+                    before[lane] = last;
+                }
+            }
+            slots = rest;
+        }
+        while slots.len() > 1 {
+            let (here, rest) = std::mem::take(&mut slots).split_at_mut(1);
+            if let ([here], [next, ..]) = (here, &*rest) {
+                for lane in 0..width {
+                    here[lane] = moved(here[lane], next[lane], leaving[lane], entering[lane], &mut before[lane]);
+                }
+            }
+            slots = rest;
         }
     }
 
     /// The `q`-quantile of each lane with at least `needs` valid values, as [`quantile_of`] has it.
     #[inline(always)]
-    pub fn quantiles(&self, q: f64, needs: f64) -> Tile {
-        std::array::from_fn(|lane| {
+    pub fn quantiles(&self, q: f64, needs: f64, out: &mut [f64]) {
+        for lane in 0..out.len().min(TILE) {
             let count = self.count[lane];
-            if count < needs || count == 0.0 {
-                return f64::NAN;
-            }
-            let place = Place::of(q, count as usize - 1);
-            place.between(self.slots[place.below][lane], self.slots[place.above][lane])
-        })
+            out[lane] = if count < needs || count == 0.0 {
+                f64::NAN
+            } else {
+                let place = Place::of(q, count as usize - 1);
+                place.between(self.slots[place.below][lane], self.slots[place.above][lane])
+            };
+        }
     }
 }
 
@@ -139,7 +167,9 @@ mod tests {
             assert_eq!(window.count[0], expected.len() as f64);
             let lane: Vec<f64> = window.slots.iter().map(|slot| slot[0]).filter(|value| value.is_finite()).collect();
             assert_eq!(lane, expected, "after row {row}");
-            assert_eq!(window.quantiles(0.3, 1.0)[0], quantile_of(&expected, 0.3));
+            let mut quantiles = [0.0; TILE];
+            window.quantiles(0.3, 1.0, &mut quantiles);
+            assert_eq!(quantiles[0], quantile_of(&expected, 0.3));
         }
         assert_eq!(window.slots.iter().map(|slot| slot[1]).collect::<Vec<_>>(), [5.0, 6.0, 7.0, 8.0, f64::INFINITY]);
     }

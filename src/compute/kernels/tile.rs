@@ -7,10 +7,10 @@ use multiversion::multiversion;
 use super::window::{Grid, Span};
 use crate::panel::canonical;
 
-/// Lanes that are worked on together.
-pub const TILE: usize = 16;
+/// Lanes that are worked on together, at most.
+pub const TILE: usize = 32;
 
-/// One value per lane of a tile.
+/// One value per lane of a tile. Where the panel ends within the tile, the last ones have no meaning.
 pub type Tile = [f64; TILE];
 
 /// The lanes of one tile in the operands of a kernel.
@@ -20,24 +20,20 @@ pub struct Lanes<'a, const K: usize> {
     width: usize,
 }
 
-impl<const K: usize> Lanes<'_, K> {
-    /// The values of one row. Where the panel ends within the tile, the lanes past it are missing; `spare` holds such a row.
+impl<'a, const K: usize> Lanes<'a, K> {
+    /// The values of one row, [`width`](Self::width) of each operand.
     #[inline(always)]
-    pub fn row<'s>(&'s self, row: usize, spare: &'s mut [Tile; K]) -> [&'s Tile; K] {
-        if self.width < TILE {
-            for (grid, spare) in self.grids.iter().zip(spare.iter_mut()) {
-                spare[..self.width].copy_from_slice(grid.tile(row, &(self.first..self.first + self.width)));
-                spare[self.width..].fill(f64::NAN);
-            }
-        }
-        let spare = &*spare;
-        std::array::from_fn(|k| {
-            let grid = self.grids[k];
-            match grid.data[row * grid.lanes + self.first..].first_chunk() {
-                Some(row) if self.width == TILE => row,
-                _ => &spare[k],
-            }
+    pub fn row(&self, row: usize) -> [&'a [f64]; K] {
+        self.grids.map(|grid| {
+            let at = row * grid.lanes + self.first;
+            &grid.data[at..at + self.width]
         })
+    }
+
+    /// Lanes in this tile, [`TILE`] at most.
+    #[inline(always)]
+    pub fn width(&self) -> usize {
+        self.width.min(TILE)
     }
 }
 
@@ -51,25 +47,24 @@ pub struct Results<'a> {
 }
 
 impl Results<'_> {
-    /// Writes the values of one row, in canonical form.
+    /// Has the values of one row written, and brings them into canonical form.
     #[inline(always)]
-    pub fn put(&mut self, row: usize, values: &Tile) {
-        let mut clean = *values;
-        for value in &mut clean {
-            *value = canonical(*value);
-        }
+    pub fn row(&mut self, row: usize, write: impl FnOnce(&mut [f64])) {
         let at = (row - self.first_row) * self.lanes + self.first;
         let out = &mut self.out[at..at + self.width];
-        match out.as_mut_array::<TILE>() {
-            Some(out) => *out = clean,
-            None => out.copy_from_slice(&clean[..self.width]),
+        write(out);
+        for value in out {
+            *value = canonical(*value);
         }
     }
 }
 
 /// A function of K panels, one tile at a time. What it computes of a lane must depend on that lane alone.
+///
+/// Loops over the lanes of a tile must be plain ones over `0..width`, without branches, calls or array constructors: those the
+/// compiler turns into vector code, and little else.
 pub trait TileKernel<const K: usize> {
-    /// Puts a result for each row of `rows`.
+    /// Gives a result for each row of `rows`.
     fn run(&mut self, lanes: &Lanes<K>, rows: Range<usize>, span: Span, results: &mut Results);
 }
 

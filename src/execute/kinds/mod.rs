@@ -111,9 +111,16 @@ pub fn materializer(node: &AssetNode) -> Box<dyn Materializer> {
     match &node.body {
         Body::Source | Body::Table => Box::new(files::Files),
         Body::Complete { fill, listing } => Box::new(complete::Complete::new(fill, *listing)),
-        Body::Columns(program) => Box::new(columns::Columns::new(program.clone(), WindowAxis::Calendar)),
+        Body::Columns(program) => Box::new(columns::Columns::new(program.clone(), window_axis(node))),
         Body::Signals(spec) => Box::new(signals::TopK::new(&spec.top_k)),
         Body::Sql { sql, refs, key } => Box::new(sql::Sql { sql: sql.clone(), refs: refs.clone(), key: key.clone() }),
+    }
+}
+
+fn window_axis(node: &AssetNode) -> WindowAxis {
+    match node.window_axis {
+        assetctl_graph::WindowAxis::Calendar => WindowAxis::Calendar,
+        assetctl_graph::WindowAxis::Traded => WindowAxis::Traded,
     }
 }
 

@@ -4,12 +4,17 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use assetctl_config::{Asset, ColumnType, ColumnsSpec, Compat, Diagnostic, FeatureSet, Loc, WindowAxis};
-use assetctl_expr::{ColumnKind, Dialect, ExprError, Feature, InputScope, Node, Program, Source, Type, compile_in};
+use assetctl_expr::{
+    ColumnKind, ColumnRead, Dialect, ExprError, Feature, InputScope, Node, Program, Source, Type, compile_in,
+};
 use serde_json::json;
 
 use super::{Lowered, Lowering, error, list, version};
 use crate::node::{AssetNode, Body, Edge, EdgeColumns};
 use crate::references::Reference;
+
+/// The column of completed bars that says that a row is no traded bar.
+const SUSPENDED: &str = "is_suspended";
 
 impl Lowering<'_> {
     pub(super) fn columns(
@@ -19,8 +24,13 @@ impl Lowering<'_> {
         inputs: &[&AssetNode],
     ) -> Option<Lowered> {
         let before = self.problems.len();
-        for (input, reference) in inputs.iter().zip(references) {
-            self.need_sessions(input, reference.loc.clone());
+        for (at, (input, reference)) in inputs.iter().zip(references).enumerate() {
+            let has_instruments =
+                input.schema.as_ref().is_none_or(|schema| schema.iter().any(|(name, _)| name == "instrument"));
+            // The rows are those of the first; a table beside it says the same of its instruments in every session.
+            if at == 0 || !has_instruments {
+                self.need_sessions(input, reference.loc.clone());
+            }
         }
         let scopes: Vec<InputScope> = inputs
             .iter()
@@ -74,19 +84,46 @@ impl Lowering<'_> {
             }))
             .collect();
         Some(Lowered {
-            edges: self
-                .edges(references, |at| (EdgeColumns::Named(program.reads(at)), program.window(at).back))
-                .into_iter()
-                .enumerate()
-                // The rows of the result are those of the first input.
-                .map(|(at, edge)| if at == 0 { with_key(edge, program.presence_back()) } else { edge })
-                .collect(),
+            edges: self.edges_of(&program, spec.window_axis, references, inputs[0]),
             schema: Some(schema),
             spec: columns_spec(&program.canonical(), spec.window_axis),
+            recursive: program.is_recursive() || spec.window_axis == WindowAxis::Traded,
             body: Body::Columns(Arc::new(program)),
             window_axis: spec.window_axis,
-            recursive: false,
         })
+    }
+
+    /// What a program reads of its inputs. The rows of the result are those of the first one.
+    ///
+    /// Over traded bars it reads its own session alone: how many sessions a window of bars spans no calendar says, so the last
+    /// bars of each instrument are a state that is carried from session to session.
+    fn edges_of(
+        &self,
+        program: &Program,
+        window_axis: WindowAxis,
+        references: &[Reference],
+        first: &AssetNode,
+    ) -> Vec<Edge> {
+        let is_traded = window_axis == WindowAxis::Traded;
+        let mut edges = self.edges(references, |at| {
+            let mut reads = program.reads(at);
+            if is_traded {
+                reads.iter_mut().for_each(|read| read.back = 0);
+                let has =
+                    |name: &str| first.schema.as_ref().is_some_and(|all| all.iter().any(|(known, _)| known == name));
+                if at == 0 && has(SUSPENDED) && reads.iter().all(|read| read.column != SUSPENDED) {
+                    reads.push(ColumnRead { column: SUSPENDED.into(), back: 0 });
+                    reads.sort_by(|a, b| a.column.cmp(&b.column));
+                }
+            }
+            let back = reads.iter().map(|read| read.back).max().unwrap_or(0);
+            (EdgeColumns::Named(reads), back)
+        });
+        if let Some(first) = edges.first_mut().filter(|_| !is_traded) {
+            first.key_back = program.presence_back();
+            first.back = first.back.max(first.key_back);
+        }
+        edges
     }
 }
 
@@ -215,11 +252,6 @@ fn over_cross_section(program: &Program) -> Vec<usize> {
     }
     let outputs = program.outputs.iter().enumerate();
     outputs.filter(|(_, output)| is_over[output.node.0 as usize]).map(|(at, _)| at).collect()
-}
-
-/// An edge of which it matters so many sessions back which rows there are.
-fn with_key(edge: Edge, key_back: u32) -> Edge {
-    Edge { key_back, back: edge.back.max(key_back), ..edge }
 }
 
 fn column_kind(ty: ColumnType) -> ColumnKind {

@@ -1,7 +1,7 @@
 //! Recursive assets: a partition also goes on from its own asset's partition of the session before.
 
 use assetctl_calendar::{SessionIx, SessionRange};
-use assetctl_graph::{Axis, Body, Edge, EdgeColumns, Graph};
+use assetctl_graph::{Axis, Body, Edge, EdgeColumns, Graph, WindowAxis};
 use chrono::NaiveDate;
 
 use super::ledger::{Content, Memory, New};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 
 use assetctl_calendar::{Calendar, SessionIx};
-use assetctl_graph::{AssetNode, Axis, Body, Edge, EdgeColumns, Graph};
+use assetctl_graph::{AssetNode, Axis, Body, Edge, EdgeColumns, Graph, WindowAxis};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::ledger::{Content, Memory, Reads};
@@ -124,6 +124,7 @@ impl World {
             start: SessionIx(asset.start),
             settlement: TimeDelta::hours(asset.settlement),
             edges: asset.edges.clone(),
+            window_axis: WindowAxis::Calendar,
             recursive: false,
             schema: None,
             spec_text: self.spec_text(ix),

@@ -63,9 +63,10 @@ impl Columns {
 /// The residuals of the ordinary least squares regression of the first operand on the others and on one constant per group.
 /// An instrument of which an operand is missing is left out.
 ///
-/// The means of each group are taken from all columns (Frisch, Waugh and Lovell), which are then made orthogonal one after the other by
-/// modified Gram-Schmidt, twice, so that rounding leaves nothing of one in the next. A regressor of which less than 1e-11 of its length is
-/// left is the sum of those before it (or constant in every group) and dropped; residuals of less than 1e-11 of the operand's length are 0.
+/// The means of each group are taken from all columns (Frisch, Waugh and Lovell), which are then made orthogonal one after the
+/// other by modified Gram-Schmidt, twice, so that rounding leaves nothing of one in the next. A regressor of which less than
+/// 1e-11 of its length is left is the sum of those before it (or constant in every group) and dropped; residuals of less than
+/// 1e-11 of the operand's length are 0. What overflows is missing.
 pub fn neutralize(args: &[&[f64]], groups: &Groups, present: &[bool], columns: &mut Columns, out: &mut [f64]) {
     let count = columns.fill(args, groups, present);
     if count == 0 {

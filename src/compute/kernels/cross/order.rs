@@ -39,7 +39,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn selecting_is_sorting(mut values in proptest::collection::vec((-9..9_i32).prop_map(f64::from), 0..40), q in -0.1..1.1_f64) {
+        fn selecting_is_sorting(
+            mut values in proptest::collection::vec((-9..9_i32).prop_map(f64::from), 0..40),
+            q in -0.1..1.1_f64,
+        ) {
             let mut scratch = vec![7.0];
             let out = [quantile(&values, q, &mut scratch), median(&values, &mut scratch)];
             values.sort_unstable_by(f64::total_cmp);

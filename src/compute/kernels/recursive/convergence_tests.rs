@@ -27,17 +27,20 @@ fn bars(sessions: usize) -> Vec<Vec<Vec<f64>>> {
     (0..sessions).map(session).collect()
 }
 
-/// Median and 99th percentile of the sessions after a correction of 1 % until the states are the same again.
-fn dies_out(f: RecursiveFn, params: &'static [f64]) -> (usize, usize) {
+/// The session that is corrected.
+const CHANGED: usize = 50;
+
+/// Median and 99th percentile of the sessions until the states are the same again, after a correction of the bars of one session.
+fn dies_out(f: RecursiveFn, params: &'static [f64], correct: impl Fn(&mut f64)) -> (usize, usize) {
     let operands = match f {
         RecursiveFn::Sar => 2,
         RecursiveFn::Supertrend => 4,
         _ => 1,
     };
     let case = Case { f, params, part: 0, operands };
-    let (changed, sessions) = (50, bars(900));
+    let sessions = bars(900);
     let mut corrected = sessions.clone();
-    corrected[changed].iter_mut().flatten().for_each(|value| *value *= 1.01);
+    corrected[CHANGED].iter_mut().flatten().for_each(correct);
     let (old, new) = (case.run(&sessions), case.run(&corrected));
     let mut lasts: Vec<usize> = (0..SERIES)
         .map(|lane| {
@@ -45,26 +48,37 @@ fn dies_out(f: RecursiveFn, params: &'static [f64]) -> (usize, usize) {
                 let (old, new) = (&old[*row].1, &new[*row].1);
                 (lane..old.len()).step_by(SERIES).any(|slot| old[slot].to_bits() != new[slot].to_bits())
             };
-            (0..sessions.len()).rev().find(differs).map_or(0, |row| row + 1 - changed)
+            (0..sessions.len()).rev().find(differs).map_or(0, |row| row + 1 - CHANGED)
         })
         .collect();
     lasts.sort_unstable();
     (lasts[SERIES / 2], lasts[SERIES * 99 / 100])
 }
 
+const FORGETFUL: [(RecursiveFn, &[f64], (usize, usize)); 9] = [
+    (RecursiveFn::Ema, &[12.0], (184, 209)),
+    (RecursiveFn::EmaFirst, &[2.0 / 13.0], (184, 209)),
+    (RecursiveFn::Ewm, &[2.0 / 13.0], (184, 209)),
+    (RecursiveFn::Rma, &[14.0], (399, 449)),
+    (RecursiveFn::WilderSum, &[14.0], (397, 466)),
+    (RecursiveFn::MacdLine, &[12.0, 26.0], (386, 434)),
+    (RecursiveFn::Kama, &[10.0], (408, 565)),
+    (RecursiveFn::Sar, &[0.02, 0.2], (3, 45)),
+    (RecursiveFn::Supertrend, &[3.0], (1, 36)),
+];
+
 #[test]
 fn a_correction_dies_out() {
-    for (f, params, expected) in [
-        (RecursiveFn::Ema, &[12.0][..], (184, 209)),
-        (RecursiveFn::EmaFirst, &[2.0 / 13.0], (184, 209)),
-        (RecursiveFn::Ewm, &[2.0 / 13.0], (184, 209)),
-        (RecursiveFn::Rma, &[14.0], (399, 449)),
-        (RecursiveFn::WilderSum, &[14.0], (397, 466)),
-        (RecursiveFn::MacdLine, &[12.0, 26.0], (386, 434)),
-        (RecursiveFn::Kama, &[10.0], (408, 565)),
-        (RecursiveFn::Sar, &[0.02, 0.2], (3, 45)),
-        (RecursiveFn::Supertrend, &[3.0], (1, 36)),
-    ] {
-        assert_eq!(dies_out(f, params), expected, "{f:?}");
+    for (f, params, expected) in FORGETFUL {
+        assert_eq!(dies_out(f, params, |value| *value *= 1.01), expected, "{f:?}");
+    }
+}
+
+/// Nothing in a state may count sessions or say where in a ring it stands: it would differ for good.
+#[test]
+fn a_value_that_went_missing_is_forgotten() {
+    for (f, params, _) in FORGETFUL {
+        let (_, nearly_all) = dies_out(f, params, |value| *value = f64::NAN);
+        assert!(nearly_all < 700, "{f:?}: {nearly_all}");
     }
 }

@@ -1,5 +1,5 @@
-//! The kernels against TA-Lib on real bars and pandas on real closes with holes; the scripts under tests/fixtures/golden say how the
-//! files were made.
+//! The kernels against TA-Lib on real bars and pandas on real closes with holes; the scripts under tests/fixtures/golden say
+//! how the files were made.
 
 use assetctl_expr::{RecursiveFn, WindowFn};
 

@@ -19,8 +19,8 @@
 //! | `sar` | 3 | 45 |
 //! | supertrend, without its ATR | 1 | 36 |
 //!
-//! How the step is written (`s + a (x - s)`, `a x + (1 - a) s`, `(x + (n - 1) s) / n`) was tried and makes no difference of more than
-//! 3 %, so it is written as TA-Lib writes it. While an instrument does not move at all, two states near its price may stay
+//! How the step is written (`s + a (x - s)`, `a x + (1 - a) s`, `(x + (n - 1) s) / n`) was tried and makes no difference of more
+//! than 3 %, so it is written as TA-Lib writes it. While an instrument does not move at all, two states near its price may stay
 //! apart, and meet when it moves. Sums and moments over all sessions never forget.
 //!
 //! What overflows: a smoothing (or a stop, a trend line) forgets everything and begins anew at the next value; a sum, product or
