@@ -4,7 +4,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use assetctl_config::{Asset, ColumnType, ColumnsSpec, Compat, Diagnostic, FeatureSet, Loc, WindowAxis};
-use assetctl_expr::{ColumnKind, ColumnRead, Dialect, ExprError, Feature, InputScope, Node, Program, Source, Type, compile_in};
+use assetctl_expr::{
+    ColumnKind, ColumnRead, Dialect, ExprError, Feature, InputScope, Node, Program, Source, Type, compile_in,
+};
 use serde_json::json;
 
 use super::{Lowered, Lowering, error, list, version};
@@ -107,7 +109,8 @@ impl Lowering<'_> {
             let mut reads = program.reads(at);
             if is_traded {
                 reads.iter_mut().for_each(|read| read.back = 0);
-                let has = |name: &str| first.schema.as_ref().is_some_and(|all| all.iter().any(|(known, _)| known == name));
+                let has =
+                    |name: &str| first.schema.as_ref().is_some_and(|all| all.iter().any(|(known, _)| known == name));
                 if at == 0 && has(SUSPENDED) && reads.iter().all(|read| read.column != SUSPENDED) {
                     reads.push(ColumnRead { column: SUSPENDED.into(), back: 0 });
                     reads.sort_by(|a, b| a.column.cmp(&b.column));
