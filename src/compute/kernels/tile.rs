@@ -85,7 +85,7 @@ pub fn run<T: TileKernel<K>, const K: usize>(
 
 /// Compiled for wider vectors too; the widest that the machine has are chosen at run time. This changes no bit: each lane sees
 /// the same operations in the same order, and nothing is contracted to fused ones.
-#[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw", "x86_64+avx2"))]
+#[multiversion(targets("x86_64+avx2"))]
 fn run_widest<T: TileKernel<K>, const K: usize>(
     kernel: &mut T,
     grids: [Grid<'_>; K],
