@@ -29,6 +29,8 @@ mod oracle_tests;
 mod outputs;
 mod panel;
 mod parallel;
+#[cfg(test)]
+mod random_programs;
 mod recursion;
 mod run;
 mod schedule;
