@@ -136,15 +136,19 @@ impl<'r, 'a> Block<'r, 'a> {
 
     /// Copies a node's panel to the result and to where other stages find it.
     fn leave(&mut self, id: usize) {
-        let Slot::Panel(panel) = &self.slots[id] else { return };
-        let width = self.lanes.range.len();
         let wide = self.run.making[id].as_ref();
         if self.run.schedule.output[id].is_none() && wide.is_none() {
             return;
         }
         let (first, rows) = (self.first(id), self.run.task.inputs.rows());
+        let width = self.lanes.range.len();
+        let Slot::Panel(panel) = &mut self.slots[id] else { return };
         let (first, panel) = match &self.timeline.bars {
-            None => (first, &panel[..]),
+            None => {
+                // of a later stage over traded bars; a value without a bar counts for nothing there
+                self.run.mask(&self.lanes, first, panel);
+                (first, &panel[..])
+            }
             Some(bars) => {
                 let from = self.run.task.inputs.written.start;
                 bars.scatter(first, panel, from, rows, &mut self.pool.scratch);
@@ -154,9 +158,7 @@ impl<'r, 'a> Block<'r, 'a> {
         if let Some(wide) = wide {
             wide.put(&self.lanes.range, &panel[(wide.first - first) * width..]);
         }
-        if self.run.schedule.output[id].is_some() {
-            self.run.put_output(id, &self.lanes, first, panel);
-        }
+        self.run.put_output(id, &self.lanes, first, panel);
     }
 
     /// The cells of a node from row `first` on.
@@ -234,8 +236,8 @@ impl<'r, 'a> Block<'r, 'a> {
         let Node::Recursive { f, args, params, part } = node else { return };
         let (first, width) = (self.first(id), self.width());
         let mut hashes = std::mem::take(&mut self.hashes);
-        let back = if self.timeline.bars.is_some() { self.run.backs[id] } else { 0 };
-        // over bars the states behind the values that a window still reads are carried too
+        // over bars, the states behind the values that a later bar's window still reads are carried too
+        let back = if self.timeline.bars.is_some() { self.run.backs[id].saturating_sub(1) } else { 0 };
         let hashed = self.hashed.saturating_sub(back).max(first);
         let mut own = vec![0; (self.timeline.rows + 1 - hashed) * width];
         let series: Vec<Series> = args
@@ -255,7 +257,7 @@ impl<'r, 'a> Block<'r, 'a> {
             part: *part,
             node: self.run.schedule.recursive[id].unwrap_or(0),
             first,
-            needed: self.timeline.needed[id],
+            id,
         };
         recursion.run(&series, &self.run.states, hashed, &mut own, out);
         drop(series);

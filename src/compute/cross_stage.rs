@@ -8,7 +8,7 @@ use crate::evaluate::EvaluateError;
 use crate::kernels::{self, Scratch};
 use crate::parallel::{each, locked};
 use crate::run::Run;
-use crate::sink::{Lanes, Wide};
+use crate::sink::Wide;
 use crate::timeline::Timeline;
 
 /// Sessions that a thread takes at once.
@@ -73,7 +73,8 @@ pub(crate) fn cross(run: &mut Run, timeline: &Timeline, id: usize) -> Result<(),
             let from = run.task.inputs.written.start;
             let mut panel = vec![0.0; (rows - from) * lanes.range.len()];
             wide.gather(from, &lanes.range, &mut panel);
-            run.put_output(id, &Lanes { block, range: lanes.range }, from, &panel);
+            run.mask(&lanes, from, &mut panel);
+            run.put_output(id, &lanes, from, &panel);
         }
     }
     run.wide[id] = Some(wide);

@@ -19,6 +19,8 @@ mod complete;
 mod complete_frame;
 mod cross_stage;
 mod evaluate;
+#[cfg(test)]
+mod example_tests;
 mod frame;
 mod inputs;
 mod kernels;
@@ -33,10 +35,16 @@ mod recursion;
 mod run;
 mod schedule;
 mod sink;
+#[cfg(test)]
+mod split_tests;
 mod state;
+#[cfg(test)]
+mod talib_tests;
 mod timeline;
 mod top_k;
 mod trace;
+#[cfg(test)]
+mod traded_tests;
 
 pub use axis::Axis;
 pub use checks::{Check, CheckFailure, run_check};

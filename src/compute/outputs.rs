@@ -73,26 +73,29 @@ fn keys(run: &Run) -> Vec<Column> {
 /// The column of the output node number `at`.
 fn column(run: &Run, at: usize, output: &Output) -> Column {
     let name = output.name.as_str();
-    let (mut values, mut has_missing) = run.sinks[at].finish();
+    let (mut values, mut may_miss) = run.sinks[at].finish();
     if let Some(value) = run.schedule.constant(run.schedule.outputs[at]) {
         values = constant(run, value);
-        has_missing = true;
+        may_miss = true;
     }
     match output.ty {
         Type::Number => {
-            if !has_missing {
+            if !may_miss {
                 return Float64Chunked::from_vec(name.into(), values).into_column();
             }
-            let valid: Vec<bool> = values.iter().map(|value| !value.is_nan()).collect();
-            values.iter_mut().for_each(|value| *value = if value.is_nan() { 0.0 } else { *value });
-            let valid = BooleanChunked::from_slice(PlSmallStr::EMPTY, &valid);
+            let valid = values.iter_mut().map(|value| {
+                let valid = !value.is_nan();
+                *value = if valid { *value } else { 0.0 };
+                valid
+            });
+            let valid = BooleanChunked::from_iter_values(PlSmallStr::EMPTY, valid);
             let validity = valid.downcast_iter().next().map(|bits| bits.values().clone());
+            let validity = validity.filter(|bits| bits.unset_bits() > 0);
             Float64Chunked::from_vec(name.into(), values).with_validity(validity).into_column()
         }
         // No function makes a Category, and an input cannot be an output as it is: the compiler sees to it.
         Type::Bool | Type::Category => {
-            let values: Vec<bool> = values.iter().map(|value| *value > 0.0).collect();
-            BooleanChunked::from_slice(name.into(), &values).into_column()
+            BooleanChunked::from_iter_values(name.into(), values.iter().map(|value| *value > 0.0)).into_column()
         }
     }
 }

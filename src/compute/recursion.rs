@@ -9,8 +9,11 @@ use crate::evaluate::Task;
 use crate::kernels::recursive::{advance, state_len};
 use crate::parallel::locked;
 use crate::state::{Checkpoint, State};
-use crate::timeline::Timeline;
+use crate::timeline::{Timeline, first_wanted};
 use crate::trace::hash_states;
+
+/// Recursive functions have no more operands than this.
+const OPERANDS: usize = 4;
 
 /// Where and with what the state of each lane of a block begins, for a node that is evaluated from some row on.
 struct Begin {
@@ -80,8 +83,8 @@ pub(crate) struct Recursion<'a> {
     pub node: usize,
     /// The first row that is evaluated.
     pub first: usize,
-    /// The first row whose value something reads.
-    pub needed: i64,
+    /// The place of the node in the program.
+    pub id: usize,
 }
 
 /// An operand of a recursive node.
@@ -131,14 +134,15 @@ impl Recursion<'_> {
                 if starts.len() == width {
                     continue;
                 }
-                let args: Vec<&[f64]> = args
-                    .iter()
-                    .map(|arg| match arg {
+                let mut operands: [&[f64]; OPERANDS] = [&[]; OPERANDS];
+                for (operand, arg) in operands.iter_mut().zip(args) {
+                    *operand = match arg {
                         Series::Cells(cells) => &cells[at..at + width],
-                        Series::Constant(row) => &row[..],
-                    })
-                    .collect();
-                advance(self.f, self.params, self.part, &args, &mut state, out);
+                        Series::Constant(row) => row,
+                    };
+                }
+                let args = &operands[..args.len().min(OPERANDS)];
+                advance(self.f, self.params, self.part, args, &mut state, out);
             }
         }
         for (lane, begin) in begin.row.iter().enumerate() {
@@ -155,7 +159,8 @@ impl Recursion<'_> {
         match &self.timeline.bars {
             None => {
                 let rows = self.task.checkpoints.iter().map(|checkpoint| checkpoint.row);
-                let latest = rows.enumerate().filter(|(_, row)| *row as i64 <= self.needed).max_by_key(|(_, row)| *row);
+                let needed = self.timeline.needed(0, self.id);
+                let latest = rows.enumerate().filter(|(_, row)| *row as i64 <= needed).max_by_key(|(_, row)| *row);
                 let checkpoint = latest.map(|(at, _)| at);
                 let after = latest.map_or(self.task.origin, |(_, row)| row);
                 let mut waiting = 0;
@@ -181,8 +186,12 @@ impl Recursion<'_> {
             }
             Some(bars) => {
                 for lane in 0..width {
-                    let rows = self.task.checkpoints.iter().map(|checkpoint| bars.at_or_after(lane, checkpoint.row));
-                    let latest = rows.enumerate().filter(|(_, row)| *row <= self.needed).max_by_key(|(_, row)| *row);
+                    let checkpoints = self.task.checkpoints.iter().enumerate();
+                    // a lane may have no bars up to a later checkpoint, which is not to be known yet
+                    let earlier = checkpoints.filter(|(_, checkpoint)| checkpoint.row <= first_wanted(self.task));
+                    let rows = earlier.map(|(at, checkpoint)| (at, bars.at_or_after(lane, checkpoint.row)));
+                    let needed = self.timeline.needed(lane, self.id);
+                    let latest = rows.filter(|(_, row)| *row <= needed).max_by_key(|(_, row)| *row);
                     let origin = || bars.at_or_after(lane, self.task.origin).max(0);
                     let (at, row) = latest.map_or_else(|| (None, origin()), |(at, row)| (Some(at), row));
                     begin.from[lane] = at.and_then(|at| Some((at, self.places[at][self.lanes.start + lane]?)));

@@ -18,7 +18,7 @@ pub(crate) struct Run<'a> {
     pub schedule: Schedule<'a>,
     /// Lanes per block.
     pub width: usize,
-    pub keys: Keys<'a>,
+    pub keys: Keys,
     /// Per node that is an output, in the schedule's order.
     pub sinks: Vec<Sink>,
     /// Per node the whole panel, if an earlier stage left one that is still needed.
@@ -91,19 +91,20 @@ impl<'a> Run<'a> {
 
     /// Takes a block of an output: `panel` is its calendar rows from `first` on.
     pub fn put_output(&self, id: usize, lanes: &Lanes, first: usize, panel: &[f64]) {
-        let Some(sink) = self.schedule.output[id].map(|at| &self.sinks[at]) else { return };
-        let Some(traded) = &self.traded else {
-            sink.put(&self.keys, lanes, first, panel);
-            return;
-        };
-        // a session without a bar has no value, whatever the expression says
-        let (width, all) = (lanes.range.len(), self.task.inputs.lanes());
-        let mut panel = panel.to_vec();
-        for (row, values) in (first..).zip(panel.chunks_exact_mut(width.max(1))) {
+        if let Some(at) = self.schedule.output[id] {
+            self.sinks[at].put(&self.keys, lanes, first, panel);
+        }
+    }
+
+    /// Where rows are traded bars, a session without a bar has no value, whatever the expression says. `panel` is calendar
+    /// rows from `first` on.
+    pub fn mask(&self, lanes: &Lanes, first: usize, panel: &mut [f64]) {
+        let Some(traded) = &self.traded else { return };
+        let all = self.task.inputs.lanes();
+        for (row, values) in (first..).zip(panel.chunks_exact_mut(lanes.range.len().max(1))) {
             let traded = &traded[row * all..][lanes.range.clone()];
             values.iter_mut().zip(traded).filter(|(_, traded)| !**traded).for_each(|(value, _)| *value = f64::NAN);
         }
-        sink.put(&self.keys, lanes, first, &panel);
     }
 
     /// Takes the hashes of a block: `hashes` are those before the timeline's rows from the first wanted on, and after the last.
@@ -111,8 +112,7 @@ impl<'a> Run<'a> {
         let Some(trace) = &self.trace else { return };
         let width = lanes.range.len();
         let mut trace = locked(trace);
-        self.keys.rows(lanes, |row, present, places| {
-            let lanes = present.iter().enumerate().filter(|(_, present)| **present).map(|(lane, _)| lane);
+        self.keys.each(lanes, |row, lanes, places| {
             for (place, lane) in places.zip(lanes) {
                 let after = match &timeline.bars {
                     None => row + 1,

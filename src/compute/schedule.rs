@@ -194,3 +194,46 @@ fn types(nodes: &[Node]) -> Vec<Type> {
     }
     types
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::tests::{day, panel_frame};
+    use assetctl_expr::{NodeId, Output};
+    use polars::prelude::Column;
+
+    #[test]
+    fn stages_lie_between_functions_of_all_instruments() {
+        let window = |of| Node::Window { f: WindowFn::Mean, args: vec![NodeId(of)], n: 2, min_periods: 1, param: 0.0 };
+        let cross = |of| Node::Cross { f: CrossFn::Rank, args: vec![NodeId(of)], by: None, param: 0.0 };
+        let add = |x, y| Node::Binary { op: BinaryOp::Add, x: NodeId(x), y: NodeId(y) };
+        let nodes = vec![
+            Node::Input { input: 0, column: "close".into(), ty: Type::Number },
+            window(0),
+            cross(1),
+            window(2),
+            add(1, 3),
+            cross(4),
+            add(5, 0),
+            window(1),
+        ];
+        let output = |node| Output { name: format!("x{node}"), node: NodeId(node), ty: Type::Number };
+        let program = Program { nodes, outputs: vec![output(6), output(2), output(6)] };
+        let df = panel_frame(&[(2, "a")], vec![Column::new("close".into(), [1.0])]);
+        let inputs = Inputs::from_frames(&program, &[&df], &[day(2)], 0..1, 0, None, &[]).unwrap();
+        let schedule = Schedule::of(&program, &inputs).unwrap();
+        assert_eq!(schedule.level, [0, 0, 1, 1, 1, 2, 2, 0]);
+        assert_eq!(schedule.stages, 3);
+        // node 7 is not needed; node 1 is read by a function of all instruments and by stage 1, inputs are read anew
+        assert_eq!(schedule.live, [true, true, true, true, true, true, true, false]);
+        assert_eq!(schedule.wide_until, [None, Some(1), Some(1), None, Some(2), Some(2), None, None]);
+        assert_eq!(schedule.outputs, [6, 2]);
+        assert_eq!(schedule.last_use[0], [1, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(schedule.last_use[1], [0, 4, 3, 4, 0, 0, 0, 0]);
+        assert_eq!(schedule.last_use[2], [6, 0, 0, 0, 0, 6, 0, 0]);
+        assert_eq!(
+            (0..3).map(|stage| schedule.crosses(stage).collect::<Vec<_>>()).collect::<Vec<_>>(),
+            [vec![], vec![2], vec![5]]
+        );
+    }
+}

@@ -16,83 +16,100 @@ pub(crate) struct Lanes {
 }
 
 /// Where the rows of the result stand: one per key of the first input in the written sessions.
-pub(crate) struct Keys<'a> {
-    inputs: &'a Inputs,
+pub(crate) struct Keys {
+    written: Range<usize>,
     blocks: usize,
-    /// Per written session and block the place of the first key; then the number of keys.
+    /// Per written session and block the first of its runs; then the number of runs.
     starts: Vec<usize>,
+    runs: Vec<Stretch>,
+    count: usize,
 }
 
-impl<'a> Keys<'a> {
+/// Neighbouring lanes of a block that all have a key in a session.
+#[derive(Debug, Clone, Copy)]
+struct Stretch {
+    /// The first of the lanes, counted in the block.
+    lane: usize,
+    /// Where its key stands.
+    place: usize,
+    len: usize,
+}
+
+impl Keys {
     /// For blocks of `width` lanes.
-    pub fn of(inputs: &'a Inputs, width: usize) -> Self {
+    pub fn of(inputs: &Inputs, width: usize) -> Self {
         let blocks = inputs.lanes().div_ceil(width);
-        let mut starts = Vec::with_capacity(inputs.written.len() * blocks + 1);
-        let mut count = 0;
+        let mut keys = Self { written: inputs.written.clone(), blocks, starts: Vec::new(), runs: Vec::new(), count: 0 };
         for row in inputs.written.clone() {
-            for lanes in inputs.present(row).chunks(width) {
-                starts.push(count);
-                count += lanes.iter().filter(|present| **present).count();
+            for present in inputs.present(row).chunks(width) {
+                keys.starts.push(keys.runs.len());
+                let mut lane = 0;
+                for same in present.chunk_by(|a, b| a == b) {
+                    if same[0] {
+                        keys.runs.push(Stretch { lane, place: keys.count, len: same.len() });
+                        keys.count += same.len();
+                    }
+                    lane += same.len();
+                }
             }
         }
-        starts.push(count);
-        Self { inputs, blocks, starts }
+        keys.starts.push(keys.runs.len());
+        keys
     }
 
     /// How many there are.
     pub fn count(&self) -> usize {
-        self.starts.last().copied().unwrap_or(0)
+        self.count
     }
 
-    /// Calls `f(row, present, places)` for each written session: which lanes of a block have a key, and where those stand.
-    pub fn rows(&self, lanes: &Lanes, mut f: impl FnMut(usize, &[bool], Range<usize>)) {
-        for (at, row) in self.inputs.written.clone().enumerate() {
-            let place = at * self.blocks + lanes.block;
-            f(row, &self.inputs.present(row)[lanes.range.clone()], self.starts[place]..self.starts[place + 1]);
+    /// Calls `f(row, lanes, places)` for each stretch of lanes of a block that have a key in a written session, in order; lanes are
+    /// counted in the block.
+    pub fn each(&self, lanes: &Lanes, mut f: impl FnMut(usize, Range<usize>, Range<usize>)) {
+        for (at, row) in self.written.clone().enumerate() {
+            let at = at * self.blocks + lanes.block;
+            for run in &self.runs[self.starts[at]..self.starts[at + 1]] {
+                f(row, run.lane..run.lane + run.len, run.place..run.place + run.len);
+            }
         }
     }
 }
 
-/// Copies the values whose lane is present.
-pub(crate) fn compress<T: Copy>(values: &[T], present: &[bool], out: &mut [T]) {
-    if out.len() == values.len() {
-        out.copy_from_slice(values);
-        return;
-    }
-    let kept = values.iter().zip(present).filter(|(_, present)| **present);
-    out.iter_mut().zip(kept).for_each(|(out, (value, _))| *out = *value);
+/// Values that are looked at together for missing ones.
+const SCAN: usize = 512;
+
+/// Whether any value is missing. Without a branch per value, so that it becomes vector code.
+fn has_missing(values: &[f64]) -> bool {
+    values.iter().map(|value| u64::from(value.is_nan())).sum::<u64>() > 0
 }
 
 /// A column of the result while it is filled.
 pub(crate) struct Sink {
     values: Mutex<Vec<f64>>,
-    has_missing: AtomicBool,
+    may_miss: AtomicBool,
 }
 
 impl Sink {
     pub fn new(count: usize) -> Self {
-        Self { values: Mutex::new(vec![0.0; count]), has_missing: AtomicBool::new(false) }
+        Self { values: Mutex::new(vec![0.0; count]), may_miss: AtomicBool::new(false) }
     }
 
     /// Takes the values of a block: `panel` is its rows from `first` on.
     pub fn put(&self, keys: &Keys, lanes: &Lanes, first: usize, panel: &[f64]) {
         let width = lanes.range.len();
-        let mut missing = 0_u32;
-        let mut values = locked(&self.values);
-        keys.rows(lanes, |row, present, places| {
-            let out = &mut values[places];
-            compress(&panel[(row - first) * width..(row - first + 1) * width], present, out);
-            missing += out.iter().map(|value| u32::from(value.is_nan())).sum::<u32>();
-        });
-        drop(values);
-        if missing > 0 {
-            self.has_missing.store(true, Ordering::Relaxed);
+        // looked for in the panel, which is still in cache, also where no key is; once found, no more
+        let written = &panel[(keys.written.start - first) * width..];
+        if !self.may_miss.load(Ordering::Relaxed) && written.chunks(SCAN).any(has_missing) {
+            self.may_miss.store(true, Ordering::Relaxed);
         }
+        let mut values = locked(&self.values);
+        keys.each(lanes, |row, lanes, places| {
+            values[places].copy_from_slice(&panel[(row - first) * width..][lanes]);
+        });
     }
 
-    /// The values, and whether any is missing.
+    /// The values, and whether any may be missing.
     pub fn finish(&self) -> (Vec<f64>, bool) {
-        (std::mem::take(&mut *locked(&self.values)), self.has_missing.load(Ordering::Relaxed))
+        (std::mem::take(&mut *locked(&self.values)), self.may_miss.load(Ordering::Relaxed))
     }
 }
 
@@ -165,13 +182,10 @@ mod tests {
         assert_eq!(keys.count(), 5);
         let sink = Sink::new(5);
         sink.put(&keys, &Lanes { block: 1, range: 2..3 }, 1, &[33.0, 43.0]);
-        assert!(!sink.has_missing.load(Ordering::Relaxed));
+        assert!(!sink.may_miss.load(Ordering::Relaxed));
         // the missing value of (3, b) has no key
         sink.put(&keys, &Lanes { block: 0, range: 0..2 }, 0, &[0.0, 0.0, 31.0, f64::NAN, 41.0, 42.0]);
-        assert_eq!(sink.finish(), (vec![31.0, 33.0, 41.0, 42.0, 43.0], false));
-        sink.values.lock().unwrap().resize(5, 0.0);
-        sink.put(&keys, &Lanes { block: 0, range: 0..2 }, 1, &[31.0, 0.0, 41.0, f64::NAN]);
-        assert!(sink.finish().1);
+        assert_eq!(sink.finish(), (vec![31.0, 33.0, 41.0, 42.0, 43.0], true));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What the rows of a block's panels stand for, and from which on each node is evaluated.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use assetctl_expr::Program;
@@ -15,8 +16,10 @@ pub(crate) struct Timeline {
     pub wanted: usize,
     /// Per node the first row that is evaluated; `None` for what no output needs.
     pub first: Vec<Option<usize>>,
+    /// Which of `needs` holds for each lane; empty where all have the first.
+    need_of: Vec<usize>,
     /// Per node the first row whose value something reads: a recursive function may have to begin earlier.
-    pub needed: Vec<i64>,
+    needs: Vec<Vec<i64>>,
     /// The absolute number of row 0, where all lanes have one.
     pub anchor: Option<usize>,
     pub bars: Option<Bars>,
@@ -31,17 +34,25 @@ impl Timeline {
             before.filter(|row| *row <= needed).max().unwrap_or(task.origin as i64)
         };
         let first = task.program.first_sessions(wanted as i64, &start);
-        let needed = needed(task.program, &first, wanted as i64);
+        let needs = vec![needed(task.program, &first, wanted as i64)];
         let first = first.into_iter().map(|row| row.map(|row| usize::try_from(row).unwrap_or(0))).collect();
-        Self { rows: task.inputs.rows(), wanted, first, needed, anchor: Some(task.inputs.anchor), bars: None }
+        Self {
+            rows: task.inputs.rows(),
+            wanted,
+            first,
+            need_of: Vec::new(),
+            needs,
+            anchor: Some(task.inputs.anchor),
+            bars: None,
+        }
     }
 
     /// Rows are those of the inputs; of every node only what is written.
     pub fn written(task: &Task) -> Self {
         let wanted = task.inputs.written.start;
         let nodes = task.program.nodes.len();
-        let (first, needed) = (vec![Some(wanted); nodes], vec![wanted as i64; nodes]);
-        Self { rows: task.inputs.rows(), wanted, first, needed, anchor: None, bars: None }
+        let (first, needs) = (vec![Some(wanted); nodes], vec![vec![wanted as i64; nodes]]);
+        Self { rows: task.inputs.rows(), wanted, first, need_of: Vec::new(), needs, anchor: None, bars: None }
     }
 
     /// Rows are the bars of some lanes. `traded` says which cells of the inputs are bars.
@@ -59,29 +70,52 @@ impl Timeline {
         let count_before = |sessions: &Vec<u32>, row: usize| sessions.partition_point(|at| (*at as usize) < row);
         bars.before = bars.sessions.iter().map(|sessions| count_before(sessions, wanted)).collect();
         // Relative to the first row that is wanted: a lane's state may begin with the bars of a checkpoint that lies `needed`
-        // bars back for this lane, or else with its first bar.
-        let start = |needed: i64| {
-            let lanes = bars.sessions.iter().zip(&bars.before);
-            let begin = |(sessions, before): (&Vec<u32>, &usize)| {
-                let checkpoints = task.checkpoints.iter().filter(|checkpoint| checkpoint.row <= wanted);
-                let rows = checkpoints.map(|checkpoint| count_before(sessions, checkpoint.row) as i64 - *before as i64);
-                rows.filter(|row| *row <= needed).max().unwrap_or(-(*before as i64))
-            };
-            lanes.map(begin).min().unwrap_or(needed)
-        };
-        let first = task.program.first_sessions(0, &start);
-        bars.wanted = first.iter().flatten().min().map_or(0, |row| usize::try_from(-row).unwrap_or(0));
-        let needed = needed(task.program, &first, 0).into_iter().map(|row| row + bars.wanted as i64).collect();
+        // bars back for this lane, or else with its first bar. So lanes differ in what they need, though most are alike.
+        let checkpoints: Vec<usize> = task.checkpoints.iter().map(|c| c.row).filter(|row| *row <= wanted).collect();
+        let mut firsts: Vec<Option<i64>> = vec![None; task.program.nodes.len()];
+        let (mut need_of, mut needs, mut known) = (Vec::new(), Vec::new(), HashMap::new());
+        for (sessions, before) in bars.sessions.iter().zip(&bars.before) {
+            let before = *before as i64;
+            let mut begins: Vec<i64> =
+                checkpoints.iter().map(|row| count_before(sessions, *row) as i64 - before).collect();
+            begins.push(-before);
+            if !task.program.is_recursive() {
+                begins.clear();
+            }
+            let need = *known.entry(begins).or_insert_with_key(|begins| {
+                let start = |needed: i64| match begins.split_last() {
+                    Some((origin, begins)) => {
+                        begins.iter().copied().filter(|row| *row <= needed).max().unwrap_or(*origin)
+                    }
+                    None => needed,
+                };
+                let first = task.program.first_sessions(0, &start);
+                needs.push(needed(task.program, &first, 0));
+                for (all, first) in firsts.iter_mut().zip(&first) {
+                    *all = all.map_or(*first, |all| first.map(|first| first.min(all)));
+                }
+                needs.len() - 1
+            });
+            need_of.push(need);
+        }
+        bars.wanted = firsts.iter().flatten().min().map_or(0, |row| usize::try_from(-row).unwrap_or(0));
+        needs.iter_mut().flatten().for_each(|row| *row += bars.wanted as i64);
         let from_top = |row: i64| usize::try_from(row + bars.wanted as i64).unwrap_or(0);
-        let first = first.iter().map(|row| row.map(from_top)).collect();
+        let first = firsts.iter().map(|row| row.map(from_top)).collect();
         let after = bars.sessions.iter().zip(&bars.before).map(|(sessions, before)| sessions.len() - before);
         let rows = bars.wanted + after.max().unwrap_or(0);
-        Self { rows, wanted: bars.wanted, first, needed, anchor: None, bars: Some(bars) }
+        Self { rows, wanted: bars.wanted, first, need_of, needs, anchor: None, bars: Some(bars) }
+    }
+
+    /// The first row of a node whose value something reads in a lane of the block; negative if it stands above the panel.
+    pub fn needed(&self, lane: usize, node: usize) -> i64 {
+        let need = self.need_of.get(lane).copied().unwrap_or(0);
+        self.needs.get(need).map_or(0, |rows| rows[node])
     }
 }
 
 /// The first row from which a result or a state is asked for.
-fn first_wanted(task: &Task) -> usize {
+pub(crate) fn first_wanted(task: &Task) -> usize {
     let written = task.inputs.written.start;
     task.states_after.iter().fold(written, |first, row| first.min(*row))
 }

@@ -48,13 +48,13 @@ pub(crate) fn add_sliding(
     let mut sum = have.clone().map(&entry).fold(0, u64::wrapping_add);
     for (at, out) in places.zip(sums) {
         let want = window(at);
-        while have.start < want.start && have.start < have.end {
-            sum = sum.wrapping_sub(entry(have.start));
-            have.start += 1;
-        }
         while have.end < want.end {
             sum = sum.wrapping_add(entry(have.end));
             have.end += 1;
+        }
+        while have.start < want.start {
+            sum = sum.wrapping_sub(entry(have.start));
+            have.start += 1;
         }
         *out = out.wrapping_add(sum);
     }

@@ -6,6 +6,7 @@ use crate::constants::{Bindings, literal};
 use crate::error::Mistake;
 use crate::literals::look_ahead;
 use crate::names::did_you_mean;
+use crate::program::RecursiveFn;
 use crate::suggest::{code, nearest, quoted};
 
 /// A call that is right but for the types of its arguments.
@@ -100,7 +101,7 @@ pub(crate) fn bind(
         mistakes.truncate(before);
         mistakes.push(look_ahead(name.span.clone(), &format!("{} looks ahead", code(&name.text))));
     }
-    mistakes.extend(call.empty_clip(&bound));
+    mistakes.extend(call.empty_clip(&bound).or_else(|| call.weight_above_one(&bound)));
     (mistakes.len() == before).then_some(bound)
 }
 
@@ -168,6 +169,15 @@ impl Call<'_> {
                 Mistake::new(part.span.clone(), format!("{name} has no result {}", quoted(&part.text))).help(help)
             }),
         }
+    }
+
+    /// Tongdaxin's mean with a new value that counts more than all of it.
+    fn weight_above_one(&self, bound: &Bound) -> Option<Mistake> {
+        let [(_, n), (_, m)] = bound.numbers[..] else { return None };
+        (bound.function.op == Op::Recursive(RecursiveFn::SmaTdx) && m > n).then(|| {
+            let message = format!("`m` of {} must not be above its `n` of {n}, got `{m}`", code(&self.name.text));
+            Mistake::new(self.name.span.clone(), message).help("a new value counts m parts of n")
+        })
     }
 
     /// `clip` between bounds that are written out in the wrong order.
@@ -251,6 +261,20 @@ mod tests {
                 "`assetctl functions` lists the functions there are",
             ),
         ]);
+    }
+
+    #[test]
+    fn numbers_that_do_not_fit_together_are_refused() {
+        assert_refusals(&[
+            ("clip(close, 2, -1)", "clip", "`clip` from 2 to -1 is empty", "give the lower bound first"),
+            (
+                "sma_tdx(close, 3, 4)",
+                "sma_tdx",
+                "`m` of `sma_tdx` must not be above its `n` of 3, got `4`",
+                "a new value counts m parts of n",
+            ),
+        ]);
+        assert!(compile_one("sma_tdx(close, 3, 3)").is_ok());
     }
 
     #[test]

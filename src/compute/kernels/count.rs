@@ -1,5 +1,7 @@
 //! How many values of a window are there, or are true.
 
+#![expect(clippy::needless_range_loop, reason = "the compiler makes better vector code of it than of an iterator")]
+
 use std::ops::Range;
 
 use super::tile::{Lanes, Results, TILE, Tile, TileKernel};

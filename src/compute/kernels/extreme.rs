@@ -1,5 +1,7 @@
 //! The least and the greatest value of a window, and where they stand. Missing values are skipped.
 
+#![expect(clippy::needless_range_loop, reason = "the compiler makes better vector code of it than of an iterator")]
+
 use super::rolling::{End, Partial, Statistic};
 use super::tile::{TILE, Tile};
 

@@ -101,7 +101,7 @@ fn pick(panel: &[f64], lanes: &[usize]) -> Vec<f64> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     /// Rows from `start` on have the same bits whether the panel holds all of history or just their windows, and whether they
     /// are computed in one block or two.

@@ -1,5 +1,7 @@
 //! Sum, product, mean and the moments about it. Missing values are skipped, as pandas' `rolling` does.
 
+#![expect(clippy::needless_range_loop, reason = "the compiler makes better vector code of it than of an iterator")]
+
 use super::rolling::{End, Partial, Statistic};
 use super::tile::{TILE, Tile};
 

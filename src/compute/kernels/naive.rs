@@ -62,7 +62,7 @@ pub fn naive(f: WindowFn, is_bool: bool, window: &Window) -> Option<(f64, f64)> 
             let best = if f == WindowFn::ArgMin { ascending[0] } else { ascending[ascending.len() - 1] };
             let mut places = placed.iter().filter(|(_, x)| *x == best).map(|(p, _)| p - (n - x.len()) as f64);
             // newest first
-            let place = if *param == 1.0 { places.next() } else { places.last() };
+            let place = if *param == 1.0 { places.next() } else { places.next_back() };
             place.map(|place| (place, 0.0))
         }
         WindowFn::Median | WindowFn::Quantile | WindowFn::Rank if needs(1) => missing,

@@ -1,5 +1,7 @@
 //! The least-squares line through a window, by the positions that have a value, and the mean weighted by position.
 
+#![expect(clippy::needless_range_loop, reason = "the compiler makes better vector code of it than of an iterator")]
+
 use super::pair::is_flat;
 use super::rolling::{End, Partial, Statistic};
 use super::tile::{TILE, Tile};

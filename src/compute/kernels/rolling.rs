@@ -55,74 +55,87 @@ pub trait Statistic<const K: usize> {
 }
 
 /// Computes a statistic in either way, as the span says.
-pub struct Rolling<S>(pub S);
+pub struct Rolling<S, P> {
+    statistic: S,
+    /// At k: of the last k rows before the boundary between two blocks. Kept from tile to tile for its memory.
+    ends: Vec<P>,
+}
 
-impl<S: Statistic<K>, const K: usize> TileKernel<K> for Rolling<S> {
+impl<S, P> Rolling<S, P> {
+    pub fn of(statistic: S) -> Self {
+        Self { statistic, ends: vec![] }
+    }
+}
+
+impl<S: Statistic<K, Partial = P>, P: Partial<K>, const K: usize> TileKernel<K> for Rolling<S, P> {
     #[inline(always)]
     fn run(&mut self, lanes: &Lanes<K>, rows: Range<usize>, span: Span, results: &mut Results) {
         match span.anchor {
-            Some(anchor) => anchored(&self.0, lanes, rows, span, anchor, results),
-            None => direct(&self.0, lanes, rows, span, results),
+            Some(anchor) => self.anchored(lanes, rows, span, anchor, results),
+            None => self.direct(lanes, rows, span, results),
         }
     }
 }
 
-#[inline(always)]
-fn direct<S: Statistic<K>, const K: usize>(
-    statistic: &S,
-    lanes: &Lanes<K>,
-    rows: Range<usize>,
-    span: Span,
-    results: &mut Results,
-) {
-    for row in rows {
-        let window = span.rows(row);
-        let end = End { row: lanes.row(row), position: 0.0, rows: window.len(), span };
-        let mut partial = S::Partial::EMPTY;
-        for at in window {
-            partial.push(lanes.row(at), -((row - at) as f64));
-        }
-        results.row(row, |out| statistic.write(&partial, &end, out));
-    }
-}
-
-#[inline(always)]
-fn anchored<S: Statistic<K>, const K: usize>(
-    statistic: &S,
-    lanes: &Lanes<K>,
-    rows: Range<usize>,
-    span: Span,
-    anchor: usize,
-    results: &mut Results,
-) {
-    let width = lanes.width();
-    let mut whole = S::Partial::EMPTY;
-    // at k: the last k rows before the boundary between two blocks
-    let mut ends = vec![S::Partial::EMPTY; span.n.min(rows.end)];
-    let mut next = rows.start;
-    while next < rows.end {
-        // the newer block holds the panel's rows from `boundary` on
-        let skipped = (anchor + next) % span.n;
-        let boundary = next.saturating_sub(skipped);
-        let stop = rows.end.min(next + span.n - skipped);
-        // counted from the block's first row, which may lie before the panel's
-        let position = |row: usize| row as f64 - (next as f64 - skipped as f64);
-
-        for (k, row) in (span.rows(next).start..boundary).rev().enumerate() {
-            ends[k + 1] = ends[k];
-            ends[k + 1].push_before(lanes.row(row), position(row));
-        }
-        let mut start = S::Partial::EMPTY;
-        for row in boundary..next {
-            start.push(lanes.row(row), position(row));
-        }
-        for row in next..stop {
-            start.push(lanes.row(row), position(row));
+impl<S, P> Rolling<S, P> {
+    #[inline(always)]
+    fn direct<const K: usize>(&self, lanes: &Lanes<K>, rows: Range<usize>, span: Span, results: &mut Results)
+    where
+        S: Statistic<K, Partial = P>,
+        P: Partial<K>,
+    {
+        for row in rows {
             let window = span.rows(row);
-            whole.merge(&ends[boundary.saturating_sub(window.start)], &start, width);
-            let end = End { row: lanes.row(row), position: position(row), rows: window.len(), span };
-            results.row(row, |out| statistic.write(&whole, &end, out));
+            let end = End { row: lanes.row(row), position: 0.0, rows: window.len(), span };
+            let mut partial = P::EMPTY;
+            for at in window {
+                partial.push(lanes.row(at), -((row - at) as f64));
+            }
+            results.row(row, |out| self.statistic.write(&partial, &end, out));
         }
-        next = stop;
+    }
+
+    #[inline(always)]
+    fn anchored<const K: usize>(
+        &mut self,
+        lanes: &Lanes<K>,
+        rows: Range<usize>,
+        span: Span,
+        anchor: usize,
+        results: &mut Results,
+    ) where
+        S: Statistic<K, Partial = P>,
+        P: Partial<K>,
+    {
+        let width = lanes.width();
+        let mut whole = P::EMPTY;
+        self.ends.resize(span.n.min(rows.end), P::EMPTY);
+        let ends = &mut self.ends[..];
+        let mut next = rows.start;
+        while next < rows.end {
+            // the newer block holds the panel's rows from `boundary` on
+            let skipped = (anchor + next) % span.n;
+            let boundary = next.saturating_sub(skipped);
+            let stop = rows.end.min(next + span.n - skipped);
+            // counted from the block's first row, which may lie before the panel's
+            let position = |row: usize| row as f64 - (next as f64 - skipped as f64);
+
+            for (k, row) in (span.rows(next).start..boundary).rev().enumerate() {
+                ends[k + 1] = ends[k];
+                ends[k + 1].push_before(lanes.row(row), position(row));
+            }
+            let mut start = P::EMPTY;
+            for row in boundary..next {
+                start.push(lanes.row(row), position(row));
+            }
+            for row in next..stop {
+                start.push(lanes.row(row), position(row));
+                let window = span.rows(row);
+                whole.merge(&ends[boundary.saturating_sub(window.start)], &start, width);
+                let end = End { row: lanes.row(row), position: position(row), rows: window.len(), span };
+                results.row(row, |out| self.statistic.write(&whole, &end, out));
+            }
+            next = stop;
+        }
     }
 }

@@ -85,7 +85,7 @@ pub fn run<T: TileKernel<K>, const K: usize>(
 
 /// Compiled for wider vectors too; the widest that the machine has are chosen at run time. This changes no bit: each lane sees
 /// the same operations in the same order, and nothing is contracted to fused ones.
-#[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw", "x86_64+avx2"))]
+#[multiversion(targets("x86_64+avx2"))]
 fn run_widest<T: TileKernel<K>, const K: usize>(
     kernel: &mut T,
     grids: [Grid<'_>; K],
@@ -94,6 +94,22 @@ fn run_widest<T: TileKernel<K>, const K: usize>(
     out: &mut [f64],
 ) {
     each_tile(kernel, grids, rows, span, out);
+}
+
+#[inline(always)]
+fn each_tile<T: TileKernel<K>, const K: usize>(
+    kernel: &mut T,
+    grids: [Grid<'_>; K],
+    rows: Range<usize>,
+    span: Span,
+    out: &mut [f64],
+) {
+    let lanes = grids[0].lanes;
+    for first in (0..lanes).step_by(TILE) {
+        let width = TILE.min(lanes - first);
+        let mut results = Results { out, lanes, first, width, first_row: rows.start };
+        kernel.run(&Lanes { grids, first, width }, rows.clone(), span, &mut results);
+    }
 }
 
 /// The code that every machine of the architecture can run, on demand of a test.
@@ -115,21 +131,5 @@ pub mod baseline {
         let value = f();
         FORCED.set(false);
         value
-    }
-}
-
-#[inline(always)]
-fn each_tile<T: TileKernel<K>, const K: usize>(
-    kernel: &mut T,
-    grids: [Grid<'_>; K],
-    rows: Range<usize>,
-    span: Span,
-    out: &mut [f64],
-) {
-    let lanes = grids[0].lanes;
-    for first in (0..lanes).step_by(TILE) {
-        let width = TILE.min(lanes - first);
-        let mut results = Results { out, lanes, first, width, first_row: rows.start };
-        kernel.run(&Lanes { grids, first, width }, rows.clone(), span, &mut results);
     }
 }

@@ -63,7 +63,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
         doc: "exponentially weighted mean of all values so far, alpha = 2 / (span + 1)",
         formula: "ewm(x, alpha=2 / (span + 1))",
         source: "pandas `ewm(span).mean()`; Qlib `EMA`",
-        missing: "none there, but their age counts: the weights of the values before decay",
+        missing: "a missing session has the mean so far, whose weights fade",
         first_valid: "1",
         op: Op::Formula,
         ..BASE
@@ -74,7 +74,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
         doc: "exponentially weighted mean of all values so far",
         formula: "sum of w * x / sum of w, w = (1 - alpha)^age",
         source: "pandas `ewm(alpha).mean()`",
-        missing: "none there, but their age counts: the weights of the values before decay",
+        missing: "a missing session has the mean so far, whose weights fade",
         first_valid: "1",
         op: Op::Recursive(RecursiveFn::Ewm),
         ..BASE
@@ -85,14 +85,14 @@ pub(super) static FUNCTIONS: &[Function] = &[
         doc: "exponentially weighted mean of all values so far, whose weights halve every `halflife` sessions",
         formula: "ewm(x, alpha=1 - exp(-log(2) / halflife))",
         source: "pandas `ewm(halflife).mean()`",
-        missing: "none there, but their age counts: the weights of the values before decay",
+        missing: "a missing session has the mean so far, whose weights fade",
         first_valid: "1",
         op: Op::Formula,
         ..BASE
     },
     Function {
         name: "kama",
-        params: &[X, window("n", 2, 30)],
+        params: &[X, window("n", 1, 30)],
         doc: "Kaufman's adaptive mean: fast where prices trend, slow where they do not",
         formula: "m + c * (x - m), c = (e * (2/3 - 2/31) + 2/31)^2, e the efficiency ratio of the last n changes; \
                   at first the value before",
@@ -159,7 +159,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
         doc: "greatest value so far",
         formula: "max(x, n=0)",
         source: "pandas `cummax`",
-        missing: "skipped",
+        missing: "skipped: a missing session has the result so far",
         first_valid: "1",
         op: Op::Formula,
         ..BASE
@@ -171,7 +171,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
         doc: "least value so far",
         formula: "min(x, n=0)",
         source: "pandas `cummin`",
-        missing: "skipped",
+        missing: "skipped: a missing session has the result so far",
         first_valid: "1",
         op: Op::Formula,
         ..BASE
