@@ -66,6 +66,7 @@ pub use locks::{AssetLocks, LockError};
 pub use manifest::SourceFileRow;
 pub use runs::{AssetOutcome, AssetStatus, CheckRow, NewRun, RunDetail, RunId, RunRow, RunStatus};
 pub use schema::{AssetSchema, ColumnType};
+pub use segment::write as write_segment;
 pub use snapshot::{AsOf, Snapshot};
 pub use store::Store;
 pub use warehouse::{connect_snapshot, newest_warehouse};
