@@ -43,6 +43,10 @@ const COMPUTE: &str = "compute";
 /// First word of the process that only writes.
 const FLOOR: &str = "floor";
 
+/// As in the program itself.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> Result<(), Failure> {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
     let known = |name: &String| PANELS.into_iter().find(|panel| panel.name() == *name);
