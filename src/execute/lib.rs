@@ -12,6 +12,8 @@ mod dispatch;
 mod event;
 mod kinds;
 mod lanes;
+#[cfg(test)]
+mod law_tests;
 mod observe;
 
 pub use cancel::Cancel;

@@ -489,10 +489,11 @@ impl Yield {
         let checkpoints = self.checkpoints.into_iter().map(|(ix, state)| (date_of(node, ix), state)).collect();
         Ok(Made {
             frame,
-            sessions: self.lanes.into_keys().collect(),
+            sessions: self.lanes.keys().copied().collect(),
             dirty,
             key,
             computed: Some(self.computed),
+            lanes: self.lanes,
             carried: Some(Carried { trace: stacked(self.traces)?, checkpoints }),
         })
     }
