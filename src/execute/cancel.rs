@@ -42,6 +42,10 @@ impl Cancel {
 
     /// The same flag, and a deadline.
     pub fn within(&self, time: Option<Duration>) -> Self {
-        Self { flag: Arc::clone(&self.flag), deadline: time.and_then(|time| Instant::now().checked_add(time)), ..self.clone() }
+        Self {
+            flag: Arc::clone(&self.flag),
+            deadline: time.and_then(|time| Instant::now().checked_add(time)),
+            ..self.clone()
+        }
     }
 }

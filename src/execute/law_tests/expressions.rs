@@ -94,7 +94,8 @@ pub fn yaml(assets: &[AssetSeed]) -> String {
     for (at, asset) in assets.iter().enumerate() {
         let (inputs, columns) = of_asset(at, asset, above.as_ref());
         let axis = if asset.traded { "    window_axis: traded\n" } else { "" };
-        let _ = write!(text, "  {}:\n    kind: scores\n    input: [{}]\n{axis}    columns:\n", name(at), inputs.join(", "));
+        let _ =
+            write!(text, "  {}:\n    kind: scores\n    input: [{}]\n{axis}    columns:\n", name(at), inputs.join(", "));
         for (column, expression) in &columns {
             let _ = writeln!(text, "      {column}: {expression}");
         }

@@ -20,19 +20,18 @@ fn bar() -> impl Strategy<Value = Bar> {
 }
 
 fn gene() -> impl Strategy<Value = Gene> {
-    (any::<u8>(), any::<u8>(), any::<[u8; 3]>(), any::<u8>())
-        .prop_map(|(kind, function, picks, n)| Gene { kind, function, picks, n })
+    (any::<u8>(), any::<u8>(), any::<[u8; 3]>(), any::<u8>()).prop_map(|(kind, function, picks, n)| Gene {
+        kind,
+        function,
+        picks,
+        n,
+    })
 }
 
 fn asset() -> impl Strategy<Value = AssetSeed> {
     let flags = (any::<u8>(), prop::bool::weighted(0.3), prop::bool::weighted(0.35), prop::bool::weighted(0.6));
-    (flags, proptest::collection::vec(gene(), 1..5)).prop_map(|((inputs, traded, across, recursive), genes)| AssetSeed {
-        inputs,
-        traded,
-        across,
-        recursive,
-        genes,
-    })
+    (flags, proptest::collection::vec(gene(), 1..5))
+        .prop_map(|((inputs, traded, across, recursive), genes)| AssetSeed { inputs, traded, across, recursive, genes })
 }
 
 fn how() -> impl Strategy<Value = How> {
@@ -83,7 +82,7 @@ fn story() -> impl Strategy<Value = Story> {
 fn cases() -> ProptestConfig {
     let asked = ProptestConfig::default();
     let is_default = asked.cases == 256;
-    ProptestConfig { cases: if is_default { 60 } else { asked.cases }, max_shrink_iters: 400, ..asked }
+    ProptestConfig { cases: if is_default { 60 } else { asked.cases }, max_shrink_iters: 40, ..asked }
 }
 
 proptest! {

@@ -31,16 +31,34 @@ pub struct Market {
 /// Something that happens to a market. Numbers are taken modulo what there is.
 #[derive(Debug, Clone)]
 pub enum Edit {
-    Value { row: usize, column: usize, quarters: Option<u8> },
-    Suspend { row: usize },
-    Drop { row: usize },
+    Value {
+        row: usize,
+        column: usize,
+        quarters: Option<u8>,
+    },
+    Suspend {
+        row: usize,
+    },
+    Drop {
+        row: usize,
+    },
     /// All rows of an instrument between two sessions.
-    Halt { name: usize, session: usize, sessions: usize },
-    Add { session: usize, name: usize, bar: Bar },
+    Halt {
+        name: usize,
+        session: usize,
+        sessions: usize,
+    },
+    Add {
+        session: usize,
+        name: usize,
+        bar: Bar,
+    },
     /// The last edit is taken back.
     Undo,
     /// One session more.
-    Append { bars: Vec<Option<Bar>> },
+    Append {
+        bars: Vec<Option<Bar>>,
+    },
     /// One session less.
     Truncate,
 }
@@ -109,7 +127,8 @@ impl Market {
             Edit::Halt { name, session, sessions } => {
                 let end = self.sessions() - 1;
                 let first = session % end;
-                let is_hit = |(at, of): &(usize, usize)| (first..(first + sessions).min(end)).contains(at) && of == name;
+                let is_hit =
+                    |(at, of): &(usize, usize)| (first..(first + sessions).min(end)).contains(at) && of == name;
                 let hit: Vec<_> = self.rows.keys().copied().filter(is_hit).collect();
                 if hit.len() + 8 < self.rows.len() {
                     hit.into_iter().for_each(|key| self.set(key, None));

@@ -145,7 +145,9 @@ impl History {
         let (now, then) = (&self.contents[&node.name], before.contents.get(&node.name));
         let of_session = |session: usize, lanes: &Lanes| -> BTreeSet<Pair> {
             let names = now.names(session).into_iter();
-            let is_due = |name: &String| matches!(lanes, Lanes::All) || matches!(lanes, Lanes::Some(lanes) if lanes.contains(name));
+            let is_due = |name: &String| {
+                matches!(lanes, Lanes::All) || matches!(lanes, Lanes::Some(lanes) if lanes.contains(name))
+            };
             names.filter(is_due).map(|name| (session, name)).collect()
         };
         let same_spec = then.is_some_and(|then| then.spec == now.spec);
@@ -237,7 +239,8 @@ fn carried(
         for name in &everyone {
             let pair = (session, (*name).clone());
             let differs = now.carries(axis, session, name) != then.carries(axis, session, name);
-            let is_changed = matches!(changed, Lanes::All) || matches!(changed, Lanes::Some(lanes) if lanes.contains(*name));
+            let is_changed =
+                matches!(changed, Lanes::All) || matches!(changed, Lanes::Some(lanes) if lanes.contains(*name));
             let differed = session > 0 && possible[session - 1].contains(*name);
             let looks = match (now.trace.get(&pair), then.trace.get(&pair)) {
                 (None, None) => differed || is_changed,

@@ -16,15 +16,28 @@ use crate::{AssetStatus, RunReport};
 pub enum Step {
     Edit(Edit),
     /// A column's expression becomes another.
-    Expression { asset: usize, gene: usize, other: Gene },
+    Expression {
+        asset: usize,
+        gene: usize,
+        other: Gene,
+    },
     /// The last change of an expression is taken back.
     Restore,
     /// Everything is materialized.
     Run(How),
     /// Some assets, or some sessions.
-    Part { selected: u8, only: bool, from: Option<usize>, to: Option<usize>, how: How },
+    Part {
+        selected: u8,
+        only: bool,
+        from: Option<usize>,
+        to: Option<usize>,
+        how: How,
+    },
     /// Everything, but cancelled on the way.
-    Interrupt { asks: usize, how: How },
+    Interrupt {
+        asks: usize,
+        how: How,
+    },
     Reopen,
 }
 

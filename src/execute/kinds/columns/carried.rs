@@ -47,11 +47,17 @@ struct Differs {
     instruments: BTreeMap<String, SessionIx>,
     /// The newest session after which all must be taken to.
     everything: Option<SessionIx>,
-    /// Instruments without a row leave no trace; what became of their states shows at the next checkpoint.
-    unseen: bool,
+    /// Instruments without a row leave no trace. While what became of their states is not known, each is taken to start otherwise
+    /// when it has a row again; those that had one since are here. `None` when nothing is unknown.
+    unseen: Option<BTreeSet<String>>,
 }
 
 impl Differs {
+    /// From a session on nothing is known of instruments without a row.
+    fn lose_sight(&mut self) {
+        self.unseen.get_or_insert_default();
+    }
+
     /// The instruments that session `at` starts otherwise than it did, with values of the past read `back` sessions back.
     fn carried_into(&self, at: SessionIx, back: u32) -> Lanes {
         let reaches = |from: SessionIx| from.0 + 1 + back >= at.0;
@@ -116,7 +122,9 @@ impl Columns {
         let is_whole = self.program.is_cross_sectional();
         match self.walk(batch, pending.clone(), is_whole) {
             // The file with the rows of before is no longer readable: then all of them are made anew.
-            Err(MakeError::Store(assetctl_store::Error::Damaged { .. })) if !is_whole => self.walk(batch, pending, true),
+            Err(MakeError::Store(assetctl_store::Error::Damaged { .. })) if !is_whole => {
+                self.walk(batch, pending, true)
+            }
             made => made,
         }
     }
@@ -180,7 +188,7 @@ impl Walk<'_> {
         loop {
             self.batch.check_cancel()?;
             let carried = self.differs.carried_into(at, self.back);
-            let follows = !lanes::is_none(&carried) || self.differs.unseen;
+            let follows = !lanes::is_none(&carried) || self.differs.unseen.is_some();
             if !self.stale.contains_key(&at) {
                 let is_built = built.is_some_and(|last| at <= last);
                 if !follows || !is_built {
@@ -190,7 +198,7 @@ impl Walk<'_> {
                     at = next;
                     continue;
                 }
-                if next_batch.is_some_and(|next| at >= next) {
+                if next_batch.is_some_and(|next| at >= next) || !self.is_announced(at) {
                     return Ok(Some(at));
                 }
             }
@@ -203,11 +211,18 @@ impl Walk<'_> {
                 ahead = (ahead * 2).min(MOST_FOLLOWED);
                 let bound = built.unwrap_or(at).max(self.stale.keys().next_back().copied().unwrap_or(at));
                 last = last.min(bound).min(next_batch.map_or(last, |next| SessionIx(next.0 - 1)));
+                let is_ours = |ix: &SessionIx| self.stale.contains_key(ix) || self.is_announced(*ix);
+                last = SessionRange { first: at, last }.iter().take_while(is_ours).last().unwrap_or(at);
             } else {
                 ahead = FIRST_FOLLOWED;
             }
             at = self.step(SessionRange { first: at, last })?;
         }
+    }
+
+    /// Whether the plan has a session: another may be stale for what this run does not look at.
+    fn is_announced(&self, ix: SessionIx) -> bool {
+        self.batch.plan.range_of(date_of(self.batch.node, ix)).is_some()
     }
 
     /// The walk has ended; what the store has of later sessions stands as it is.
@@ -226,11 +241,13 @@ impl Walk<'_> {
         let node = self.batch.node;
         let mut wanted = lanes::union(self.stale.range(range.first..=range.last).map(|(_, lanes)| lanes));
         lanes::add(&mut wanted, &self.differs.carried_into(range.first, self.back));
-        if (self.is_whole && !lanes::is_none(&wanted)) || self.differs.unseen {
-            wanted = Lanes::All;
-        }
         let (old_trace, covered) = self.old_trace(range)?;
         let old = Trace::new(&old_trace, covered)?;
+        // Without a trace of a session all instruments are carried on from it.
+        let is_blind = range.iter().any(|ix| !old.knows(date_of(node, ix)));
+        if !lanes::is_none(&wanted) && (self.is_whole || is_blind) || self.differs.unseen.is_some() {
+            wanted = Lanes::All;
+        }
         if lanes::is_none(&wanted) {
             // Stale for what no instrument shows: nothing to compute, and nothing is carried on.
             let taken = range.iter().filter(|ix| self.stale.contains_key(ix));
@@ -248,10 +265,14 @@ impl Walk<'_> {
             let stale = self.stale.get(&ix);
             let mut need = stale.cloned().unwrap_or(Lanes::Some(BTreeSet::new()));
             lanes::add(&mut need, &self.differs.carried_into(ix, self.back));
+            if let Some(seen) = &self.differs.unseen {
+                let names = new.names(session).chain(old.names(session)).map(str::to_owned);
+                lanes::add(&mut need, &Lanes::Some(names.filter(|name| !seen.contains(name)).collect()));
+            }
             if self.is_whole && !lanes::is_none(&need) {
                 need = Lanes::All;
             }
-            let is_over = lanes::is_none(&need) && !self.differs.unseen;
+            let is_over = lanes::is_none(&need) && self.differs.unseen.is_none();
             if is_over && self.stale.range(ix..=range.last).next().is_none() {
                 end = SessionIx(ix.0.saturating_sub(1));
                 break;
@@ -280,21 +301,36 @@ impl Walk<'_> {
     fn compare(&mut self, ix: SessionIx, session: NaiveDate, need: &Lanes, new: &Trace<'_>, old: &Trace<'_>) {
         if !old.knows(session) {
             self.differs.everything = Some(ix);
-            self.differs.unseen = true;
-            return;
+            self.differs.lose_sight();
         }
-        let names: BTreeSet<&str> = match need {
-            Lanes::All => {
-                self.differs.unseen |= matches!(self.stale.get(&ix), Some(Lanes::All));
-                new.names(session).chain(old.names(session)).collect()
-            }
-            Lanes::Some(need) => need.iter().map(String::as_str).collect(),
+        let stale = self.stale.get(&ix);
+        if matches!(stale, Some(Lanes::All)) {
+            self.differs.lose_sight();
+        }
+        let present = || new.names(session).chain(old.names(session));
+        if let Some(seen) = &mut self.differs.unseen {
+            seen.extend(present().map(str::to_owned));
+        }
+        let mut names: BTreeSet<String> = match need {
+            Lanes::All => present().map(str::to_owned).collect(),
+            Lanes::Some(need) => need.clone(),
         };
+        let before = SessionIx(ix.0.saturating_sub(1));
+        let differed = |name: &String, differs: &Differs| differs.instruments.get(name) == Some(&before);
+        let of_stale = match stale {
+            Some(Lanes::Some(lanes)) => lanes.clone(),
+            Some(Lanes::All) | None => BTreeSet::new(),
+        };
+        names.extend(of_stale.iter().cloned());
+        names.extend(self.differs.instruments.keys().filter(|name| differed(name, &self.differs)).cloned());
         for name in names {
-            // An instrument without a row leaves no trace: it is taken to differ until a checkpoint shows that it does not.
-            let is_same = new.get(session, name).is_some_and(|new| old.get(session, name) == Some(new));
-            if !is_same {
-                self.differs.instruments.insert(name.to_owned(), ix);
+            // Without a row it leaves no trace: what differed still does, until a checkpoint shows that it does not.
+            let differs = match (new.get(session, &name), old.get(session, &name)) {
+                (None, None) => differed(&name, &self.differs) || of_stale.contains(&name),
+                (is, was) => is != was,
+            };
+            if differs {
+                self.differs.instruments.insert(name, ix);
             }
         }
     }
@@ -310,10 +346,14 @@ impl Walk<'_> {
             Lanes::All => true,
             Lanes::Some(wanted) => wanted.contains(name),
         };
-        self.differs.instruments.retain(|name, at| *at < ix || differs.contains(name));
+        // Over traded bars the bars that windows still read are carried too, and a session without a row changes nothing: the
+        // trace knows it better.
+        if self.columns.axis == WindowAxis::Calendar {
+            self.differs.instruments.retain(|name, at| *at < ix || differs.contains(name));
+        }
         self.differs.instruments.extend(differs.iter().filter(|name| is_seen(name)).map(|name| (name.clone(), ix)));
-        if matches!(step.wanted, Lanes::All) {
-            self.differs.unseen = false;
+        if matches!(step.wanted, Lanes::All) && self.columns.axis == WindowAxis::Calendar {
+            self.differs.unseen = None;
             if self.differs.everything == Some(ix) {
                 self.differs.everything = None;
             }
@@ -322,7 +362,12 @@ impl Walk<'_> {
     }
 
     /// The states that the next step, later batches and later runs start from.
-    fn keep_states(&mut self, step: &Step, end: SessionIx, taken: &BTreeMap<NaiveDate, Lanes>) -> Result<(), MakeError> {
+    fn keep_states(
+        &mut self,
+        step: &Step,
+        end: SessionIx,
+        taken: &BTreeMap<NaiveDate, Lanes>,
+    ) -> Result<(), MakeError> {
         let node = self.batch.node;
         self.reached.clear();
         self.reached_of = step.wanted.clone();
@@ -338,7 +383,7 @@ impl Walk<'_> {
                 && let Some(old) = self.batch.snapshot.checkpoint(&node.name, session)?
             {
                 let old = State::from_frame(&self.columns.program, &old)?;
-                self.yields.checkpoints.insert(ix, states::replaced(old, state).to_frame()?);
+                self.yields.checkpoints.insert(ix, states::replaced(&old, state, &step.wanted).to_frame()?);
             }
         }
         Ok(())
@@ -436,7 +481,8 @@ impl Walk<'_> {
         }
         let mut start = windows.iter().copied().min().unwrap_or(range.first).min(presence);
         if self.columns.axis == WindowAxis::Traded {
-            start = self.columns.bars_begin(self.batch, start.max(origin), range.last, &wanted, bars_needed(program))?;
+            start =
+                self.columns.bars_begin(self.batch, start.max(origin), range.last, &wanted, bars_needed(program))?;
             windows.fill(start);
         }
         let rows = Rows { range: SessionRange { first: start, last: range.last }, written: range.first };

@@ -38,13 +38,21 @@ impl Columns {
         let new = if lanes::is_none(&wanted) { DataFrame::empty() } else { self.evaluate_windows(batch, &wanted)? };
         let (frame, computed) = lanes::merge(new, || Ok(old), &of_stale)?;
         let key = instrument_key(&frame);
-        Ok(Made { frame, sessions: batch.sessions.to_vec(), key, computed: Some(computed), lanes: of_stale, ..Made::default() })
+        Ok(Made {
+            frame,
+            sessions: batch.sessions.to_vec(),
+            key,
+            computed: Some(computed),
+            lanes: of_stale,
+            ..Made::default()
+        })
     }
 
     fn evaluate_windows(&self, batch: &Batch<'_>, wanted: &Lanes) -> Result<DataFrame, MakeError> {
         let node = batch.node;
         let positions = batch.sessions.first().zip(batch.sessions.last());
-        let Some((first, last)) = positions.and_then(|(first, last)| ix_of(node, *first).zip(ix_of(node, *last))) else {
+        let Some((first, last)) = positions.and_then(|(first, last)| ix_of(node, *first).zip(ix_of(node, *last)))
+        else {
             return Ok(DataFrame::empty());
         };
         let history = self.history(batch);
