@@ -66,6 +66,7 @@ fn step(instruments: usize) -> impl Strategy<Value = Step> {
             .prop_map(|(selected, only, from, to, how)| Step::Part { selected, only, from, to, how }),
         1 => (0..120_usize, how()).prop_map(|(asks, how)| Step::Interrupt { asks, how: How { jobs: 1, threads: 1, ..how } }),
         1 => Just(Step::Reopen),
+        1 => (1..4_usize).prop_map(|every| Step::LoseStates { every }),
     ]
 }
 

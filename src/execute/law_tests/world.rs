@@ -69,6 +69,20 @@ impl World {
         self.store = Arc::new(Store::open(&self.project.data_dir).unwrap());
     }
 
+    /// Takes away the files of carried states, of every so many one.
+    pub fn lose_states(&self, every: usize) {
+        let mut files = Vec::new();
+        for asset in std::fs::read_dir(self.project.data_dir.join("lake")).into_iter().flatten() {
+            let of_asset = std::fs::read_dir(asset.unwrap().path()).unwrap().map(|file| file.unwrap().path());
+            files.extend(of_asset.filter(|path| {
+                let name = path.file_name().unwrap().to_string_lossy().into_owned();
+                name.contains("trace") || name.contains("checkpoint")
+            }));
+        }
+        files.sort();
+        files.iter().step_by(every).for_each(|path| std::fs::remove_file(path).unwrap());
+    }
+
     pub fn snapshot(&self) -> Snapshot {
         self.store.snapshot().unwrap()
     }
@@ -127,6 +141,7 @@ impl World {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "a test's own files need no crash safety")]
 fn write(folder: &Path, yaml: &str, csv: &str) {
     std::fs::write(folder.join("assets.yaml"), yaml).unwrap();
     std::fs::write(folder.join("bars.csv"), csv).unwrap();

@@ -22,7 +22,7 @@ use polars::prelude::*;
 use super::Columns;
 use super::inputs::Rows;
 use super::states;
-use super::trace::Trace;
+use super::trace::{self, Trace};
 use crate::kinds::{Batch, Made, MakeError, instrument_key, stacked};
 use crate::lanes;
 
@@ -256,7 +256,7 @@ impl Walk<'_> {
             return Ok(SessionIx(range.last.0 + 1));
         }
         let step = self.evaluate(range, wanted)?;
-        let new_trace = step.evaluated.trace().unwrap_or_default();
+        let new_trace = trace::by_instrument(step.evaluated.trace().unwrap_or_default())?;
         let new = Trace::new(&new_trace, BTreeSet::new())?;
         let mut taken: BTreeMap<NaiveDate, Lanes> = BTreeMap::new();
         let mut end = range.last;
@@ -540,7 +540,7 @@ impl Yield {
             key,
             computed: Some(self.computed),
             lanes: self.lanes,
-            carried: Some(Carried { trace: stacked(self.traces)?, checkpoints }),
+            carried: Some(Carried { trace: trace::by_instrument(stacked(self.traces)?)?, checkpoints }),
         })
     }
 }
