@@ -106,6 +106,23 @@ fn states_that_are_lost_cost_work_and_nothing_else() {
     }
 }
 
+/// From where on an instrument has a state is said by the rows of the first input, whichever of them the expressions read.
+#[test]
+fn a_state_begins_with_the_rows_of_the_first_input() {
+    let yaml = format!(
+        "calendar: XSHG\nstart: {START}\nassets:\n  bars:\n    kind: source\n    csv: bars.csv\n    types: {{ is_suspended: bool }}\n  \
+         x:\n    kind: indicators\n    input: bars\n    columns:\n      sum: cumsum(bars.a)\n  \
+         y:\n    kind: indicators\n    input: [x, bars]\n    columns:\n      far: min(macd_line(bars.b, 2, 5), 6)\n      near: cumsum(x.sum)\n"
+    );
+    let mut told = Told::of(market(), &yaml);
+    told.run(&PLAIN).unwrap();
+    let bar = told.market.rows[&(15, 1)];
+    let quarters = [bar.quarters[0], Some(60), bar.quarters[2]];
+    told.market.edit(&Edit::Add { session: 15, name: 1, bar: Bar { quarters, ..bar } });
+    told.run(&PLAIN).unwrap();
+    told.compare_with_another_store().unwrap();
+}
+
 /// An index has one row a session and no instrument.
 #[test]
 fn states_of_an_index_are_carried() {

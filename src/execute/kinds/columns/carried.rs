@@ -476,8 +476,12 @@ impl Walk<'_> {
         let mut windows: Vec<SessionIx> = (0..node.edges.len()).map(first_of).collect();
         // The rows of the result are those of the first input, and so is who takes part in a cross-section.
         let presence = floor(firsts.iter().flatten().copied().min().unwrap_or(i64::from(range.first.0)));
+        // So is from where on an instrument has a state, wherever the functions with a state read from.
+        let is_recursive = |node: &assetctl_expr::Node| matches!(node, assetctl_expr::Node::Recursive { .. });
+        let begins = program.nodes.iter().zip(&firsts).filter_map(|(node, first)| first.filter(|_| is_recursive(node)));
+        let begins = floor(begins.min().unwrap_or(i64::from(range.first.0)));
         if let Some(first) = windows.first_mut() {
-            *first = (*first).min(if program.is_cross_sectional() { presence } else { range.first });
+            *first = (*first).min(if program.is_cross_sectional() { presence } else { begins });
         }
         let mut start = windows.iter().copied().min().unwrap_or(range.first).min(presence);
         if self.columns.axis == WindowAxis::Traded {
