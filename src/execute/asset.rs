@@ -9,7 +9,7 @@ use assetctl_config::{Asset, Project, Severity};
 use assetctl_connect::Scan;
 use assetctl_graph::{AssetNode, Axis, Graph};
 use assetctl_plan::{AssetPlan, Fingerprints, Hash128, Observation, RecordCache, date_of, ix_of, settle};
-use assetctl_store::{CheckRow, Commit, NewPartition, RunId, Snapshot, Store};
+use assetctl_store::{CheckRow, Commit, Lanes, NewPartition, RunId, Snapshot, Store};
 use chrono::{DateTime, NaiveDate, Utc};
 use polars::prelude::*;
 use tokio::sync::mpsc::UnboundedSender;
@@ -19,7 +19,7 @@ use crate::cancel::Cancel;
 use crate::checks::{self, Finding};
 use crate::event::{AssetReport, AssetStatus, RunEvent};
 use crate::kinds::{Batch, Made, MakeError, Materializer, materializer};
-use crate::observe;
+use crate::{lanes, observe};
 
 /// Lanes that are assumed of an asset nothing is known of.
 const UNKNOWN_LANES: usize = 5_000;
@@ -310,6 +310,9 @@ impl Job {
             bytes: receipt.bytes,
         });
         report.ran.extend(made.sessions);
+        for (session, more) in made.lanes {
+            lanes::add(report.lanes.entry(session).or_insert(Lanes::Some(BTreeSet::new())), &more);
+        }
         Ok(receipt.lost)
     }
 

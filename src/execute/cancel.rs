@@ -9,14 +9,29 @@ use std::time::{Duration, Instant};
 pub struct Cancel {
     flag: Arc<AtomicBool>,
     deadline: Option<Instant>,
+    /// How often it may still be asked before it is set.
+    #[cfg(test)]
+    asks_left: Option<Arc<std::sync::atomic::AtomicUsize>>,
 }
 
 impl Cancel {
+    /// One that is set once it has been asked so often.
+    #[cfg(test)]
+    pub fn after_asks(asks: usize) -> Self {
+        Self { asks_left: Some(Arc::new(asks.into())), ..Self::default() }
+    }
+
     pub fn set(&self) {
         self.flag.store(true, Ordering::Relaxed);
     }
 
     pub fn is_set(&self) -> bool {
+        #[cfg(test)]
+        if let Some(left) = &self.asks_left
+            && left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_err()
+        {
+            self.set();
+        }
         self.flag.load(Ordering::Relaxed) || self.is_late()
     }
 
@@ -27,6 +42,10 @@ impl Cancel {
 
     /// The same flag, and a deadline.
     pub fn within(&self, time: Option<Duration>) -> Self {
-        Self { flag: Arc::clone(&self.flag), deadline: time.and_then(|time| Instant::now().checked_add(time)) }
+        Self {
+            flag: Arc::clone(&self.flag),
+            deadline: time.and_then(|time| Instant::now().checked_add(time)),
+            ..self.clone()
+        }
     }
 }

@@ -1,6 +1,9 @@
 //! What happens in a run, as values. The command line draws a progress bar from them; nothing in this crate prints.
 
+use std::collections::BTreeMap;
+
 use assetctl_connect::ConnectError;
+use assetctl_store::Lanes;
 use chrono::NaiveDate;
 use serde::Serialize;
 
@@ -57,6 +60,9 @@ pub struct AssetReport {
     pub rows: u64,
     /// How many of the rows were computed; the others, of instruments for which nothing had changed, were taken as they were.
     pub computed: u64,
+    /// Of an asset that works instrument by instrument: those whose rows were computed in each session.
+    #[serde(skip)]
+    pub lanes: BTreeMap<NaiveDate, Lanes>,
     pub bytes: u64,
     pub seconds: f64,
     pub error: Option<String>,
@@ -77,6 +83,7 @@ impl AssetReport {
             dropped: 0,
             rows: 0,
             computed: 0,
+            lanes: BTreeMap::new(),
             bytes: 0,
             seconds: 0.0,
             error: None,

@@ -13,6 +13,8 @@ mod dispatch;
 mod event;
 mod kinds;
 mod lanes;
+#[cfg(test)]
+mod law_tests;
 mod observe;
 
 pub use audit::{AuditFinding, Audited, audit};

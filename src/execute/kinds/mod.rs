@@ -6,6 +6,7 @@ mod files;
 mod signals;
 mod sql;
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use assetctl_calendar::SessionIx;
@@ -14,7 +15,7 @@ use assetctl_config::Asset;
 use assetctl_connect::{ConnectError, Scan};
 use assetctl_graph::{AssetNode, Axis, Body, Edge, Graph};
 use assetctl_plan::{AssetPlan, EdgeMap, STATIC_SESSION, date_of, ix_of};
-use assetctl_store::{Carried, Snapshot, Store};
+use assetctl_store::{Carried, Lanes, Snapshot, Store};
 use chrono::NaiveDate;
 use polars::prelude::DataFrame;
 
@@ -51,6 +52,8 @@ pub struct Made {
     pub key: Vec<String>,
     /// How many rows of `frame` were computed, where the others were taken as they were; `None` for all.
     pub computed: Option<u64>,
+    /// The instruments whose rows were computed, where it goes by instrument.
+    pub lanes: BTreeMap<NaiveDate, Lanes>,
     /// The states that go with the sessions, of an asset that carries them.
     pub carried: Option<Carried>,
 }

@@ -22,7 +22,7 @@ use polars::prelude::*;
 use super::Columns;
 use super::inputs::Rows;
 use super::states;
-use super::trace::Trace;
+use super::trace::{self, Trace};
 use crate::kinds::{Batch, Made, MakeError, instrument_key, stacked};
 use crate::lanes;
 
@@ -47,11 +47,17 @@ struct Differs {
     instruments: BTreeMap<String, SessionIx>,
     /// The newest session after which all must be taken to.
     everything: Option<SessionIx>,
-    /// Instruments without a row leave no trace; what became of their states shows at the next checkpoint.
-    unseen: bool,
+    /// Instruments without a row leave no trace. While what became of their states is not known, each is taken to start otherwise
+    /// when it has a row again; those that had one since are here. `None` when nothing is unknown.
+    unseen: Option<BTreeSet<String>>,
 }
 
 impl Differs {
+    /// From a session on nothing is known of instruments without a row.
+    fn lose_sight(&mut self) {
+        self.unseen.get_or_insert_default();
+    }
+
     /// The instruments that session `at` starts otherwise than it did, with values of the past read `back` sessions back.
     fn carried_into(&self, at: SessionIx, back: u32) -> Lanes {
         let reaches = |from: SessionIx| from.0 + 1 + back >= at.0;
@@ -182,7 +188,7 @@ impl Walk<'_> {
         loop {
             self.batch.check_cancel()?;
             let carried = self.differs.carried_into(at, self.back);
-            let follows = !lanes::is_none(&carried) || self.differs.unseen;
+            let follows = !lanes::is_none(&carried) || self.differs.unseen.is_some();
             if !self.stale.contains_key(&at) {
                 let is_built = built.is_some_and(|last| at <= last);
                 if !follows || !is_built {
@@ -192,7 +198,7 @@ impl Walk<'_> {
                     at = next;
                     continue;
                 }
-                if next_batch.is_some_and(|next| at >= next) {
+                if next_batch.is_some_and(|next| at >= next) || !self.is_announced(at) {
                     return Ok(Some(at));
                 }
             }
@@ -205,11 +211,18 @@ impl Walk<'_> {
                 ahead = (ahead * 2).min(MOST_FOLLOWED);
                 let bound = built.unwrap_or(at).max(self.stale.keys().next_back().copied().unwrap_or(at));
                 last = last.min(bound).min(next_batch.map_or(last, |next| SessionIx(next.0 - 1)));
+                let is_ours = |ix: &SessionIx| self.stale.contains_key(ix) || self.is_announced(*ix);
+                last = SessionRange { first: at, last }.iter().take_while(is_ours).last().unwrap_or(at);
             } else {
                 ahead = FIRST_FOLLOWED;
             }
             at = self.step(SessionRange { first: at, last })?;
         }
+    }
+
+    /// Whether the plan has a session: another may be stale for what this run does not look at.
+    fn is_announced(&self, ix: SessionIx) -> bool {
+        self.batch.plan.range_of(date_of(self.batch.node, ix)).is_some()
     }
 
     /// The walk has ended; what the store has of later sessions stands as it is.
@@ -228,11 +241,13 @@ impl Walk<'_> {
         let node = self.batch.node;
         let mut wanted = lanes::union(self.stale.range(range.first..=range.last).map(|(_, lanes)| lanes));
         lanes::add(&mut wanted, &self.differs.carried_into(range.first, self.back));
-        if (self.is_whole && !lanes::is_none(&wanted)) || self.differs.unseen {
-            wanted = Lanes::All;
-        }
         let (old_trace, covered) = self.old_trace(range)?;
         let old = Trace::new(&old_trace, covered)?;
+        // Without a trace of a session all instruments are carried on from it.
+        let is_blind = range.iter().any(|ix| !old.knows(date_of(node, ix)));
+        if !lanes::is_none(&wanted) && (self.is_whole || is_blind) || self.differs.unseen.is_some() {
+            wanted = Lanes::All;
+        }
         if lanes::is_none(&wanted) {
             // Stale for what no instrument shows: nothing to compute, and nothing is carried on.
             let taken = range.iter().filter(|ix| self.stale.contains_key(ix));
@@ -241,7 +256,7 @@ impl Walk<'_> {
             return Ok(SessionIx(range.last.0 + 1));
         }
         let step = self.evaluate(range, wanted)?;
-        let new_trace = step.evaluated.trace().unwrap_or_default();
+        let new_trace = trace::by_instrument(step.evaluated.trace().unwrap_or_default())?;
         let new = Trace::new(&new_trace, BTreeSet::new())?;
         let mut taken: BTreeMap<NaiveDate, Lanes> = BTreeMap::new();
         let mut end = range.last;
@@ -250,10 +265,14 @@ impl Walk<'_> {
             let stale = self.stale.get(&ix);
             let mut need = stale.cloned().unwrap_or(Lanes::Some(BTreeSet::new()));
             lanes::add(&mut need, &self.differs.carried_into(ix, self.back));
+            if let Some(seen) = &self.differs.unseen {
+                let names = new.names(session).chain(old.names(session)).map(str::to_owned);
+                lanes::add(&mut need, &Lanes::Some(names.filter(|name| !seen.contains(name)).collect()));
+            }
             if self.is_whole && !lanes::is_none(&need) {
                 need = Lanes::All;
             }
-            let is_over = lanes::is_none(&need) && !self.differs.unseen;
+            let is_over = lanes::is_none(&need) && self.differs.unseen.is_none();
             if is_over && self.stale.range(ix..=range.last).next().is_none() {
                 end = SessionIx(ix.0.saturating_sub(1));
                 break;
@@ -282,21 +301,36 @@ impl Walk<'_> {
     fn compare(&mut self, ix: SessionIx, session: NaiveDate, need: &Lanes, new: &Trace<'_>, old: &Trace<'_>) {
         if !old.knows(session) {
             self.differs.everything = Some(ix);
-            self.differs.unseen = true;
-            return;
+            self.differs.lose_sight();
         }
-        let names: BTreeSet<&str> = match need {
-            Lanes::All => {
-                self.differs.unseen |= matches!(self.stale.get(&ix), Some(Lanes::All));
-                new.names(session).chain(old.names(session)).collect()
-            }
-            Lanes::Some(need) => need.iter().map(String::as_str).collect(),
+        let stale = self.stale.get(&ix);
+        if matches!(stale, Some(Lanes::All)) {
+            self.differs.lose_sight();
+        }
+        let present = || new.names(session).chain(old.names(session));
+        if let Some(seen) = &mut self.differs.unseen {
+            seen.extend(present().map(str::to_owned));
+        }
+        let mut names: BTreeSet<String> = match need {
+            Lanes::All => present().map(str::to_owned).collect(),
+            Lanes::Some(need) => need.clone(),
         };
+        let before = SessionIx(ix.0.saturating_sub(1));
+        let differed = |name: &String, differs: &Differs| differs.instruments.get(name) == Some(&before);
+        let of_stale = match stale {
+            Some(Lanes::Some(lanes)) => lanes.clone(),
+            Some(Lanes::All) | None => BTreeSet::new(),
+        };
+        names.extend(of_stale.iter().cloned());
+        names.extend(self.differs.instruments.keys().filter(|name| differed(name, &self.differs)).cloned());
         for name in names {
-            // An instrument without a row leaves no trace: it is taken to differ until a checkpoint shows that it does not.
-            let is_same = new.get(session, name).is_some_and(|new| old.get(session, name) == Some(new));
-            if !is_same {
-                self.differs.instruments.insert(name.to_owned(), ix);
+            // Without a row it leaves no trace: what differed still does, until a checkpoint shows that it does not.
+            let differs = match (new.get(session, &name), old.get(session, &name)) {
+                (None, None) => differed(&name, &self.differs) || of_stale.contains(&name),
+                (is, was) => is != was,
+            };
+            if differs {
+                self.differs.instruments.insert(name, ix);
             }
         }
     }
@@ -312,10 +346,14 @@ impl Walk<'_> {
             Lanes::All => true,
             Lanes::Some(wanted) => wanted.contains(name),
         };
-        self.differs.instruments.retain(|name, at| *at < ix || differs.contains(name));
+        // Over traded bars the bars that windows still read are carried too, and a session without a row changes nothing: the
+        // trace knows it better.
+        if self.columns.axis == WindowAxis::Calendar {
+            self.differs.instruments.retain(|name, at| *at < ix || differs.contains(name));
+        }
         self.differs.instruments.extend(differs.iter().filter(|name| is_seen(name)).map(|name| (name.clone(), ix)));
-        if matches!(step.wanted, Lanes::All) {
-            self.differs.unseen = false;
+        if matches!(step.wanted, Lanes::All) && self.columns.axis == WindowAxis::Calendar {
+            self.differs.unseen = None;
             if self.differs.everything == Some(ix) {
                 self.differs.everything = None;
             }
@@ -345,7 +383,7 @@ impl Walk<'_> {
                 && let Some(old) = self.batch.snapshot.checkpoint(&node.name, session)?
             {
                 let old = State::from_frame(&self.columns.program, &old)?;
-                self.yields.checkpoints.insert(ix, states::replaced(old, state).to_frame()?);
+                self.yields.checkpoints.insert(ix, states::replaced(&old, state, &step.wanted).to_frame()?);
             }
         }
         Ok(())
@@ -438,8 +476,12 @@ impl Walk<'_> {
         let mut windows: Vec<SessionIx> = (0..node.edges.len()).map(first_of).collect();
         // The rows of the result are those of the first input, and so is who takes part in a cross-section.
         let presence = floor(firsts.iter().flatten().copied().min().unwrap_or(i64::from(range.first.0)));
+        // So is from where on an instrument has a state, wherever the functions with a state read from.
+        let is_recursive = |node: &assetctl_expr::Node| matches!(node, assetctl_expr::Node::Recursive { .. });
+        let begins = program.nodes.iter().zip(&firsts).filter_map(|(node, first)| first.filter(|_| is_recursive(node)));
+        let begins = floor(begins.min().unwrap_or(i64::from(range.first.0)));
         if let Some(first) = windows.first_mut() {
-            *first = (*first).min(if program.is_cross_sectional() { presence } else { range.first });
+            *first = (*first).min(if program.is_cross_sectional() { presence } else { begins });
         }
         let mut start = windows.iter().copied().min().unwrap_or(range.first).min(presence);
         if self.columns.axis == WindowAxis::Traded {
@@ -497,11 +539,12 @@ impl Yield {
         let checkpoints = self.checkpoints.into_iter().map(|(ix, state)| (date_of(node, ix), state)).collect();
         Ok(Made {
             frame,
-            sessions: self.lanes.into_keys().collect(),
+            sessions: self.lanes.keys().copied().collect(),
             dirty,
             key,
             computed: Some(self.computed),
-            carried: Some(Carried { trace: stacked(self.traces)?, checkpoints }),
+            lanes: self.lanes,
+            carried: Some(Carried { trace: trace::by_instrument(stacked(self.traces)?)?, checkpoints }),
         })
     }
 }

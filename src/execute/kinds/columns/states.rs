@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use assetctl_compute::State;
+use assetctl_store::Lanes;
 
 /// The instruments whose states are not the same, bit for bit. One that only one side has counts as empty on the other.
 pub fn differing(new: &State, old: &State) -> BTreeSet<String> {
@@ -24,23 +25,25 @@ pub fn differing(new: &State, old: &State) -> BTreeSet<String> {
     differing
 }
 
-/// `old` with the states of `new` in place of its own, where `new` has the instrument.
-pub fn replaced(old: State, new: &State) -> State {
-    let names: BTreeSet<&String> = old.instruments.iter().chain(&new.instruments).collect();
-    let (of_old, of_new) = (places(&old), places(new));
-    let lanes = names.len();
+/// `old` with the states of `new` in place of its own for those of `lanes`: one that `new` does not have is gone.
+pub fn replaced(old: &State, new: &State, lanes: &Lanes) -> State {
+    let is_new = |name: &String| match lanes {
+        Lanes::All => true,
+        Lanes::Some(lanes) => lanes.contains(name),
+    };
+    let kept = old.instruments.iter().filter(|name| !is_new(name));
+    let names: BTreeSet<&String> = kept.chain(new.instruments.iter().filter(|name| is_new(name))).collect();
+    let (of_old, of_new) = (places(old), places(new));
     let nodes = old.nodes.iter().zip(&new.nodes).map(|(old_node, new_node)| {
         let (old_lanes, new_lanes) = (old.instruments.len(), new.instruments.len());
         let slots = (old_node.len().checked_div(old_lanes)).or(new_node.len().checked_div(new_lanes)).unwrap_or(0);
-        let mut node = vec![0.0; slots * lanes];
-        for (lane, name) in names.iter().enumerate() {
-            for slot in 0..slots {
-                node[slot * lanes + lane] = match (of_new.get(name.as_str()), of_old.get(name.as_str())) {
-                    (Some(at), _) => new_node[slot * new_lanes + at],
-                    (None, Some(at)) => old_node[slot * old_lanes + at],
-                    (None, None) => 0.0,
-                };
-            }
+        let mut node = Vec::with_capacity(slots * names.len());
+        for slot in 0..slots {
+            node.extend(names.iter().filter_map(|name| {
+                let (node, lanes, of) =
+                    if is_new(name) { (new_node, new_lanes, &of_new) } else { (old_node, old_lanes, &of_old) };
+                node.get(slot * lanes + of.get(name.as_str())?).copied()
+            }));
         }
         node
     });
@@ -91,8 +94,10 @@ mod tests {
 
     #[test]
     fn new_states_take_the_place_of_old_ones() {
-        let old = state(&["a", "c"], &[1.0, 3.0, 10.0, 30.0]);
+        let old = state(&["a", "c", "d"], &[1.0, 3.0, 5.0, 10.0, 30.0, 50.0]);
         let new = state(&["b", "c"], &[2.0, 4.0, 20.0, 40.0]);
-        assert_eq!(replaced(old, &new), state(&["a", "b", "c"], &[1.0, 2.0, 4.0, 10.0, 20.0, 40.0]));
+        let lanes = Lanes::Some(names(&["b", "c", "d"]));
+        assert_eq!(replaced(&old, &new, &lanes), state(&["a", "b", "c"], &[1.0, 2.0, 4.0, 10.0, 20.0, 40.0]));
+        assert_eq!(replaced(&old, &new, &Lanes::All), new);
     }
 }

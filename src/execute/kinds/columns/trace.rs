@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
-use polars::prelude::DataFrame;
+use polars::prelude::*;
 
 use crate::kinds::MakeError;
 
@@ -13,6 +13,22 @@ use crate::kinds::MakeError;
 pub struct Trace<'a> {
     sessions: BTreeMap<NaiveDate, Vec<(&'a str, i64)>>,
     covered: BTreeSet<NaiveDate>,
+}
+
+/// A trace as it is kept: with a column `instrument`, which is `""` where there is one row a session, also when it has no rows.
+pub fn by_instrument(trace: DataFrame) -> Result<DataFrame, MakeError> {
+    if trace.width() == 0 {
+        let columns = [("session", DataType::Date), ("instrument", DataType::String), ("state", DataType::Int64)];
+        let fields = columns.map(|(name, dtype)| Field::new(name.into(), dtype));
+        return Ok(DataFrame::empty_with_schema(&Schema::from_iter(fields)));
+    }
+    if trace.column("instrument").is_ok() {
+        return Ok(trace);
+    }
+    let mut trace = trace;
+    let nobody = StringChunked::full("instrument".into(), "", trace.height());
+    trace.with_column(nobody.into_column())?;
+    Ok(trace.select(["session", "instrument", "state"])?)
 }
 
 impl<'a> Trace<'a> {

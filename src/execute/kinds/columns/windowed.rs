@@ -38,7 +38,14 @@ impl Columns {
         let new = if lanes::is_none(&wanted) { DataFrame::empty() } else { self.evaluate_windows(batch, &wanted)? };
         let (frame, computed) = lanes::merge(new, || Ok(old), &of_stale)?;
         let key = instrument_key(&frame);
-        Ok(Made { frame, sessions: batch.sessions.to_vec(), key, computed: Some(computed), ..Made::default() })
+        Ok(Made {
+            frame,
+            sessions: batch.sessions.to_vec(),
+            key,
+            computed: Some(computed),
+            lanes: of_stale,
+            ..Made::default()
+        })
     }
 
     fn evaluate_windows(&self, batch: &Batch<'_>, wanted: &Lanes) -> Result<DataFrame, MakeError> {
