@@ -12,6 +12,8 @@ mod bars;
 mod compute;
 #[path = "support/features.rs"]
 mod features;
+#[path = "support/floor.rs"]
+mod floor;
 #[path = "support/measure.rs"]
 mod measure;
 #[path = "support/panel.rs"]
@@ -21,9 +23,8 @@ mod peers;
 #[path = "support/table.rs"]
 mod table;
 
-use std::fmt::Write as _;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use features::Set;
@@ -36,9 +37,11 @@ const PANELS: [Panel; 2] = [Panel { instruments: 300, sessions: 4_000 }, Panel {
 const MOST_FOR_QLIB: usize = 300;
 const NOW: &str = "2025-01-01T00:00:00Z";
 /// What can be asked for by name.
-const PARTS: [&str; 3] = ["qlib", "polars", "written"];
+const PARTS: [&str; 4] = ["computed", "qlib", "polars", "written"];
 /// First word of the process that computes our side.
 const COMPUTE: &str = "compute";
+/// First word of the process that only writes.
+const FLOOR: &str = "floor";
 
 fn main() -> Result<(), Failure> {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
@@ -49,6 +52,12 @@ fn main() -> Result<(), Failure> {
         let panel = known(panel).ok_or("no such panel")?;
         let valid = compute::compute(panel, Set::of_name(set).ok_or("no such set of features")?)?;
         println!("{valid} values");
+        return Ok(());
+    }
+    if let [first, from, to] = words.as_slice()
+        && first == FLOOR
+    {
+        println!("{}", floor::write_again(Path::new(from), Path::new(to))?);
         return Ok(());
     }
     if let Some(word) = words.iter().find(|word| known(word).is_none() && !PARTS.contains(&word.as_str())) {
@@ -66,9 +75,12 @@ fn main() -> Result<(), Failure> {
 
 fn compare(panel: Panel, parts: &[&str]) -> Result<(), Failure> {
     table::header(&format!("{} instruments × {} sessions", panel.instruments, panel.sessions));
-    if parts.contains(&"qlib") {
+    if parts.contains(&"computed") || parts.contains(&"qlib") {
         table::section("158 features, computed");
-        qlib(panel, computed(panel, Set::All)?)?;
+        let ours = computed(panel, Set::All)?;
+        if parts.contains(&"qlib") {
+            qlib(panel, ours)?;
+        }
     }
     if parts.contains(&"polars") {
         table::section("128 features, computed");
@@ -76,7 +88,9 @@ fn compare(panel: Panel, parts: &[&str]) -> Result<(), Failure> {
     }
     if parts.contains(&"written") {
         table::section("158 features, computed and written");
-        table::ours(written(panel)?);
+        let ours = written(panel)?;
+        table::ours(ours);
+        above_floor(ours, writing(panel)?);
     }
     Ok(())
 }
@@ -107,14 +121,33 @@ fn written(panel: Panel) -> Result<Taken, Failure> {
     Ok(measure(&materialize("features"))?.0)
 }
 
+/// The floor: the same rows, which the program has just written, by the store's own writer alone.
+fn writing(panel: Panel) -> Result<Taken, Failure> {
+    let project = panel.folder().join("project");
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg(FLOOR).arg(project.join("data/lake/features")).arg(panel.folder().join("floor"));
+    floor::read(&measure(&command)?.1)
+}
+
+/// How many times as long computing and writing take as writing alone.
+fn above_floor(ours: Taken, floor: Taken) {
+    const TARGET: f64 = 1.5;
+    let times = ours.wall / floor.wall;
+    let cpu = ours.cpu.zip(floor.cpu).map(|(ours, floor)| ours / floor);
+    table::row("the floor: writing alone", floor, ["-", "-"].map(str::to_owned));
+    println!();
+    let met = if times > TARGET { "missed" } else { "met" };
+    println!(
+        "  computed and written / floor: {times:.2} × wall, {} × CPU  {met}: {TARGET} × wall",
+        table::shown(cpu, 2)
+    );
+}
+
 fn project(panel: Panel) -> Result<String, Failure> {
     let start = panel.dates()?[0];
-    let mut text = format!("calendar: XSHG\nstart: {start}\nassets:\n  bars:\n    kind: source\n");
-    write!(text, "    parquet: ../bars.parquet\n  features:\n    kind: indicators\n    input: bars\n    columns:\n")?;
-    for (name, expression) in Set::All.features() {
-        writeln!(text, "      {name}: '{expression}'")?;
-    }
-    Ok(text)
+    let bars = "  bars:\n    kind: source\n    parquet: ../bars.parquet\n";
+    let features = "  features:\n    kind: indicators\n    input: bars\n    features: alpha158\n";
+    Ok(format!("calendar: XSHG\nstart: {start}\nassets:\n{bars}{features}"))
 }
 
 fn qlib(panel: Panel, ours: Taken) -> Result<(), Failure> {

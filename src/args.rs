@@ -82,6 +82,8 @@ pub enum Command {
     Status(Status),
     /// List runs, or show one
     Runs(Runs),
+    /// Audit partitions: make some once more from their windows alone, and compare
+    Check(Check),
     /// Query the assets in DuckDB's SQL: a query, a file, or a shell
     Sql(Sql),
     /// Remove files that no kept snapshot needs
@@ -256,6 +258,18 @@ pub struct Explain {
     /// Show this instrument's row too
     #[arg(long, value_name = "NAME")]
     pub instrument: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Check {
+    #[command(flatten)]
+    pub selecting: Selecting,
+    /// Whether anything depends on more than its window holds: queries in SQL most of all, of which nothing can be proved
+    #[arg(long, required = true)]
+    pub look_ahead: bool,
+    /// Sessions of each asset that are made once more, at most
+    #[arg(long, value_name = "N", default_value = "20")]
+    pub sessions: std::num::NonZeroUsize,
 }
 
 #[derive(Debug, Args)]

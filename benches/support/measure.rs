@@ -101,14 +101,22 @@ fn wrapped(command: &Command, report: &Path) -> Command {
     wrapped
 }
 
-/// Seconds of processor time of all children so far, from `/proc`.
+/// Seconds of processor time of all children so far, theirs included.
 fn cpu_of_children() -> Option<f64> {
+    cpu_from(CHILDREN)
+}
+
+/// Where `/proc` has `cutime` and `cstime`, behind the name.
+const CHILDREN: usize = 13;
+
+/// Seconds of processor time in two neighbouring fields of `/proc/self/stat`.
+pub fn cpu_from(field: usize) -> Option<f64> {
     /// What `/proc` counts in: `USER_HZ` is 100 wherever Linux runs today.
     const TICKS_A_SECOND: f64 = 100.0;
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
-    // The second field is the program's name in parentheses, which may hold anything; `cutime` and `cstime` are fields 16 and 17.
+    // The second field is the program's name in parentheses, which may hold anything.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    let ticks = fields.get(13)?.parse::<f64>().ok()? + fields.get(14)?.parse::<f64>().ok()?;
+    let ticks = fields.get(field)?.parse::<f64>().ok()? + fields.get(field + 1)?.parse::<f64>().ok()?;
     Some(ticks / TICKS_A_SECOND)
 }
 

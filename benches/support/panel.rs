@@ -41,9 +41,19 @@ impl Panel {
     /// When the calendar does not have that many.
     pub fn dates(self) -> Result<Vec<NaiveDate>, Failure> {
         let calendar = Calendar::builtin(CALENDAR).ok_or("the calendar is not built in")?;
-        let end = calendar.ix(LAST_SESSION.parse()?)?.0 + 1;
-        let first = end.checked_sub(u32::try_from(self.sessions)?).ok_or("the calendar is too short")?;
-        Ok((first..end).map(|ix| calendar.date(SessionIx(ix)).date()).collect())
+        let first = self.first_session()?;
+        let sessions = first..first + self.sessions;
+        sessions.map(|ix| Ok(calendar.date(SessionIx(u32::try_from(ix)?)).date())).collect()
+    }
+
+    /// The number of the first session in its calendar.
+    ///
+    /// # Errors
+    /// As [`Panel::dates`].
+    pub fn first_session(self) -> Result<usize, Failure> {
+        let calendar = Calendar::builtin(CALENDAR).ok_or("the calendar is not built in")?;
+        let end = calendar.ix(LAST_SESSION.parse()?)?.0 as usize + 1;
+        Ok(end.checked_sub(self.sessions).ok_or("the calendar is too short")?)
     }
 
     /// Writes the file, unless it is there.

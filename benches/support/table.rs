@@ -28,7 +28,8 @@ pub fn peer(name: &str, taken: Taken, ours: Taken, target: Option<f64>) {
     }
 }
 
-fn row(name: &str, taken: Taken, [wall, cpu]: [String; 2]) {
+/// One line: what was measured, and two numbers beside it.
+pub fn row(name: &str, taken: Taken, [wall, cpu]: [String; 2]) {
     print!(
         "  {name:<42} {:>9} {:>9} {:>9} {wall:>8} {cpu:>8}",
         shown(Some(taken.wall), 2),
@@ -37,6 +38,6 @@ fn row(name: &str, taken: Taken, [wall, cpu]: [String; 2]) {
     );
 }
 
-fn shown(number: Option<f64>, digits: usize) -> String {
+pub fn shown(number: Option<f64>, digits: usize) -> String {
     number.map_or_else(|| "-".to_owned(), |number| format!("{number:.digits$}"))
 }

@@ -80,12 +80,14 @@ fn run(
         command: std::env::args().skip(1).collect::<Vec<_>>().join(" "),
         jobs: running.jobs.map_or(cores, usize::from),
         batch: running.batch.map(usize::from),
-        memory: running.memory.as_u64(),
+        memory: running.memory.as_u64() / 4 * 3,
         threads: cores,
         wait: running.wait,
         clock: || Clock::new(None).wall(),
     };
     let Planned { plan, sources, observations } = planned;
+    // A quarter for what assets hand to each other, the rest for what is being made.
+    store.set_memory(running.memory.as_u64() / 4);
     let work = Work {
         project: Arc::new(loaded.project),
         graph: Arc::new(loaded.graph),

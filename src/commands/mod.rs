@@ -1,5 +1,6 @@
 //! One file per command, each thin: load, ask, show.
 
+mod check;
 mod completions;
 mod explain;
 mod functions;
@@ -35,6 +36,7 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
         Command::Explain(args) => explain::run(&context, &args),
         Command::Status(args) => status::run(&context, &args),
         Command::Runs(args) => runs::run(&context, &args),
+        Command::Check(args) => check::run(&context, &args),
         Command::Sql(args) => sql::run(&context, &args),
         Command::Gc(args) => gc::run(&context, &args),
         Command::Completions { shell } => completions::run(shell),

@@ -31,6 +31,8 @@ mod oracle_tests;
 mod outputs;
 mod panel;
 mod parallel;
+#[cfg(test)]
+mod random_programs;
 mod recursion;
 mod run;
 mod schedule;

@@ -2,9 +2,10 @@
 //!
 //! [`observe`]: what sources' files hold now · [`dispatch`]: assets in order of their inputs, several at once · [`asset`]: one asset,
 //! batch by batch · [`kinds`]: one small trait, one file per kind of asset · [`checks`] · [`event`]: what happened, for whoever
-//! shows it · [`cancel`]
+//! shows it · [`cancel`] · [`lanes`]: the instruments that changed · [`audit`]: partitions made once more, and compared
 
 mod asset;
+mod audit;
 mod batch;
 mod cancel;
 mod checks;
@@ -14,6 +15,7 @@ mod kinds;
 mod lanes;
 mod observe;
 
+pub use audit::{AuditFinding, Audited, audit};
 pub use cancel::Cancel;
 pub use dispatch::{Options, RunError, Work, materialize, note_clean};
 pub use event::{AssetReport, AssetStatus, RunEvent, RunReport};

@@ -7,7 +7,7 @@ use super::diagnostics;
 use super::table::{count, render, table, thousands};
 
 pub fn human(report: &RunReport) -> String {
-    let mut rows = table(&["asset", "outcome", "ran#", "changed#", "rows#", "seconds#"]);
+    let mut rows = table(&["asset", "outcome", "ran#", "changed#", "rows#", "computed#", "seconds#"]);
     for asset in &report.assets {
         rows.add_row([
             asset.asset.clone(),
@@ -15,6 +15,7 @@ pub fn human(report: &RunReport) -> String {
             ran(asset),
             asset.changed.to_string(),
             thousands(asset.rows),
+            thousands(asset.computed),
             format!("{:.2}", asset.seconds),
         ]);
     }

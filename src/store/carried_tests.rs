@@ -48,9 +48,18 @@ fn four() -> Scratch {
     scratch
 }
 
+/// The states of a range; `None` where a partition of it has no trace.
 fn trace(scratch: &Scratch, from: &str, to: &str) -> Option<Vec<i64>> {
-    let trace = scratch.store.snapshot().unwrap().trace("ema", day(from), day(to)).unwrap()?;
-    Some(trace.column("state").unwrap().i64().unwrap().iter().flatten().collect())
+    let snapshot = scratch.store.snapshot().unwrap();
+    let (trace, covered) = snapshot.traces("ema", day(from), day(to)).unwrap();
+    let segments = assetctl_plan::Ledger::segments(&snapshot, "ema", day(from), day(to)).unwrap();
+    let sessions = segments.iter().flat_map(|segment| &segment.partitions).map(|record| record.session);
+    let mut within = sessions.filter(|session| (day(from)..=day(to)).contains(session));
+    if !within.all(|session| covered.contains(&session)) {
+        return None;
+    }
+    let states = trace.column("state").ok().map(|states| states.i64().unwrap().iter().flatten().collect());
+    Some(states.unwrap_or_default())
 }
 
 fn checkpoint(scratch: &Scratch, session: &str) -> Option<i64> {

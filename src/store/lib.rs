@@ -10,6 +10,7 @@
 //! Order of a commit: segment files are written under temporary names, synced, renamed, their folder synced; then one
 //! transaction moves the snapshot. A crash before it leaves files nobody knows, which `gc` removes.
 
+mod audit;
 mod cache;
 mod canonical;
 mod carried;
@@ -54,6 +55,7 @@ mod testing;
 #[cfg(test)]
 mod warehouse_tests;
 
+pub use audit::Difference;
 pub use carried::Carried;
 pub use commit::{Commit, CommitReceipt, NewPartition};
 pub use error::{Error, Result};
@@ -64,6 +66,7 @@ pub use locks::{AssetLocks, LockError};
 pub use manifest::SourceFileRow;
 pub use runs::{AssetOutcome, AssetStatus, CheckRow, NewRun, RunDetail, RunId, RunRow, RunStatus};
 pub use schema::{AssetSchema, ColumnType};
+pub use segment::write as write_segment;
 pub use snapshot::{AsOf, Snapshot};
 pub use store::Store;
 pub use warehouse::{connect_snapshot, newest_warehouse};

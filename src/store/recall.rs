@@ -14,41 +14,8 @@ use crate::state_file;
 use crate::state_row::{self, StateKind, StateRow};
 
 impl Snapshot {
-    /// The traces of the asset's partitions in `[from, to]`: `session`, `instrument`, `state` (i64), sorted by the first two. `None`
-    /// where any of them has none: it was never carried, or its file is lost or damaged.
-    pub fn trace(&self, asset: &str, from: NaiveDate, to: NaiveDate) -> Result<Option<DataFrame>> {
-        let schema = Schema::from_iter([
-            Field::new("session".into(), DataType::Date),
-            Field::new("instrument".into(), DataType::String),
-            Field::new("state".into(), DataType::Int64),
-        ]);
-        let mut whole = DataFrame::empty_with_schema(&schema);
-        if from > to {
-            return Ok(Some(whole));
-        }
-        let rows = self.states(asset, (Month::of(from), Month::of(to)), StateKind::Trace)?;
-        for month in self.months(asset, from, to)? {
-            let row = rows.iter().find(|row| row.month == month.month);
-            let covers = |day: NaiveDate| row.is_some_and(|row| row.sessions.binary_search(&day).is_ok());
-            let mut sessions = month.partitions.iter().map(|record| record.session);
-            if !sessions.all(|day| !(from..=to).contains(&day) || covers(day)) {
-                return Ok(None);
-            }
-        }
-        let parts = parallel::map(&rows, |row| {
-            let frame = state_file::read(&self.layout().segment(asset, &row.file()), row)?;
-            Some(within(asset, &frame, from, to))
-        });
-        for part in parts {
-            let Some(part) = part else { return Ok(None) };
-            whole.vstack_mut_owned(part?).map_err(Error::frame(asset))?;
-        }
-        whole.rechunk_mut_par();
-        Ok(Some(whole))
-    }
-
-    /// The traces that there are of the asset's partitions in `[from, to]`, and the sessions that they cover: of the others none was
-    /// kept, or its file is lost or damaged.
+    /// The traces that there are of the asset's partitions in `[from, to]`: `session`, `instrument`, `state` (i64), sorted by the first
+    /// two; and the sessions that they cover: of the others none was kept, or its file is lost or damaged.
     pub fn traces(&self, asset: &str, from: NaiveDate, to: NaiveDate) -> Result<(DataFrame, BTreeSet<NaiveDate>)> {
         let mut whole = DataFrame::empty();
         let mut covered = BTreeSet::new();

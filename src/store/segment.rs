@@ -14,8 +14,12 @@ use crate::layout::Layout;
 use crate::month::MonthRow;
 use crate::schema::AssetSchema;
 
-/// Writes a segment whole and synced; gives its size in bytes. `leading` columns are those that rows are looked up by.
-pub(crate) fn write(path: &Path, frame: &DataFrame, leading: usize, spread: bool) -> Result<u64> {
+/// Writes a segment whole and synced, as every commit does; gives its size in bytes. `leading` columns are those that rows are
+/// looked up by; `spread` takes several threads.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write(path: &Path, frame: &DataFrame, leading: usize, spread: bool) -> Result<u64> {
     let failed = |source| Error::WriteSegment { path: path.to_path_buf(), source };
     Layout::write_whole(path, |file| {
         let mut file = BufWriter::with_capacity(1 << 18, file);

@@ -101,7 +101,9 @@ impl Store {
 
     fn fill_warehouse(&self, snapshot: &Snapshot, only: Option<&[String]>, path: &Path) -> Result<()> {
         let failed = |source| Error::Warehouse { action: "write", path: path.to_path_buf(), source };
-        let connection = Connection::open(path).map_err(failed)?;
+        // One thread: starting more costs more than these few tables and views take.
+        let config = duckdb::Config::default().threads(1).map_err(failed)?;
+        let connection = Connection::open_with_flags(path, config).map_err(failed)?;
         fill(&connection, snapshot, only, path)?;
         self.fill_runs(&connection, path)?;
         connection.execute_batch("CHECKPOINT").map_err(failed)?;

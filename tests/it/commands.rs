@@ -401,8 +401,19 @@ fn the_json_of_plans_and_of_runs() {
     let first = project.json(&["materialize"]);
     assert_eq!(keys(&first), ["plan", "run"]);
     assert_eq!(keys(&first["run"]), ["run", "cancelled", "assets"]);
-    let expected =
-        ["asset", "status", "ran", "changed", "dropped", "rows", "computed", "bytes", "seconds", "error", "check_failed"];
+    let expected = [
+        "asset",
+        "status",
+        "ran",
+        "changed",
+        "dropped",
+        "rows",
+        "computed",
+        "bytes",
+        "seconds",
+        "error",
+        "check_failed",
+    ];
     for asset in first["run"]["assets"].as_array().unwrap() {
         assert_eq!(keys(asset), expected);
         assert_eq!((&asset["status"], &asset["error"]), (&"ok".into(), &Value::Null));

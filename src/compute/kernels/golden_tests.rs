@@ -7,7 +7,7 @@ use assetctl_expr::WindowFn;
 use super::*;
 
 /// A file as session → instrument → column → value.
-struct Golden {
+pub(super) struct Golden {
     sessions: Vec<String>,
     instruments: Vec<String>,
     columns: BTreeMap<String, Vec<f64>>,
@@ -15,7 +15,7 @@ struct Golden {
 
 impl Golden {
     /// Every instrument has every session, in any order.
-    fn read(text: &str) -> Self {
+    pub(super) fn read(text: &str) -> Self {
         let mut lines = text.lines();
         let header: Vec<&str> = lines.next().unwrap().split(',').collect();
         let rows: Vec<Vec<&str>> = lines.map(|line| line.split(',').collect()).collect();
@@ -42,7 +42,7 @@ impl Golden {
     }
 
     /// Compares to within 1e-9 of the value.
-    fn assert_close(&self, name: &str, out: &[f64]) {
+    pub(super) fn assert_close(&self, name: &str, out: &[f64]) {
         let mut compared = 0;
         for (cell, (&out, &golden)) in out.iter().zip(&self.columns[name]).enumerate() {
             let (session, instrument) = (cell / self.instruments.len(), cell % self.instruments.len());
@@ -52,6 +52,18 @@ impl Golden {
             compared += usize::from(!golden.is_nan());
         }
         assert!(compared > 50, "{name}: only {compared} values to compare with");
+    }
+
+    pub(super) fn lanes(&self) -> usize {
+        self.instruments.len()
+    }
+
+    pub(super) fn lane(&self, instrument: &str) -> usize {
+        self.instruments.iter().position(|name| name == instrument).unwrap()
+    }
+
+    pub(super) fn column(&self, name: &str) -> &[f64] {
+        &self.columns[name]
     }
 
     fn grid(&self, name: &str) -> Grid<'_> {

@@ -22,6 +22,8 @@ mod tile;
 mod window;
 
 #[cfg(test)]
+mod golden_qlib_tests;
+#[cfg(test)]
 mod golden_tests;
 #[cfg(test)]
 mod law_tests;

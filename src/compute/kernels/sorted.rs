@@ -83,7 +83,7 @@ impl SortedTile {
         }
     }
 
-    /// The `q`-quantile of each lane with at least `needs` valid values, as [`quantile_of`] has it.
+    /// The `q`-quantile of each lane with at least `needs` valid values, as `quantile_of` has it.
     #[inline(always)]
     pub fn quantiles(&self, q: f64, needs: f64, out: &mut [f64]) {
         for lane in 0..out.len().min(TILE) {
@@ -121,18 +121,14 @@ impl Place {
 }
 
 /// The `q`-quantile of ascending values by linear interpolation between the two about position `q (m - 1)`, as numpy and
-/// pandas have it by default; NaN for none.
+/// pandas have it by default; NaN for none. What the faster ways to it are held against.
+#[cfg(test)]
 pub fn quantile_of(ascending: &[f64], q: f64) -> f64 {
     let Some(last) = ascending.len().checked_sub(1) else {
         return f64::NAN;
     };
     let place = Place::of(q, last);
     place.between(ascending[place.below], ascending[place.above])
-}
-
-/// The median of ascending values: the middle one, or the mean of the middle two; NaN for none.
-pub fn median_of(ascending: &[f64]) -> f64 {
-    quantile_of(ascending, 0.5)
 }
 
 /// The rank of a value among ascending ones (itself one of them), as a share of their number: ties share the mean of the
@@ -176,8 +172,8 @@ mod tests {
 
     #[test]
     fn quantiles_interpolate() {
-        assert_eq!(median_of(&[1.0, 2.0]), 1.5);
-        assert_eq!(median_of(&[1.0, 2.0, 9.0]), 2.0);
+        assert_eq!(quantile_of(&[1.0, 2.0], 0.5), 1.5);
+        assert_eq!(quantile_of(&[1.0, 2.0, 9.0], 0.5), 2.0);
         assert_eq!(quantile_of(&[10.0, 20.0, 30.0, 40.0, 50.0], 0.8), 42.0);
         assert_eq!(quantile_of(&[1.0, 2.0], 1.0), 2.0);
         assert_eq!(quantile_of(&[7.0], 0.3), 7.0);

@@ -116,7 +116,9 @@ impl Columns {
         let is_whole = self.program.is_cross_sectional();
         match self.walk(batch, pending.clone(), is_whole) {
             // The file with the rows of before is no longer readable: then all of them are made anew.
-            Err(MakeError::Store(assetctl_store::Error::Damaged { .. })) if !is_whole => self.walk(batch, pending, true),
+            Err(MakeError::Store(assetctl_store::Error::Damaged { .. })) if !is_whole => {
+                self.walk(batch, pending, true)
+            }
             made => made,
         }
     }
@@ -322,7 +324,12 @@ impl Walk<'_> {
     }
 
     /// The states that the next step, later batches and later runs start from.
-    fn keep_states(&mut self, step: &Step, end: SessionIx, taken: &BTreeMap<NaiveDate, Lanes>) -> Result<(), MakeError> {
+    fn keep_states(
+        &mut self,
+        step: &Step,
+        end: SessionIx,
+        taken: &BTreeMap<NaiveDate, Lanes>,
+    ) -> Result<(), MakeError> {
         let node = self.batch.node;
         self.reached.clear();
         self.reached_of = step.wanted.clone();
@@ -436,7 +443,8 @@ impl Walk<'_> {
         }
         let mut start = windows.iter().copied().min().unwrap_or(range.first).min(presence);
         if self.columns.axis == WindowAxis::Traded {
-            start = self.columns.bars_begin(self.batch, start.max(origin), range.last, &wanted, bars_needed(program))?;
+            start =
+                self.columns.bars_begin(self.batch, start.max(origin), range.last, &wanted, bars_needed(program))?;
             windows.fill(start);
         }
         let rows = Rows { range: SessionRange { first: start, last: range.last }, written: range.first };

@@ -44,7 +44,8 @@ impl Columns {
     fn evaluate_windows(&self, batch: &Batch<'_>, wanted: &Lanes) -> Result<DataFrame, MakeError> {
         let node = batch.node;
         let positions = batch.sessions.first().zip(batch.sessions.last());
-        let Some((first, last)) = positions.and_then(|(first, last)| ix_of(node, *first).zip(ix_of(node, *last))) else {
+        let Some((first, last)) = positions.and_then(|(first, last)| ix_of(node, *first).zip(ix_of(node, *last)))
+        else {
             return Ok(DataFrame::empty());
         };
         let history = self.history(batch);
