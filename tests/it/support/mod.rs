@@ -13,5 +13,5 @@ pub mod running;
 pub use bars::{Bars, date, from_on, repository, sessions, sessions_from};
 pub use output::Output;
 pub use project::{Project, STAGES, files_below};
-pub use ran::{Contents, Ran, assert_same, changes, list};
+pub use ran::{Contents, Ran, assert_same, changes, computed, list};
 pub use running::wait_until;

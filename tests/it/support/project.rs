@@ -238,6 +238,19 @@ impl Project {
             .collect()
     }
 
+    /// What a rebuild from the same files holds: the contents of a fresh project, materialized in one go.
+    #[track_caller]
+    pub fn rebuilt(&self) -> Contents {
+        let fresh = Self::empty();
+        fresh.yaml(&self.read("assets.yaml"));
+        for (path, _) in files_below(&self.path("data/source")) {
+            let name = path.strip_prefix(self.root()).unwrap().to_str().unwrap();
+            fresh.write(name, std::fs::read(&path).unwrap());
+        }
+        fresh.materialize();
+        fresh.contents()
+    }
+
     /// The segment files of an asset, by name.
     pub fn segments(&self, asset: &str) -> Vec<PathBuf> {
         files(&self.path("data/lake").join(asset))

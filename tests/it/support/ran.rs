@@ -99,6 +99,13 @@ impl Ran {
     }
 }
 
+/// How many rows a run computed, by asset, from the JSON of `materialize`; assets that ran nothing are not in it.
+pub fn computed(outcome: &Value) -> BTreeMap<&str, u64> {
+    let assets = outcome["run"]["assets"].as_array().into_iter().flatten();
+    let rows = assets.map(|asset| (asset["asset"].as_str().unwrap(), asset["computed"].as_u64().unwrap()));
+    rows.filter(|(_, rows)| *rows > 0).collect()
+}
+
 /// `2015-03-04…2015-04-01 (21)`, with the dates one by one where there are few.
 pub fn list(dates: &[NaiveDate]) -> String {
     match dates {
