@@ -123,6 +123,15 @@ fn a_state_begins_with_the_rows_of_the_first_input() {
     told.compare_with_another_store().unwrap();
 }
 
+/// What one batch leaves for the next to follow is left by that for the one after it, as long as windows reach back.
+#[test]
+fn batches_shorter_than_a_window_over_states_compute_no_more() {
+    let mut told = told(market(), "", "min(last_valid(bars.a), 6)");
+    told.run(&PLAIN).unwrap();
+    corrected(&mut told, 13, 1);
+    told.run(&How { batch: Some(2), ..PLAIN }).unwrap();
+}
+
 /// An index has one row a session and no instrument.
 #[test]
 fn states_of_an_index_are_carried() {

@@ -58,6 +58,18 @@ impl Differs {
         self.unseen.get_or_insert_default();
     }
 
+    /// Instruments that have a row on session `at`: one that is in sight again may have started it otherwise.
+    fn sight<'n>(&mut self, at: SessionIx, names: impl Iterator<Item = &'n str>) {
+        let Some(seen) = &mut self.unseen else { return };
+        let before = SessionIx(at.0.saturating_sub(1));
+        for name in names {
+            if seen.insert(name.to_owned()) {
+                let known = self.instruments.entry(name.to_owned()).or_insert(before);
+                *known = before.max(*known);
+            }
+        }
+    }
+
     /// The instruments that session `at` starts otherwise than it did, with values of the past read `back` sessions back.
     fn carried_into(&self, at: SessionIx, back: u32) -> Lanes {
         let reaches = |from: SessionIx| from.0 + 1 + back >= at.0;
@@ -161,9 +173,12 @@ impl Columns {
             let mut marked = BTreeSet::new();
             for ix in (SessionRange { first: at, last }).iter() {
                 let session = date_of(node, ix);
-                if let Some((_, record)) = records.get(session) {
+                let differs = &walk.differs;
+                let is_carried = differs.unseen.is_some() || !lanes::is_none(&differs.carried_into(ix, walk.back));
+                if let Some((_, record)) = records.get(session).filter(|_| is_carried) {
                     dirty.push(session);
-                    if !record.dirty {
+                    // Marked by the walk over the batch before, it is so still.
+                    if !record.dirty || trusted.contains(&session) {
                         marked.insert(session);
                     }
                 }
@@ -264,11 +279,8 @@ impl Walk<'_> {
             let session = date_of(node, ix);
             let stale = self.stale.get(&ix);
             let mut need = stale.cloned().unwrap_or(Lanes::Some(BTreeSet::new()));
+            self.differs.sight(ix, new.names(session).chain(old.names(session)));
             lanes::add(&mut need, &self.differs.carried_into(ix, self.back));
-            if let Some(seen) = &self.differs.unseen {
-                let names = new.names(session).chain(old.names(session)).map(str::to_owned);
-                lanes::add(&mut need, &Lanes::Some(names.filter(|name| !seen.contains(name)).collect()));
-            }
             if self.is_whole && !lanes::is_none(&need) {
                 need = Lanes::All;
             }
