@@ -123,6 +123,29 @@ fn a_state_begins_with_the_rows_of_the_first_input() {
     told.compare_with_another_store().unwrap();
 }
 
+/// A checkpoint that shows that a state is what it was says nothing of the sessions before, which windows still read.
+#[test]
+fn a_checkpoint_does_not_cut_windows_over_states() {
+    let mut market = market();
+    market.edit(&Edit::Drop { row: 23 });
+    assert!(!market.rows.contains_key(&(11, 1)));
+    // cut where history ends: a state of the last value seen that converges on a session without a row
+    let mut told = told(market, "", "mean(last_valid(sum(bars.a, 2)), 4)");
+    told.run(&PLAIN).unwrap();
+    corrected(&mut told, 9, 1);
+    told.run(&PLAIN).unwrap();
+    told.compare_with_another_store().unwrap();
+}
+
+/// What one batch leaves for the next to follow is left by that for the one after it, as long as windows reach back.
+#[test]
+fn batches_shorter_than_a_window_over_states_compute_no_more() {
+    let mut told = told(market(), "", "min(last_valid(bars.a), 6)");
+    told.run(&PLAIN).unwrap();
+    corrected(&mut told, 13, 1);
+    told.run(&How { batch: Some(2), ..PLAIN }).unwrap();
+}
+
 /// An index has one row a session and no instrument.
 #[test]
 fn states_of_an_index_are_carried() {

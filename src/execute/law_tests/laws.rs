@@ -83,7 +83,7 @@ fn story() -> impl Strategy<Value = Story> {
 fn cases() -> ProptestConfig {
     let asked = ProptestConfig::default();
     let is_default = asked.cases == 256;
-    ProptestConfig { cases: if is_default { 60 } else { asked.cases }, max_shrink_iters: 40, ..asked }
+    ProptestConfig { cases: if is_default { 48 } else { asked.cases }, max_shrink_iters: 200, ..asked }
 }
 
 proptest! {

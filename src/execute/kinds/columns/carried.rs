@@ -58,6 +58,18 @@ impl Differs {
         self.unseen.get_or_insert_default();
     }
 
+    /// Instruments that have a row on session `at`: one that is in sight again may have started it otherwise.
+    fn sight<'n>(&mut self, at: SessionIx, names: impl Iterator<Item = &'n str>) {
+        let Some(seen) = &mut self.unseen else { return };
+        let before = SessionIx(at.0.saturating_sub(1));
+        for name in names {
+            if seen.insert(name.to_owned()) {
+                let known = self.instruments.entry(name.to_owned()).or_insert(before);
+                *known = before.max(*known);
+            }
+        }
+    }
+
     /// The instruments that session `at` starts otherwise than it did, with values of the past read `back` sessions back.
     fn carried_into(&self, at: SessionIx, back: u32) -> Lanes {
         let reaches = |from: SessionIx| from.0 + 1 + back >= at.0;
@@ -161,9 +173,12 @@ impl Columns {
             let mut marked = BTreeSet::new();
             for ix in (SessionRange { first: at, last }).iter() {
                 let session = date_of(node, ix);
-                if let Some((_, record)) = records.get(session) {
+                let differs = &walk.differs;
+                let is_carried = differs.unseen.is_some() || !lanes::is_none(&differs.carried_into(ix, walk.back));
+                if let Some((_, record)) = records.get(session).filter(|_| is_carried) {
                     dirty.push(session);
-                    if !record.dirty {
+                    // Marked by the walk over the batch before, it is so still.
+                    if !record.dirty || trusted.contains(&session) {
                         marked.insert(session);
                     }
                 }
@@ -264,11 +279,8 @@ impl Walk<'_> {
             let session = date_of(node, ix);
             let stale = self.stale.get(&ix);
             let mut need = stale.cloned().unwrap_or(Lanes::Some(BTreeSet::new()));
+            self.differs.sight(ix, new.names(session).chain(old.names(session)));
             lanes::add(&mut need, &self.differs.carried_into(ix, self.back));
-            if let Some(seen) = &self.differs.unseen {
-                let names = new.names(session).chain(old.names(session)).map(str::to_owned);
-                lanes::add(&mut need, &Lanes::Some(names.filter(|name| !seen.contains(name)).collect()));
-            }
             if self.is_whole && !lanes::is_none(&need) {
                 need = Lanes::All;
             }
@@ -282,10 +294,11 @@ impl Walk<'_> {
                 Lanes::Some(need) => need.iter().any(|name| new.has(session, name) || old.has(session, name)),
             };
             let mut is_taken = stale.is_some() || shows;
-            self.compare(ix, session, &need, &new, &old);
-            if self.known.contains(&ix) {
-                is_taken |= self.compare_checkpoint(ix, &step)?;
-            }
+            let checkpoint = if self.known.contains(&ix) { self.compare_checkpoint(ix, &step)? } else { None };
+            is_taken |=
+                checkpoint.as_ref().is_some_and(|differs| differs.as_ref().is_none_or(|names| !names.is_empty()));
+            let exact = checkpoint.flatten();
+            self.compare(ix, session, &need, (&new, &old), exact.as_ref().map(|differs| (differs, &step.wanted)));
             if is_taken {
                 taken.insert(session, need);
             }
@@ -297,15 +310,28 @@ impl Walk<'_> {
         Ok(SessionIx(end.0 + 1))
     }
 
-    /// Notes for which instruments the state after a session differs from what was there.
-    fn compare(&mut self, ix: SessionIx, session: NaiveDate, need: &Lanes, new: &Trace<'_>, old: &Trace<'_>) {
-        if !old.knows(session) {
-            self.differs.everything = Some(ix);
-            self.differs.lose_sight();
-        }
+    /// Notes for which instruments the state after a session differs from what was there. `exact` are those of which a checkpoint
+    /// says so, with those that it was asked for.
+    fn compare(
+        &mut self,
+        ix: SessionIx,
+        session: NaiveDate,
+        need: &Lanes,
+        (new, old): (&Trace<'_>, &Trace<'_>),
+        exact: Option<(&BTreeSet<String>, &Lanes)>,
+    ) {
+        // Over traded bars the bars that windows still read are carried too, of which a checkpoint knows nothing.
+        let is_final = self.columns.axis == WindowAxis::Calendar;
         let stale = self.stale.get(&ix);
-        if matches!(stale, Some(Lanes::All)) {
-            self.differs.lose_sight();
+        if is_final && matches!(exact, Some((_, Lanes::All))) {
+            self.differs.unseen = None;
+        } else {
+            if !old.knows(session) {
+                self.differs.everything = Some(ix);
+            }
+            if !old.knows(session) || matches!(stale, Some(Lanes::All)) {
+                self.differs.lose_sight();
+            }
         }
         let present = || new.names(session).chain(old.names(session));
         if let Some(seen) = &mut self.differs.unseen {
@@ -323,10 +349,13 @@ impl Walk<'_> {
         };
         names.extend(of_stale.iter().cloned());
         names.extend(self.differs.instruments.keys().filter(|name| differed(name, &self.differs)).cloned());
+        names.extend(exact.into_iter().flat_map(|(differs, _)| differs.iter().cloned()));
         for name in names {
-            // Without a row it leaves no trace: what differed still does, until a checkpoint shows that it does not.
+            let exactly = exact.map(|(differs, _)| differs.contains(&name));
             let differs = match (new.get(session, &name), old.get(session, &name)) {
-                (None, None) => differed(&name, &self.differs) || of_stale.contains(&name),
+                _ if is_final && exactly.is_some() => exactly == Some(true),
+                // Without a row it leaves no trace: what differed still does, until a checkpoint shows that it does not.
+                (None, None) => exactly == Some(true) || differed(&name, &self.differs) || of_stale.contains(&name),
                 (is, was) => is != was,
             };
             if differs {
@@ -335,30 +364,19 @@ impl Walk<'_> {
         }
     }
 
-    /// A checkpoint says it of every instrument, also of those without a row. Gives whether it has to be replaced.
-    fn compare_checkpoint(&mut self, ix: SessionIx, step: &Step) -> Result<bool, MakeError> {
+    /// A checkpoint says of every instrument whether its state differs, also of those without a row. `None` without one, and none
+    /// within if its file is gone: then it has to be replaced, as it has if any state differs.
+    fn compare_checkpoint(&self, ix: SessionIx, step: &Step) -> Result<Option<Option<BTreeSet<String>>>, MakeError> {
         let node = self.batch.node;
-        let Some((_, new)) = step.states().find(|(at, _)| *at == ix) else { return Ok(false) };
-        let Some(frame) = self.batch.snapshot.checkpoint(&node.name, date_of(node, ix))? else { return Ok(true) };
+        let Some((_, new)) = step.states().find(|(at, _)| *at == ix) else { return Ok(None) };
+        let Some(frame) = self.batch.snapshot.checkpoint(&node.name, date_of(node, ix))? else { return Ok(Some(None)) };
         let old = State::from_frame(&self.columns.program, &frame)?;
-        let differs = states::differing(new, &old);
-        let is_seen = |name: &String| match &step.wanted {
+        let mut differs = states::differing(new, &old);
+        differs.retain(|name| match &step.wanted {
             Lanes::All => true,
             Lanes::Some(wanted) => wanted.contains(name),
-        };
-        // Over traded bars the bars that windows still read are carried too, and a session without a row changes nothing: the
-        // trace knows it better.
-        if self.columns.axis == WindowAxis::Calendar {
-            self.differs.instruments.retain(|name, at| *at < ix || differs.contains(name));
-        }
-        self.differs.instruments.extend(differs.iter().filter(|name| is_seen(name)).map(|name| (name.clone(), ix)));
-        if matches!(step.wanted, Lanes::All) && self.columns.axis == WindowAxis::Calendar {
-            self.differs.unseen = None;
-            if self.differs.everything == Some(ix) {
-                self.differs.everything = None;
-            }
-        }
-        Ok(differs.iter().any(is_seen))
+        });
+        Ok(Some(Some(differs)))
     }
 
     /// The states that the next step, later batches and later runs start from.
