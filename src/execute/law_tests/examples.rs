@@ -144,6 +144,13 @@ fn batches_shorter_than_a_window_over_states_compute_no_more() {
     told.run(&PLAIN).unwrap();
     corrected(&mut told, 13, 1);
     told.run(&How { batch: Some(2), ..PLAIN }).unwrap();
+    // into sessions without a row
+    let mut market = market();
+    market.edit(&Edit::Halt { name: 1, session: 18, sessions: 12 });
+    let mut told = self::told(market, "", "min(last_valid(min(bars.a, 7)), 2)");
+    told.run(&PLAIN).unwrap();
+    corrected(&mut told, 17, 1);
+    told.run(&How { batch: Some(3), ..PLAIN }).unwrap();
 }
 
 /// An index has one row a session and no instrument.

@@ -148,6 +148,14 @@ impl Columns {
         let pending = pending.filter(|pending| pending.at == first);
         let trusted = pending.as_ref().map(|pending| pending.marked.clone()).unwrap_or_default();
         let of_stale = lanes::of_stale(batch, &trusted)?;
+        let mut stale: BTreeMap<SessionIx, Lanes> =
+            of_stale.into_iter().filter_map(|(session, lanes)| Some((position(&session)?, lanes))).collect();
+        let next = batch.next.as_ref().and_then(position);
+        let is_later = |ix: SessionIx| next.is_some_and(|next| ix >= next);
+        // What was marked for this batch is to be committed again even if nothing turns out to be carried into it.
+        for ix in trusted.iter().filter_map(position).filter(|ix| !is_later(*ix)) {
+            stale.entry(ix).or_insert(Lanes::Some(BTreeSet::new()));
+        }
         let mut known: Vec<SessionIx> =
             batch.snapshot.checkpoints(&node.name, batch.plan.spec)?.iter().filter_map(position).collect();
         known.sort_unstable();
@@ -155,7 +163,7 @@ impl Columns {
             columns: self,
             batch,
             back: if self.axis == WindowAxis::Traded { 0 } else { self.program.carry_back().unwrap_or(0) },
-            stale: of_stale.into_iter().filter_map(|(session, lanes)| Some((position(&session)?, lanes))).collect(),
+            stale,
             usable: known.iter().copied().filter(|at| *at < first).collect(),
             known: known.into_iter().collect(),
             reached: Vec::new(),
@@ -166,23 +174,26 @@ impl Columns {
         };
         let cut = walk.go(first)?;
         let mut dirty = Vec::new();
+        // Marked by the walk over the batch before, and still so.
+        let mut marked: BTreeSet<NaiveDate> =
+            trusted.iter().copied().filter(|session| position(session).is_some_and(is_later)).collect();
         if let Some(at) = cut {
             let cache = RecordCache::new(batch.graph, batch.snapshot);
             let last = SessionIx((at.0 + walk.back).min(node.calendar.len() as u32 - 1));
             let records = cache.between(batch.plan.node, date_of(node, at), date_of(node, last))?;
-            let mut marked = BTreeSet::new();
             for ix in (SessionRange { first: at, last }).iter() {
                 let session = date_of(node, ix);
                 let differs = &walk.differs;
                 let is_carried = differs.unseen.is_some() || !lanes::is_none(&differs.carried_into(ix, walk.back));
                 if let Some((_, record)) = records.get(session).filter(|_| is_carried) {
                     dirty.push(session);
-                    // Marked by the walk over the batch before, it is so still.
-                    if !record.dirty || trusted.contains(&session) {
+                    if !record.dirty {
                         marked.insert(session);
                     }
                 }
             }
+        }
+        if let Some(at) = cut.or(next.filter(|_| !marked.is_empty())) {
             let pending = Pending { at, differs: std::mem::take(&mut walk.differs), marked };
             *self.pending.lock().unwrap_or_else(PoisonError::into_inner) = Some(pending);
         }
