@@ -83,15 +83,12 @@ fn column(run: &Run, at: usize, output: &Output) -> Column {
             if !may_miss {
                 return Float64Chunked::from_vec(name.into(), values).into_column();
             }
-            let valid = values.iter_mut().map(|value| {
-                let valid = !value.is_nan();
-                *value = if valid { *value } else { 0.0 };
-                valid
-            });
-            let valid = BooleanChunked::from_iter_values(PlSmallStr::EMPTY, valid);
+            // two passes over what is in cache, each of them vector code
+            let column = Float64Chunked::from_vec(name.into(), values);
+            let valid = column.is_not_nan();
             let validity = valid.downcast_iter().next().map(|bits| bits.values().clone());
-            let validity = validity.filter(|bits| bits.unset_bits() > 0);
-            Float64Chunked::from_vec(name.into(), values).with_validity(validity).into_column()
+            let Some(validity) = validity.filter(|bits| bits.unset_bits() > 0) else { return column.into_column() };
+            column.with_validity(Some(validity)).into_column()
         }
         // No function makes a Category, and an input cannot be an output as it is: the compiler sees to it.
         Type::Bool | Type::Category => {
