@@ -14,8 +14,10 @@ use crate::duration::Span;
 use crate::ordered::Ordered;
 
 mod columns;
+mod fetch;
 
 pub use columns::{ColumnsSpec, Compat, Dialect, FeatureSet, FeatureSets, WindowAxis};
+pub use fetch::{Empty, FetchSpec, InstrumentTable, Instruments, MinRows, OnMissing, RowBound};
 
 /// One value or a list of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -244,6 +246,8 @@ pub struct Files {
 pub struct SourceSpec {
     #[serde(flatten)]
     pub files: Files,
+    #[serde(flatten)]
+    pub fetch: FetchSpec,
     /// A row whose date is not a session of the calendar is an error, or is skipped.
     pub off_calendar: OffCalendar,
 }

@@ -98,6 +98,7 @@ impl World {
             selection: String::new(),
             selected: wish.selected.clone().unwrap_or_else(everything),
             only: wish.only,
+            given: BTreeSet::new(),
             from: wish.from,
             to: wish.to,
             force: wish.force,
