@@ -14,8 +14,10 @@ use crate::duration::Span;
 use crate::ordered::Ordered;
 
 mod columns;
+mod secret;
 
 pub use columns::{ColumnsSpec, Compat, Dialect, FeatureSet, FeatureSets, WindowAxis};
+pub use secret::{Secret, SecretError, SecretFrom};
 
 /// One value or a list of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
