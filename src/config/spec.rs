@@ -15,9 +15,11 @@ use crate::ordered::Ordered;
 
 mod columns;
 mod fetch;
+mod secret;
 
 pub use columns::{ColumnsSpec, Compat, Dialect, FeatureSet, FeatureSets, WindowAxis};
 pub use fetch::{Empty, FetchSpec, InstrumentTable, Instruments, MinRows, OnMissing, RowBound};
+pub use secret::{Secret, SecretError, SecretFrom};
 
 /// One value or a list of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
