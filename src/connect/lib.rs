@@ -3,6 +3,7 @@
 //! - [`FileSource`] says which files and how to read them; [`schema`] gives its columns.
 //! - [`scan`] finds out which files, and which sessions in them, differ from what was [`KnownFile`] before.
 //! - [`read`] gives the rows of some sessions as one canonical frame.
+//! - [`Fetch`] is a source that has to be asked: an HTTP vendor, a database.
 //! - [`ConnectError`] is what a person reads when a file is not as it should be: where, what, and what to do.
 //!
 //! The way of a file: `files` (which, and their bytes) → `decode` (text) → `csv` or `parquet` (rows of fields) →
@@ -16,6 +17,7 @@ mod digest;
 mod duplicate;
 mod error;
 mod excerpt;
+mod fetch;
 mod files;
 mod frame;
 mod gate;
@@ -36,6 +38,7 @@ mod unique;
 mod testing;
 
 pub use error::{ConnectError, Excerpt, Field, Place, Problem};
+pub use fetch::{Delivery, Fetch, FetchError, Progress, Request};
 pub use read::read;
 pub use scan::{FileState, KnownFile, Scan, ScannedFile, scan};
 pub use source::{FileSource, schema};
