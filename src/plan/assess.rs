@@ -107,10 +107,7 @@ pub fn assess<L: Ledger>(cache: &RecordCache<'_, L>, question: &Question<'_>) ->
             Some(vain) if vain.contains_key(&date_of(node, ix)) => Cause::Vain,
             _ => Cause::Never,
         };
-        return Ok(Assessment {
-            stale: available.iter().map(|ix| (ix, cause(ix))).collect(),
-            ..Assessment::default()
-        });
+        return Ok(Assessment { stale: available.iter().map(|ix| (ix, cause(ix))).collect(), ..Assessment::default() });
     };
     let whole = is_whole(cache, question, head);
     let candidates = candidates(cache, question, head)?;

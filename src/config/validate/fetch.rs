@@ -10,17 +10,23 @@ impl Rules<'_> {
         let name = &self.draft.name;
         if !spec.is_fetched() {
             for key in spec.fetch.given() {
-                let problem =
-                    Diagnostic::error(format!("`{key}` is for sources that have to be asked, and `{name}` reads files"))
-                        .at(self.places.locate_key(&[key]), "has no meaning here")
-                        .help("take it away: files are looked at by every run");
+                let problem = Diagnostic::error(format!(
+                    "`{key}` is for sources that have to be asked, and `{name}` reads files"
+                ))
+                .at(self.places.locate_key(&[key]), "has no meaning here")
+                .help("take it away: files are looked at by every run");
                 self.problems.push(problem);
             }
             return;
         }
         if let Some(rows) = spec.fetch.min_rows.as_ref().filter(|rows| rows.bound().is_none()) {
             let message = format!("`{}` is not a number of rows", rows.text());
-            self.error(message, &["min_rows"], "a number, or a percentage", "write `30`, or `80%` of the session before");
+            self.error(
+                message,
+                &["min_rows"],
+                "a number, or a percentage",
+                "write `30`, or `80%` of the session before",
+            );
         }
         if let Some(Instruments::Names(instruments)) = &spec.fetch.instruments {
             self.instruments(instruments);

@@ -59,7 +59,9 @@ impl Lowering<'_> {
                 let text = json!(names);
                 (Wanted::Names(names), text)
             }
-            Some(Instruments::Table(table)) => (Wanted::Column(table.column.clone()), json!({ "column": table.column })),
+            Some(Instruments::Table(table)) => {
+                (Wanted::Column(table.column.clone()), json!({ "column": table.column }))
+            }
         };
         let request: Value = serde_json::from_str(&fetched.request).unwrap_or_else(|_| json!(fetched.request));
         let reads = match &wanted {
