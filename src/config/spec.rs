@@ -15,10 +15,16 @@ use crate::ordered::Ordered;
 
 mod columns;
 mod fetch;
+mod http;
 mod secret;
 
 pub use columns::{ColumnsSpec, Compat, Dialect, FeatureSet, FeatureSets, WindowAxis};
 pub use fetch::{Empty, FetchSpec, InstrumentTable, Instruments, MinRows, OnMissing, RowBound};
+pub use http::{
+    HttpAtOnce, HttpAuth, HttpBy, HttpCase, HttpColumn, HttpEpoch, HttpField, HttpFormat, HttpLogin, HttpMeaning,
+    HttpMethod, HttpPages, HttpPaging, HttpRate, HttpResponse, HttpRetries, HttpRule, HttpShape, HttpSymbols,
+    HttpVendor, Statuses,
+};
 pub use secret::{Secret, SecretError, SecretFrom};
 
 /// One value or a list of them.
@@ -252,6 +258,9 @@ pub struct SourceSpec {
     pub fetch: FetchSpec,
     /// A row whose date is not a session of the calendar is an error, or is skipped.
     pub off_calendar: OffCalendar,
+    /// A vendor that is asked over HTTP, instead of files: the name of a preset (`assetctl sources`), a YAML file of your own, or a map.
+    #[schemars(schema_with = "http::http_key")]
+    pub http: Option<Box<HttpVendor>>,
 }
 
 /// How a column of a suspended session is made.
