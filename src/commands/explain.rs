@@ -99,7 +99,8 @@ pub fn run(context: &Context, args: &Explain) -> Result<(), CliError> {
     })
 }
 
-fn partition(text: &str) -> Result<(&str, Option<NaiveDate>), CliError> {
+/// `scores@2024-03-15` in two.
+pub fn partition(text: &str) -> Result<(&str, Option<NaiveDate>), CliError> {
     match text.split_once('@') {
         None => Ok((text, None)),
         Some((name, date)) => match date.parse() {

@@ -57,16 +57,17 @@ pub enum Fetched {
 }
 
 impl Store {
-    /// What the sessions of a source were asked for last.
-    pub fn fetches(&self, asset: &str) -> Result<BTreeMap<NaiveDate, FetchRow>> {
+    /// What the sessions of a source between two dates, both included, were asked for last.
+    pub fn fetches(&self, asset: &str, from: NaiveDate, to: NaiveDate) -> Result<BTreeMap<NaiveDate, FetchRow>> {
         let failed = self.ledger.failed("read");
         let connection = self.connection();
         let mut statement = connection
             .prepare_cached(
-                "SELECT session, asked_at, rows, run, taken, request, instruments FROM fetches WHERE asset = ?1",
+                "SELECT session, asked_at, rows, run, taken, request, instruments FROM fetches
+                 WHERE asset = ?1 AND session BETWEEN ?2 AND ?3",
             )
             .map_err(&failed)?;
-        let mut rows = statement.query(params![asset]).map_err(&failed)?;
+        let mut rows = statement.query(params![asset, days(from), days(to)]).map_err(&failed)?;
         let mut fetches = BTreeMap::new();
         while let Some(row) = rows.next().map_err(&failed)? {
             let hash = |column| -> Result<Option<Hash128>> {
@@ -153,22 +154,23 @@ mod tests {
             instruments: names.iter().map(|&name| name.to_owned()).collect(),
             sessions: [(session, fetched)].into(),
         };
+        let fetches_of = |asset| scratch.store.fetches(asset, NaiveDate::MIN, NaiveDate::MAX).unwrap();
         let run = scratch.run(1);
         let mut commit = commit_of("bars", &["2024-01-30"], bars(&[("2024-01-30", "x", Some(1.0))]));
         commit.fetches = Some(fetches(10, &["x", "y"], Fetched::Taken { rows: 1 }));
         scratch.store.commit(commit).unwrap();
-        let made_of = scratch.store.fetches("bars").unwrap()[&session].made_of.unwrap();
+        let made_of = fetches_of("bars")[&session].made_of.unwrap();
         assert_eq!(scratch.store.instrument_set(made_of.instruments).unwrap().unwrap(), ["x", "y"]);
 
         scratch.store.record_fetches(run, "bars", &fetches(20, &["x"], Fetched::Refused { rows: 0 })).unwrap();
-        let row = scratch.store.fetches("bars").unwrap()[&session].clone();
+        let row = fetches_of("bars")[&session].clone();
         assert_eq!((row.asked_at, row.rows, row.taken, row.made_of), (at(20), 0, false, Some(made_of)));
 
         scratch.store.record_fetches(run, "bars", &fetches(30, &[], Fetched::InPart)).unwrap();
-        let row = scratch.store.fetches("bars").unwrap()[&session].clone();
+        let row = fetches_of("bars")[&session].clone();
         assert_eq!(row.asked_at, at(20));
         let all = scratch.store.instrument_set(row.made_of.unwrap().instruments).unwrap();
         assert_eq!(all, Some(Vec::new()));
-        assert!(scratch.store.fetches("other").unwrap().is_empty());
+        assert!(fetches_of("other").is_empty());
     }
 }

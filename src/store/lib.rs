@@ -35,6 +35,7 @@ mod runs;
 mod schema;
 mod segment;
 mod snapshot;
+mod spool;
 mod state_file;
 mod state_row;
 mod store;

@@ -109,7 +109,7 @@ impl World {
         } else {
             request.selected.iter().flat_map(|ix| self.graph.above(*ix, None)).collect()
         };
-        let (sources, observations) = observe(&self.project, &self.graph, &needed, Some(&self.store)).unwrap();
+        let (sources, observations) = observe(&self.project, &self.graph, &needed, Some(&self.store), now()).unwrap();
         snapshot.check_files();
         let plan = assetctl_plan::plan(&self.graph, &snapshot, snapshot.rev(), &observations, &request).unwrap();
         Work {
@@ -119,6 +119,7 @@ impl World {
             plan,
             sources,
             observations,
+            fetchers: Default::default(),
         }
     }
 
