@@ -190,7 +190,7 @@ fn missing(
         let waits = inputs.contains(&input) && !report.waits.is_empty();
         waits.then(|| {
             let reason = match (graph.node(input).is_external(), report.waits.values().next()) {
-                (true, Some(why)) => format!("waits for `{}`: {why}", report.asset),
+                (true, Some(why)) => format!("`{}`: {why}", report.asset),
                 _ => format!("`{}` waits too", report.asset),
             };
             Missing { input, sessions: report.waits.keys().copied().collect(), reason }

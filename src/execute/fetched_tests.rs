@@ -337,7 +337,7 @@ fn no_rows_are_waited_for_and_hold_up_what_reads_them() {
     assert_eq!(of(&report, "raw_bars").waits.get(&day(late)).unwrap(), "no rows came");
     let waits = &of(&report, "moves").waits;
     assert_eq!(waits.keys().copied().collect::<Vec<_>>(), days(&SESSIONS[8..]));
-    assert_eq!(waits[&day(late)], "waits for `raw_bars`: no rows came");
+    assert_eq!(waits[&day(late)], "`raw_bars`: no rows came");
 
     let reason = StaleReason::AskedInVain { at: evening("2015-08-14"), rows: 0 };
     assert_eq!(reasons(&world.plan(evening("2015-08-14"))), [(reason, 1)]);

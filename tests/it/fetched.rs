@@ -132,7 +132,7 @@ fn a_vendor_that_has_nothing_yet_holds_up_what_reads_it() {
     let outcome = project.run_at(&evening(LAST), &["materialize"]).ok();
     outcome.says(&[
         "raw_bars waits: 1 session (2015-08-31): no rows came",
-        "completed_bars waits: 1 session (2015-08-31): waits for `raw_bars`: no rows came",
+        "completed_bars waits: 1 session (2015-08-31): `raw_bars`: no rows came",
         "scores waits: 1 session (2015-08-31): `indicators` waits too",
     ]);
     let rows = project.rows("select count(distinct session) as n from signals");
