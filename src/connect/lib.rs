@@ -23,6 +23,7 @@ mod files;
 mod frame;
 mod gate;
 mod header;
+mod http;
 mod layout;
 mod load;
 mod number;
