@@ -11,6 +11,7 @@ use assetctl_plan::{Plan, StaleReason};
 use assetctl_store::Store;
 use chrono::{DateTime, NaiveDate, Utc};
 use polars::prelude::*;
+use proptest::prelude::*;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -494,4 +495,75 @@ fn who_forces_asks_for_everything_again() {
     assert_eq!(world.vendor.sessions_asked(), days(&SESSIONS));
     assert_eq!(of(&report, "raw_bars").changed, 0);
     assert!(!world.store.layout().spool("raw_bars").exists());
+}
+
+/// What happens in a random story.
+#[derive(Debug, Clone)]
+enum Step {
+    /// The vendor corrects, withdraws or adds a row.
+    Edit { session: usize, instrument: usize, close: Option<u8> },
+    /// A run after the close of a session, at which the vendor may fail for another.
+    Run { session: usize, fails_on: Option<usize> },
+    /// Only these instruments are wanted from now on.
+    Want { instruments: usize },
+}
+
+const NAMES: [&str; 3] = ["x", "y", "z"];
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let session = 0..SESSIONS.len() - 1;
+    let step = prop_oneof![
+        4 => (session.clone(), 0..NAMES.len(), proptest::option::of(1..=9_u8))
+            .prop_map(|(session, instrument, close)| Step::Edit { session, instrument, close }),
+        3 => (session.clone(), proptest::option::of(session))
+            .prop_map(|(session, fails_on)| Step::Run { session, fails_on }),
+        1 => (1..=NAMES.len()).prop_map(|instruments| Step::Want { instruments }),
+    ];
+    proptest::collection::vec(step, 1..12)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    /// A source that looks back far enough, and lets go what the vendor lets go, ends as if it had been asked for the first time at the end.
+    #[test]
+    fn any_history_of_asking_ends_as_asking_once(steps in steps()) {
+        let yaml = |instruments: usize| {
+            let wanted = NAMES[..instruments].join(", ");
+            let keys = "    lookback: 100\n    on_missing: remove\n    empty: accept\n";
+            format!("{BARS}{keys}    instruments: [{wanted}]\n{BELOW}")
+        };
+        let mut instruments = NAMES.len();
+        let mut world = World::with(Vendor::of(&NAMES, Some(4)), &yaml(instruments), "");
+        let mut today = 0;
+        for step in steps {
+            match step {
+                Step::Edit { session, instrument, close } => {
+                    world.vendor.set(SESSIONS[session], NAMES[instrument], close.map(f64::from));
+                }
+                Step::Run { session, fails_on } => {
+                    today = today.max(session);
+                    *world.vendor.fails_on.lock().unwrap() = fails_on.map(|session| day(SESSIONS[session]));
+                    world.run(evening(SESSIONS[today]));
+                }
+                Step::Want { instruments: wanted } => {
+                    instruments = wanted;
+                    world.write(&yaml(instruments), "");
+                }
+            }
+        }
+        *world.vendor.fails_on.lock().unwrap() = None;
+        let end = evening(SESSIONS[SESSIONS.len() - 1]);
+        prop_assert!(!world.run(end).failed());
+        prop_assert!(world.plan(end).is_empty());
+
+        let last = Vendor::of(&[], Some(4));
+        *last.closes.lock().unwrap() = world.vendor.closes.lock().unwrap().clone();
+        let fresh = World::with(last, &yaml(instruments), "");
+        prop_assert!(!fresh.run(end).failed());
+        for asset in ["raw_bars", "moves"] {
+            let contents = |world: &World| world.store.snapshot().unwrap().contents(asset).unwrap();
+            prop_assert_eq!(contents(&world), contents(&fresh), "{}", asset);
+        }
+    }
 }

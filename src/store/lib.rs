@@ -73,5 +73,6 @@ pub use runs::{AssetOutcome, AssetStatus, CheckRow, NewRun, RunDetail, RunId, Ru
 pub use schema::{AssetSchema, ColumnType};
 pub use segment::write as write_segment;
 pub use snapshot::{AsOf, Snapshot};
+pub use spool::LASTING;
 pub use store::Store;
 pub use warehouse::{connect_known, connect_snapshot, newest_warehouse};

@@ -1,6 +1,6 @@
 //! Answers of vendors that are not committed yet: kept so that a run that is killed does not ask for them again.
 //!
-//! `spool/<asset>/<mark>/<batch>/`, where the mark says what the answers are good for: under another mark they are not looked at.
+//! `spool/<asset>/<mark>/<batch>/`, where the mark says how long the answers are good: those under another go when the next one is made.
 
 use std::path::{Path, PathBuf};
 
@@ -8,8 +8,11 @@ use crate::error::{Error, Result};
 use crate::layout::create_folder;
 use crate::store::Store;
 
+/// The mark of answers that stay good: nothing that they hold would be asked for again.
+pub const LASTING: &str = "lasting";
+
 impl Store {
-    /// The folder of one batch's answers, which is made. What is there under another mark goes.
+    /// The folder of one batch's answers, which is made. What is there under another mark goes, unless it is [`LASTING`].
     pub fn spool(&self, asset: &str, mark: &str, batch: &str) -> Result<PathBuf> {
         let of_asset = self.layout.spool(asset);
         let entries = match std::fs::read_dir(&of_asset) {
@@ -17,7 +20,8 @@ impl Store {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(Error::io("list", &of_asset)(error)),
         };
-        for entry in entries.iter().filter(|entry| entry.file_name() != mark) {
+        let is_over = |name: &std::ffi::OsStr| name != mark && name != LASTING;
+        for entry in entries.iter().filter(|entry| is_over(&entry.file_name())) {
             self.discard_spool(&entry.path())?;
         }
         let folder = of_asset.join(mark).join(batch);
@@ -38,6 +42,7 @@ impl Store {
 mod tests {
     use std::fs;
 
+    use super::LASTING;
     use crate::GcPolicy;
     use crate::testing::{Scratch, at};
 
@@ -50,8 +55,10 @@ mod tests {
         let second = scratch.store.spool("bars", "2024-01-30", "2024-01-03").unwrap();
         assert!(first.join("answer").is_file());
 
+        let lasting = scratch.store.spool("bars", LASTING, "2020-01-02").unwrap();
+        assert!(!first.exists() && !second.exists());
         let other = scratch.store.spool("bars", "2024-01-31", "2024-01-02").unwrap();
-        assert!(!first.exists() && !second.exists() && other.is_dir());
+        assert!(lasting.is_dir() && other.is_dir());
         scratch.store.discard_spool(&other).unwrap();
         scratch.store.discard_spool(&other).unwrap();
         assert!(!other.exists());

@@ -79,6 +79,8 @@ fn the_story_of_a_revision() {
         "scores@2015-08-20 is clean",
         "raw_bars@2015-08-17",
         "asked for again: the look-back is 10 sessions",
+        "asked for last on 2015-08-31 08:00 UTC: 4 rows",
+        "it has had 2 contents: `assetctl diff raw_bars@2015-08-17` shows them",
     ]);
 
     let revisions = project.json(&["diff", "raw_bars@2015-08-17"])["revisions"].clone();

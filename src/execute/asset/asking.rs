@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use assetctl_connect::Progress;
-use assetctl_plan::{StaleReason, readers_of};
+use assetctl_plan::{StaleReason, ix_of, readers_of};
+use assetctl_store::LASTING;
 use chrono::NaiveDate;
 
 use super::{Job, JobError};
@@ -40,12 +41,18 @@ impl Job {
         }
     }
 
-    /// The folder of a batch's answers. They are good until another session becomes final: from then on they would be asked for again.
+    /// The folder of a batch's answers. Those that the look-back may ask for again are good until another session becomes final.
     pub(super) fn spool(&self, sessions: &[NaiveDate]) -> Result<Option<PathBuf>, JobError> {
-        let (Some(_), Some(first), Some(last)) = (&self.fetcher, sessions.first(), self.plan.last) else {
+        let (Some(_), Some(first), Some(last), Some(newest)) =
+            (&self.fetcher, sessions.first(), sessions.last(), self.plan.last)
+        else {
             return Ok(None);
         };
-        Ok(Some(self.store.spool(&self.plan.asset, &last.to_string(), &first.to_string())?))
+        let asked = self.observation.as_ref().and_then(|seen| seen.asked.as_ref());
+        let position = |date| ix_of(self.node(), date).map_or(0, |ix| u64::from(ix.0));
+        let lasts = position(*last) + asked.map_or(0, |asked| u64::from(asked.lookback)) < position(newest);
+        let mark = if lasts { LASTING.to_owned() } else { newest.to_string() };
+        Ok(Some(self.store.spool(&self.plan.asset, &mark, &first.to_string())?))
     }
 
     /// Who forces wants new answers, and not those that an earlier run left.
