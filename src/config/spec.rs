@@ -14,8 +14,16 @@ use crate::duration::Span;
 use crate::ordered::Ordered;
 
 mod columns;
+mod http;
+mod secret;
 
 pub use columns::{ColumnsSpec, Compat, Dialect, FeatureSet, FeatureSets, WindowAxis};
+pub use http::{
+    HttpAtOnce, HttpAuth, HttpBy, HttpCase, HttpColumn, HttpEpoch, HttpField, HttpFormat, HttpLogin, HttpMeaning,
+    HttpMethod, HttpPages, HttpPaging, HttpRate, HttpResponse, HttpRetries, HttpRule, HttpShape, HttpSymbols,
+    HttpVendor, Statuses,
+};
+pub use secret::{Secret, SecretError, SecretFrom};
 
 /// One value or a list of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -246,6 +254,9 @@ pub struct SourceSpec {
     pub files: Files,
     /// A row whose date is not a session of the calendar is an error, or is skipped.
     pub off_calendar: OffCalendar,
+    /// A vendor that is asked over HTTP, instead of files: the name of a preset (`assetctl sources`), a YAML file of your own, or a map.
+    #[schemars(schema_with = "http::http_key")]
+    pub http: Option<Box<HttpVendor>>,
 }
 
 /// How a column of a suspended session is made.

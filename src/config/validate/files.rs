@@ -40,7 +40,7 @@ impl Rules<'_> {
         for key in files.columns.keys() {
             self.column_name(key, &["columns", key]);
         }
-        self.same_but_case(files.columns.keys(), "columns");
+        self.same_but_case(files.columns.keys(), &["columns"]);
         for key in files.types.keys() {
             self.column_name(key, &["types", key]);
         }
@@ -91,7 +91,7 @@ impl Rules<'_> {
 }
 
 /// What to do about a `strftime` format that gives no date; `None` when it gives one.
-fn date_format_mistake(format: &str) -> Option<String> {
+pub(super) fn date_format_mistake(format: &str) -> Option<String> {
     let items: Vec<Item<'_>> = StrftimeItems::new(format).collect();
     if items.iter().any(|item| matches!(item, Item::Error)) {
         return Some("`%Y-%m-%d` is 2024-03-15, `%Y%m%d` is 20240315, `%d/%m/%Y` is 15/03/2024".to_owned());
