@@ -2,6 +2,7 @@
 
 mod files;
 mod http;
+mod query;
 
 use std::collections::BTreeMap;
 
@@ -43,7 +44,13 @@ pub(crate) fn asset(draft: &Draft, problems: &mut Vec<Diagnostic>) {
         rules.check(check, &at.to_string());
     }
     match &draft.kind {
-        Kind::Source(spec) => rules.source(&spec.files, spec.http.as_deref()),
+        Kind::Source(spec) => {
+            match spec.database.engine() {
+                Some(engine) => rules.database(engine, spec),
+                None => rules.source(&spec.files, spec.http.as_deref()),
+            }
+            rules.session(spec);
+        }
         Kind::Table(spec) => {
             rules.files(&spec.files);
             rules.key(spec.key.as_ref());

@@ -2,6 +2,7 @@
 
 use assetctl_config::{Asset, Diagnostic, Kind};
 
+use crate::database::Database;
 use crate::fetch::Fetch;
 
 /// Who is asked for the rows of an asset; `None` for an asset that is read from files, or computed. Asks nobody and reads no secret, so
@@ -11,8 +12,11 @@ use crate::fetch::Fetch;
 /// What the asset declares of its vendor cannot be: templates, paths, units. Each with its place.
 pub fn fetcher(asset: &Asset) -> Result<Option<Box<dyn Fetch>>, Vec<Diagnostic>> {
     match &asset.kind {
-        Kind::Source(_)
-        | Kind::Table(_)
+        Kind::Source(spec) => match spec.database.engine() {
+            Some(engine) => Ok(Some(Box::new(Database::new(asset, spec, engine)?))),
+            None => Ok(None),
+        },
+        Kind::Table(_)
         | Kind::Complete(_)
         | Kind::Indicators(_)
         | Kind::Scores(_)
