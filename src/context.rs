@@ -41,7 +41,7 @@ impl Context {
     pub fn load(&self) -> Result<Loaded, CliError> {
         let path = self.project_file()?;
         let project = assetctl_config::load(&path).map_err(all_mistakes)?;
-        match Graph::build(&project, &FileSchemas) {
+        match Graph::build(&project, &FileSchemas::new(&project)) {
             Ok(graph) => {
                 let mut warnings = project.warnings.clone();
                 warnings.extend(assetctl_config::calendar_warnings(&project, self.clock.now()));
@@ -71,7 +71,7 @@ impl Context {
 
 /// What is wrong in the files, and what is wrong besides in the graph of those assets that have no mistake of their own.
 fn all_mistakes(ConfigErrors { sources, mut diagnostics, partial }: ConfigErrors) -> CliError {
-    if let Some(Err(more)) = partial.map(|project| Graph::build(&project, &FileSchemas)) {
+    if let Some(Err(more)) = partial.map(|project| Graph::build(&project, &FileSchemas::new(&project))) {
         diagnostics.extend(more);
         Diagnostic::sort(&mut diagnostics);
     }

@@ -3,6 +3,7 @@
 mod fetch;
 mod files;
 mod http;
+mod query;
 
 use std::collections::BTreeMap;
 
@@ -45,7 +46,11 @@ pub(crate) fn asset(draft: &Draft, problems: &mut Vec<Diagnostic>) {
     }
     match &draft.kind {
         Kind::Source(spec) => {
-            rules.source(&spec.files, spec.http.as_deref());
+            match spec.database.engine() {
+                Some(engine) => rules.database(engine, spec),
+                None => rules.source(&spec.files, spec.http.as_deref()),
+            }
+            rules.session(spec);
             rules.fetch(spec);
         }
         Kind::Table(spec) => {

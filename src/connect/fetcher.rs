@@ -2,6 +2,7 @@
 
 use assetctl_config::{Asset, Diagnostic, Kind};
 
+use crate::database::Database;
 use crate::fetch::Fetch;
 use crate::http;
 
@@ -12,9 +13,10 @@ use crate::http;
 /// What the asset declares of its vendor cannot be: templates, paths, units. Each with its place.
 pub fn fetcher(asset: &Asset) -> Result<Option<Box<dyn Fetch>>, Vec<Diagnostic>> {
     match &asset.kind {
-        Kind::Source(spec) => match &spec.http {
-            Some(vendor) => Ok(Some(Box::new(http::Vendor::new(asset, vendor)?))),
-            None => Ok(None),
+        Kind::Source(spec) => match (spec.database.engine(), &spec.http) {
+            (Some(engine), _) => Ok(Some(Box::new(Database::new(asset, spec, engine)?))),
+            (None, Some(vendor)) => Ok(Some(Box::new(http::Vendor::new(asset, vendor)?))),
+            (None, None) => Ok(None),
         },
         Kind::Table(_)
         | Kind::Complete(_)

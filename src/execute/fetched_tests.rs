@@ -124,11 +124,11 @@ impl Fetch for Vendor {
 }
 
 /// Knows the vendor's columns without an address to ask.
-struct Declared(Arc<Vendor>);
+struct Declared<'a>(&'a Vendor, FileSchemas<'a>);
 
-impl SchemaSource for Declared {
+impl SchemaSource for Declared<'_> {
     fn schema(&self, asset: &Asset) -> Result<assetctl_graph::Schema, Vec<Diagnostic>> {
-        FileSchemas.schema(asset)
+        self.1.schema(asset)
     }
 
     fn fetched(&self, _: &Asset) -> Result<Fetched, Vec<Diagnostic>> {
@@ -251,11 +251,12 @@ impl World {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test's own files need no crash safety")]
-fn load(folder: &Path, yaml: &str, listing: &str, vendor: &Arc<Vendor>) -> (Arc<Project>, Arc<Graph>) {
+fn load(folder: &Path, yaml: &str, listing: &str, vendor: &Vendor) -> (Arc<Project>, Arc<Graph>) {
     std::fs::write(folder.join("assets.yaml"), yaml).unwrap();
     std::fs::write(folder.join("listing.csv"), listing).unwrap();
     let project = assetctl_config::load(&folder.join("assets.yaml")).unwrap_or_else(|errors| panic!("{errors:?}"));
-    let graph = Graph::build(&project, &Declared(Arc::clone(vendor))).unwrap_or_else(|errors| panic!("{errors:?}"));
+    let graph = Graph::build(&project, &Declared(vendor, FileSchemas::new(&project)))
+        .unwrap_or_else(|errors| panic!("{errors:?}"));
     (Arc::new(project), Arc::new(graph))
 }
 

@@ -107,7 +107,7 @@ impl Lowering<'_> {
             references.iter().map(|reference| self.nodes[reference.input].as_ref()).collect::<Option<_>>()?;
         let lowered = match &asset.kind {
             Kind::Source(spec) if spec.is_fetched() => self.fetched(schemas, spec, references, &inputs),
-            Kind::Source(spec) => self.files(schemas, files_spec(&spec.files, Some(spec.off_calendar)), Body::Source),
+            Kind::Source(spec) => self.files(schemas, source_spec(spec), Body::Source),
             Kind::Table(spec) => self.files(schemas, files_spec(&spec.files, None), Body::Table),
             Kind::Complete(spec) => self.complete(spec, references, &inputs),
             Kind::Indicators(spec) | Kind::Scores(spec) => self.columns(spec, references, &inputs),
@@ -408,6 +408,15 @@ impl Lowering<'_> {
             }
         }
     }
+}
+
+fn source_spec(source: &assetctl_config::SourceSpec) -> serde_json::Value {
+    let mut spec = files_spec(&source.files, Some(source.off_calendar));
+    // Added only where it is said: what was there before keeps its text.
+    if let Some(session) = &source.session {
+        spec["session"] = json!(session);
+    }
+    spec
 }
 
 /// How rows are read out of files; where the files lie is left out, for it changes no row.

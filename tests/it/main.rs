@@ -32,6 +32,7 @@ mod readers;
 mod recursive;
 mod revisions;
 mod selection;
+mod sources;
 mod sql;
 mod traded;
 mod windows;

@@ -10,8 +10,21 @@ use crate::spec::{
 };
 
 /// Keys of files, which say nothing of a vendor.
-const OF_FILES: [&str; 10] =
-    ["csv", "parquet", "columns", "types", "date_format", "encoding", "delimiter", "thousands", "decimal", "missing"];
+const OF_FILES: [&str; 13] = [
+    "csv",
+    "jsonl",
+    "parquet",
+    "session",
+    "storage",
+    "columns",
+    "types",
+    "date_format",
+    "encoding",
+    "delimiter",
+    "thousands",
+    "decimal",
+    "missing",
+];
 
 impl Rules<'_> {
     /// A source is read from files or asks a vendor.

@@ -151,6 +151,6 @@ fn write(folder: &Path, yaml: &str, csv: &str) {
 
 fn load(folder: &Path) -> (Arc<Project>, Arc<Graph>) {
     let project = assetctl_config::load(&folder.join("assets.yaml")).unwrap_or_else(|errors| panic!("{errors:?}"));
-    let graph = Graph::build(&project, &FileSchemas).unwrap_or_else(|problems| panic!("{problems:?}"));
+    let graph = Graph::build(&project, &FileSchemas::new(&project)).unwrap_or_else(|problems| panic!("{problems:?}"));
     (Arc::new(project), Arc::new(graph))
 }
