@@ -154,8 +154,7 @@ assets:
     kind: source
     http: { by: session, url: http://localhost/bars, columns: { instrument: symbol, close: close } }
 ";
-const BELOW: &str = "\
-  moves:
+const BELOW: &str = "  moves:
     kind: indicators
     input: raw_bars
     columns: { move: 'close / ref(close, 2) - 1' }
@@ -254,7 +253,7 @@ impl World {
 fn load(folder: &Path, yaml: &str, listing: &str, vendor: &Vendor) -> (Arc<Project>, Arc<Graph>) {
     std::fs::write(folder.join("assets.yaml"), yaml).unwrap();
     std::fs::write(folder.join("listing.csv"), listing).unwrap();
-    let project = assetctl_config::load(&folder.join("assets.yaml")).unwrap_or_else(|errors| panic!("{errors:?}"));
+    let project = assetctl_config::load(&folder.join("assets.yaml")).unwrap_or_else(|errors| panic!("{errors}"));
     let graph = Graph::build(&project, &Declared(vendor, FileSchemas::new(&project)))
         .unwrap_or_else(|errors| panic!("{errors:?}"));
     (Arc::new(project), Arc::new(graph))
