@@ -523,7 +523,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
 
     /// A source that looks back far enough, and lets go what the vendor lets go, ends as if it had been asked for the first time at the end.
     #[test]
