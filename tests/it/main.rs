@@ -30,6 +30,7 @@ mod qlib;
 mod readers;
 mod recursive;
 mod selection;
+mod sources;
 mod sql;
 mod traded;
 mod windows;

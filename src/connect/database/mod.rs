@@ -20,3 +20,5 @@ mod testing;
 mod zone;
 
 pub use ask::Database;
+#[cfg(test)]
+pub(crate) use testing::server as test_server;

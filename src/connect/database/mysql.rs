@@ -179,3 +179,104 @@ fn is_transient(error: &Error) -> bool {
         Error::Other(_) | Error::Url(_) => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Source, server};
+    use super::*;
+    use crate::testing::cells;
+
+    /// A table of its own for a test, and a source that asks for it. `None` where there is no server.
+    fn table(name: &str, columns: &str, rows: &str, types: &str) -> Option<Source> {
+        let url = server("ASSETCTL_TEST_MYSQL")?;
+        talk(async || {
+            let fill = async {
+                let mut connection = Conn::new(Opts::from_url(&url)?).await?;
+                connection.query_drop(format!("drop table if exists {name}")).await?;
+                connection.query_drop(format!("create table {name}({columns}) charset utf8mb4")).await?;
+                connection.query_drop("set time_zone = '+00:00'").await?;
+                connection.query_drop(format!("insert into {name} values {rows}")).await?;
+                connection.disconnect().await
+            };
+            fill.await.map_err(|error: Error| FetchError::Transient { what: text(&error) })
+        })
+        .unwrap();
+        Some(Source::new(&format!(
+            "mysql: {{ url: \"{url}\", query: \"select * from {name} where d between {{{{ first }}}} and {{{{ last }}}}\" }}\n\
+             columns: {{ session: d, instrument: code }}\ntypes: {{ {types} }}\n"
+        )))
+    }
+
+    #[test]
+    fn every_plain_type_is_read() {
+        let Some(source) = table(
+            "every_type",
+            "d date, code varchar(20), i int, u bigint unsigned, f float, x double, n decimal(20, 6), b bool, t text, at timestamp null, dt datetime",
+            "('2015-01-05', '000001', -1, 18446744073709551615, 0.5, 0.1, 12.345, true, '甲', '2001-08-26 16:30:00', '2001-08-27 09:30:00'),
+             ('2015-01-06', '000001', null, null, null, null, null, null, null, null, null)",
+            "i: number, u: text, f: number, x: number, n: number, b: bool, t: text, at: date, dt: date",
+        ) else {
+            return;
+        };
+        let frame = source.fetch(&["2015-01-05", "2015-01-06"]).unwrap().frame;
+        for (name, first) in [
+            ("instrument", "000001"),
+            ("i", "-1.0"),
+            ("u", "18446744073709551615"),
+            ("f", "0.5"),
+            ("x", "0.1"),
+            ("n", "12.345"),
+            ("b", "true"),
+            ("t", "甲"),
+            ("at", "2001-08-27"),
+            ("dt", "2001-08-27"),
+        ] {
+            let values = cells(&frame, name);
+            assert_eq!(values[0], first, "{name}");
+            assert!(name == "instrument" || values[1] == "null", "{name}: {values:?}");
+        }
+    }
+
+    #[test]
+    fn values_are_bound_and_refusals_name_the_asset() {
+        let rows = "('2015-01-05', 'a', 1, 20150105), ('2015-01-06', 'it''s', 3, 20150106)";
+        let Some(source) = table("bound", "d date, code varchar(20), close double, ymd int", rows, "close: number")
+        else {
+            return;
+        };
+        let range = "d between {{ first }} and {{ last }}";
+        for condition in
+            ["d = {{ session }}", "ymd = {{ session | date('%Y%m%d') | int }}", "ymd = {{ session | date('%Y%m%d') }}"]
+        {
+            let source = source.with(range, condition);
+            assert_eq!(
+                cells(&source.fetch(&["2015-01-05", "2015-01-06"]).unwrap().frame, "close"),
+                ["1.0", "3.0"],
+                "{condition}"
+            );
+        }
+        let of = source.with(range, "d between {{ first }} and {{ last }} and code in ({{ instruments }})");
+        assert_eq!(
+            cells(&of.fetch_of(&["2015-01-06"], &["it's", "'; drop table bound; -- "]).unwrap().frame, "close"),
+            ["3.0"]
+        );
+        let refused = |source: &Source| source.fetch(&["2015-01-05"]).unwrap_err().to_string();
+        let text = refused(&source.with("from bound", "from bond"));
+        assert!(text.contains("query of `bars`: ") && text.contains("bond") && text.contains("error 1146"), "{text}");
+        let text = refused(&source.with(":swordfish@", ":wrong@"));
+        assert!(text.contains("Access denied") && !text.contains("wrong"), "{text}");
+    }
+
+    #[test]
+    fn a_query_ends_when_it_is_cancelled_or_takes_too_long() {
+        let Some(source) =
+            table("slow", "d date, code varchar(20), close double", "('2015-01-05', 'a', 1)", "close: number")
+        else {
+            return;
+        };
+        let slow = source.with("where d", "where sleep(60) is not null and d");
+        assert_eq!(slow.cancelled(&["2015-01-05"]).unwrap_err(), FetchError::Cancelled);
+        let text = slow.with("query:", "timeout: 1s, query:").fetch(&["2015-01-05"]).unwrap_err().to_string();
+        assert!(text.contains("no answer within 1 s"), "{text}");
+    }
+}

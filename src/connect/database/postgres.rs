@@ -304,3 +304,153 @@ fn address(config: &Config) -> String {
     let port = config.get_ports().first().copied().unwrap_or(5432);
     format!("PostgreSQL at `{}:{port}`", host.unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Source, server};
+    use super::*;
+    use crate::testing::cells;
+
+    /// Runs SQL on the server that tests may ask.
+    fn execute(url: &str, sql: &str) {
+        talk(async || {
+            let refuse = |error: tokio_postgres::Error| FetchError::Transient { what: text(&error) };
+            let (client, connection) = tokio_postgres::connect(url, NoTls).await.map_err(refuse)?;
+            let driver = tokio::spawn(connection);
+            let done = client.batch_execute(sql).await.map_err(refuse);
+            driver.abort();
+            done
+        })
+        .unwrap();
+    }
+
+    /// A table of its own for a test, and a source that asks for it. `None` where there is no server.
+    fn table(name: &str, columns: &str, rows: &str, types: &str) -> Option<(String, Source)> {
+        let url = server("ASSETCTL_TEST_POSTGRES")?;
+        execute(
+            &url,
+            &format!("drop table if exists {name}; create table {name}({columns}); insert into {name} values {rows};"),
+        );
+        let source = Source::new(&format!(
+            "postgres: {{ url: \"{url}\", query: \"select * from {name} where d between {{{{ first }}}} and {{{{ last }}}}\" }}\n\
+             columns: {{ session: d, instrument: code }}\ntypes: {{ {types} }}\n"
+        ));
+        Some((url, source))
+    }
+
+    #[test]
+    fn every_plain_type_is_read() {
+        let Some((_, source)) = table(
+            "every_type",
+            "d date, code text, i2 int2, i4 int4, i8 int8, f4 float4, f8 float8, n numeric(20, 6), big numeric, b bool, t varchar(9), c char(4), at timestamptz, ts timestamp, x json",
+            "('2015-01-05', '000001', 1, 2, 3, 0.5, 0.1, 12.345, 0.1, true, '甲', 'a', '2001-08-26 16:30+00', '2001-08-27 09:30', '{}'),
+             ('2015-01-06', '000001', null, null, null, 'NaN', null, 'NaN', null, null, null, null, null, null, null)",
+            "i2: number, i4: number, i8: text, f4: number, f8: number, n: number, big: text, b: bool, t: text, c: text, at: date, ts: date",
+        ) else {
+            return;
+        };
+        let delivery = source.fetch(&["2015-01-05", "2015-01-06"]).unwrap();
+        let frame = &delivery.frame;
+        for (name, first) in [
+            ("session", "2015-01-05"),
+            ("instrument", "000001"),
+            ("i2", "1.0"),
+            ("i4", "2.0"),
+            ("i8", "3"),
+            ("f4", "0.5"),
+            ("f8", "0.1"),
+            ("n", "12.345"),
+            ("big", "0.1"),
+            ("b", "true"),
+            ("t", "甲"),
+            ("c", "a"),
+            // Half past midnight in Shanghai.
+            ("at", "2001-08-27"),
+            ("ts", "2001-08-27"),
+        ] {
+            let values = cells(frame, name);
+            assert_eq!(values[0], first, "{name}");
+            assert!(["session", "instrument"].contains(&name) || values[1] == "null", "{name}: {values:?}");
+        }
+        assert!(delivery.notes[0].contains("`x`"), "{:?}", delivery.notes);
+    }
+
+    #[test]
+    fn sessions_and_instruments_are_bound_in_the_types_that_are_wanted() {
+        let Some((_, source)) = table(
+            "bound",
+            "d date, code text, close float8, ymd int4, txt text, at timestamptz",
+            "('2015-01-05', 'a', 1, 20150105, '20150105', '2015-01-05 09:30+08'), ('2015-01-06', 'a', 2, 20150106, '20150106', '2015-01-06 09:30+08'),
+             ('2015-01-06', 'it''s', 3, 20150106, '20150106', '2015-01-06 09:30+08')",
+            "close: number",
+        ) else {
+            return;
+        };
+        let range = "d between {{ first }} and {{ last }}";
+        for condition in [
+            "d = {{ session }}",
+            "ymd = {{ session | date('%Y%m%d') | int }}",
+            "txt = {{ session | date('%Y%m%d') }}",
+            "at >= {{ session }} and at < {{ session }}::timestamptz + interval '1 day'",
+            "at::date = {{ session }}::date",
+        ] {
+            let source = source.with(range, condition);
+            assert_eq!(
+                cells(&source.fetch(&["2015-01-05", "2015-01-06"]).unwrap().frame, "close"),
+                ["1.0", "2.0", "3.0"],
+                "{condition}"
+            );
+        }
+        let of = source.with(range, "d between {{ first }} and {{ last }} and code in ({{ instruments }})");
+        let hostile = "x'; drop table bound; --";
+        assert_eq!(cells(&of.fetch_of(&["2015-01-06"], &["it's", hostile]).unwrap().frame, "close"), ["3.0"]);
+        let wrong = source.with(range, "ymd = {{ session }}").fetch(&["2015-01-05"]).unwrap_err().to_string();
+        assert!(wrong.contains("a date is bound where `int4` is wanted"), "{wrong}");
+    }
+
+    #[test]
+    fn refusals_name_the_asset_and_nothing_secret() {
+        let Some((url, source)) = table(
+            "refused",
+            "d date, code text, close text, xs int4[]",
+            "('2015-01-05', 'a', 'n.a.', '{1}')",
+            "close: number",
+        ) else {
+            return;
+        };
+        let refused = |source: &Source| source.fetch(&["2015-01-05"]).unwrap_err().to_string();
+        let text = refused(&source);
+        assert!(text.contains("query of `bars`, row 1: `n.a.` is not a number in column `close`"), "{text}");
+        let text = refused(&source.with("close: number", "xs: number"));
+        assert!(text.contains("column `xs` is of type `_int4`") && text.contains("`xs::text as xs`"), "{text}");
+        let text = refused(&source.with("from refused", "from refusd"));
+        assert!(text.contains("query of `bars`: relation \"refusd\" does not exist"), "{text}");
+        let text = refused(
+            &source
+                .with("select *", "with gone as (delete from refused returning *) select *")
+                .with("from refused where", "from gone where"),
+        );
+        assert!(text.contains("read-only transaction"), "{text}");
+        let text = refused(&source.with(":swordfish@", ":wrong@"));
+        assert!(text.contains("password authentication failed") && !text.contains("wrong"), "{text}");
+        let nobody = url.replace(url.rsplit_once(':').unwrap().1, "1/postgres");
+        let text = refused(&source.with(&url, &nobody));
+        assert!(
+            text.contains("does not let in") && text.contains("tried 3 times") && !text.contains("swordfish"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_query_ends_when_it_is_cancelled_or_takes_too_long() {
+        let Some((_, source)) =
+            table("slow", "d date, code text, close float8", "('2015-01-05', 'a', 1)", "close: number")
+        else {
+            return;
+        };
+        let slow = source.with("where d", "where pg_sleep(60) is not null and d");
+        assert_eq!(slow.cancelled(&["2015-01-05"]).unwrap_err(), FetchError::Cancelled);
+        let text = slow.with("query:", "timeout: 1s, query:").fetch(&["2015-01-05"]).unwrap_err().to_string();
+        assert!(text.contains("no answer within 1 s"), "{text}");
+    }
+}

@@ -10,6 +10,22 @@ use tempfile::TempDir;
 
 use crate::fetch::{Delivery, Fetch, FetchError, Request};
 
+/// The address of a server that tests may ask, from an environment variable. Without one, the test says that it is skipped: on standard
+/// error itself, which no harness holds back.
+#[expect(clippy::disallowed_methods, reason = "where a test's server is, is no part of the program's configuration")]
+pub(crate) fn server(variable: &str) -> Option<String> {
+    use std::io::Write;
+    let address = std::env::var(variable).ok().filter(|address| !address.is_empty());
+    if address.is_none() {
+        let test = std::thread::current().name().unwrap_or_default().to_owned();
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIPPED {test}: `{variable}` is not set; docs/sources-databases.md says how to start the servers"
+        );
+    }
+    address
+}
+
 /// The asset `bars` of a project in a folder of its own.
 pub(crate) struct Source {
     folder: Arc<TempDir>,

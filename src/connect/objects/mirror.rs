@@ -183,21 +183,21 @@ async fn bring(
     Ok(())
 }
 
-/// An object, and the time of its copy: that of the object to the second, and beyond it a mark of its content, since a listing shows
-/// two versions of one second alike.
+/// An object, and the time of its copy: that of the object to the millisecond, and beyond it a mark of its content, since a listing shows
+/// two versions of one instant alike.
 fn described(bucket: &str, object: &ObjectMeta) -> Copied {
     let key = object.location.as_ref().to_owned();
     let mark = blake3::hash(object.e_tag.as_deref().unwrap_or_default().as_bytes());
     let mut word = [0; 4];
     word.copy_from_slice(&mark.as_bytes()[..4]);
-    let mark = i64::from(u32::from_le_bytes(word) % 1_000_000_000);
-    let second = object.last_modified.timestamp().max(0);
+    let mark = i64::from(u32::from_le_bytes(word) % 1_000_000);
+    let instant = object.last_modified.timestamp_millis().max(0);
     Copied {
         file: copy_path(bucket, &key),
         bucket: bucket.to_owned(),
         key,
         size: object.size,
-        mtime_ns: second.saturating_mul(1_000_000_000).saturating_add(mark),
+        mtime_ns: instant.saturating_mul(1_000_000).saturating_add(mark),
         etag: object.e_tag.clone(),
     }
 }

@@ -9,6 +9,8 @@ mod address;
 mod client;
 mod index;
 mod mirror;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use address::is_object;
 pub use mirror::{Refreshed, refresh};
