@@ -14,6 +14,7 @@ use crate::duration::Span;
 use crate::ordered::Ordered;
 
 mod columns;
+mod fetch;
 mod http;
 mod query;
 mod secret;
@@ -21,6 +22,7 @@ mod session;
 mod storage;
 
 pub use columns::{ColumnsSpec, Compat, Dialect, FeatureSet, FeatureSets, WindowAxis};
+pub use fetch::{Empty, FetchSpec, InstrumentTable, Instruments, MinRows, OnMissing, RowBound};
 pub use http::{
     HttpAtOnce, HttpAuth, HttpBy, HttpCase, HttpColumn, HttpEpoch, HttpField, HttpFormat, HttpLogin, HttpMeaning,
     HttpMethod, HttpPages, HttpPaging, HttpRate, HttpResponse, HttpRetries, HttpRule, HttpShape, HttpSymbols,
@@ -266,6 +268,8 @@ pub struct SourceSpec {
     pub session: Option<SessionFrom>,
     #[serde(flatten)]
     pub database: DatabaseSpec,
+    #[serde(flatten)]
+    pub fetch: FetchSpec,
     /// A row whose date is not a session of the calendar is an error, or is skipped.
     pub off_calendar: OffCalendar,
     /// A vendor that is asked over HTTP, instead of files: the name of a preset (`assetctl sources`), a YAML file of your own, or a map.

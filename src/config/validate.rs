@@ -1,5 +1,6 @@
 //! Rules that a schema cannot state and that need no graph: what excludes what, names, bounds, inputs that exist.
 
+mod fetch;
 mod files;
 mod http;
 mod query;
@@ -50,6 +51,7 @@ pub(crate) fn asset(draft: &Draft, problems: &mut Vec<Diagnostic>) {
                 None => rules.source(&spec.files, spec.http.as_deref()),
             }
             rules.session(spec);
+            rules.fetch(spec);
         }
         Kind::Table(spec) => {
             rules.files(&spec.files);
@@ -75,7 +77,12 @@ pub(crate) fn asset(draft: &Draft, problems: &mut Vec<Diagnostic>) {
 pub(crate) fn inputs(draft: &Draft, known: &[&str], problems: &mut Vec<Diagnostic>) {
     let mut check = |name: &str, path: &[&str]| input(draft, known, name, draft.places.locate(path), problems);
     match &draft.kind {
-        Kind::Source(_) | Kind::Table(_) | Kind::Sql(_) => {}
+        Kind::Source(spec) => {
+            if let Some(table) = spec.instrument_table() {
+                check(&table.table, &["instruments", "table"]);
+            }
+        }
+        Kind::Table(_) | Kind::Sql(_) => {}
         Kind::Complete(spec) => {
             check(&spec.input, &["input"]);
             if let Some(listing) = &spec.listing {

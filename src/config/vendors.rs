@@ -124,7 +124,7 @@ impl Vendors<'_> {
 /// takes away.
 fn merge(under: Node, over: &Node, key: &str) -> Node {
     let (mut entries, more) = match (under.content, &over.content) {
-        (Content::Map(entries), Content::Map(more)) if !WHOLE.contains(&key) => (entries, more),
+        (Content::Map(entries), Content::Map(more)) if !WHOLE.contains(&key) && !is_secret(more) => (entries, more),
         (Content::List(under), Content::List(over_items)) if key == "errors" => {
             let items = over_items.iter().cloned().chain(under).collect();
             return Node { loc: over.loc.clone(), content: Content::List(items) };
@@ -147,6 +147,11 @@ fn merge(under: Node, over: &Node, key: &str) -> Node {
         }
     }
     Node { loc: over.loc.clone(), content: Content::Map(entries) }
+}
+
+/// `{ env: … }` and `{ file: … }` are values: one replaces the other.
+fn is_secret(entries: &[Entry]) -> bool {
+    !entries.is_empty() && entries.iter().all(|entry| ["env", "file"].contains(&entry.key.text()))
 }
 
 fn unresolved(node: &Node) -> Node {
@@ -174,10 +179,11 @@ mod tests {
         let plain = vendor(" tushare");
         assert_eq!(plain.truncated_at, Some(6000));
         let over = vendor(
-            "\n      preset: tushare\n      base_url: http://127.0.0.1:9\n      truncated_at:\n      params: { more: 1 }\n      columns: { volume: { times: 1 }, amount: , turn: turnover }\n      errors: [{ status: 599, means: refused }]",
+            "\n      preset: tushare\n      base_url: http://127.0.0.1:9\n      truncated_at:\n      params: { more: 1, token: { file: token.txt } }\n      columns: { volume: { times: 1 }, amount: , turn: turnover }\n      errors: [{ status: 599, means: refused }]",
         );
         assert_eq!(over.base_url.as_deref(), Some("http://127.0.0.1:9"));
         assert_eq!((over.truncated_at, over.params.len()), (None, plain.params.len() + 1));
+        assert_eq!(over.secrets()[0].1, crate::SecretFrom { file: Some("token.txt".into()), env: None });
         let HttpColumn::Field(volume) = over.columns.get("volume").unwrap() else { panic!() };
         assert_eq!((volume.from.as_str(), volume.times), ("vol", Some(1.0)));
         assert!(over.columns.get("amount").is_none());

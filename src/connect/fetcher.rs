@@ -4,6 +4,7 @@ use assetctl_config::{Asset, Diagnostic, Kind};
 
 use crate::database::Database;
 use crate::fetch::Fetch;
+use crate::http;
 
 /// Who is asked for the rows of an asset; `None` for an asset that is read from files, or computed. Asks nobody and reads no secret, so
 /// that a configuration can be checked where there are none.
@@ -12,9 +13,10 @@ use crate::fetch::Fetch;
 /// What the asset declares of its vendor cannot be: templates, paths, units. Each with its place.
 pub fn fetcher(asset: &Asset) -> Result<Option<Box<dyn Fetch>>, Vec<Diagnostic>> {
     match &asset.kind {
-        Kind::Source(spec) => match spec.database.engine() {
-            Some(engine) => Ok(Some(Box::new(Database::new(asset, spec, engine)?))),
-            None => Ok(None),
+        Kind::Source(spec) => match (&spec.http, spec.database.engine()) {
+            (Some(vendor), _) => Ok(Some(Box::new(http::Vendor::new(asset, vendor)?))),
+            (None, Some(engine)) => Ok(Some(Box::new(Database::new(asset, spec, engine)?))),
+            (None, None) => Ok(None),
         },
         Kind::Table(_)
         | Kind::Complete(_)

@@ -26,6 +26,7 @@ mod files;
 mod frame;
 mod gate;
 mod header;
+mod http;
 mod json;
 mod jsonl;
 mod layout;

@@ -6,9 +6,12 @@ use std::sync::{Arc, Mutex};
 
 use assetctl_config::{Asset, Diagnostic, Kind, OffCalendar, Project};
 use assetctl_connect::{ConnectError, FileSource, FileState, KnownFile, Scan};
-use assetctl_graph::{Graph, SchemaSource};
+use assetctl_graph::{Fetched, Graph, SchemaSource};
 use assetctl_plan::{Hash128, Observation, STATIC_SESSION};
 use assetctl_store::{SourceFileRow, Store};
+use chrono::{DateTime, Utc};
+
+use crate::asked;
 
 /// The scans of the sources and tables of a plan, by position in the graph.
 pub type Sources = HashMap<usize, Arc<Mutex<Scan>>>;
@@ -31,6 +34,7 @@ fn copies(data: &Path, asset: &str) -> PathBuf {
 /// scan has found are known.
 pub fn file_source<'a>(asset: &'a Asset, copies: Option<&'a Path>) -> Option<FileSource<'a>> {
     match &asset.kind {
+        Kind::Source(spec) if spec.is_fetched() => None,
         Kind::Source(spec) => Some(FileSource {
             base: &asset.base,
             files: &spec.files,
@@ -55,18 +59,24 @@ pub fn file_source<'a>(asset: &'a Asset, copies: Option<&'a Path>) -> Option<Fil
     }
 }
 
-/// Looks at the files of the needed sources. Files that look as the ledger knows them are not opened.
+/// Looks at the files of the needed sources, and at what the ledger knows of those that have to be asked. Files that look as the ledger
+/// knows them are not opened, and nobody is asked.
 pub fn observe(
     project: &Project,
     graph: &Graph,
     needed: &BTreeSet<usize>,
     store: Option<&Store>,
+    now: DateTime<Utc>,
 ) -> Result<(Sources, HashMap<usize, Observation>), ObserveError> {
     let mut sources = Sources::new();
     let mut observations = HashMap::new();
     let mut refused = Vec::new();
     for &ix in needed {
         let node = graph.node(ix);
+        if node.is_fetched() {
+            observations.insert(ix, asked::observe(&project.assets[node.asset], node, store, now)?);
+            continue;
+        }
         let folder = copies(&project.data_dir, &node.name);
         let Some(source) = file_source(&project.assets[node.asset], Some(&folder)) else { continue };
         let known: Vec<KnownFile> = match store {
@@ -98,6 +108,7 @@ fn observation(scan: &Scan) -> Observation {
         last: scan.sessions.map(|(_, last)| last),
         digests: (!files.is_empty()).then(|| digests(scan)),
         files,
+        asked: None,
     }
 }
 
@@ -162,7 +173,7 @@ fn known_file(row: SourceFileRow) -> KnownFile {
     KnownFile { path: row.path, size: row.size, mtime_ns: row.mtime_ns, content: row.content.0, digest: row.digest }
 }
 
-/// The columns of files, by their headers.
+/// The columns of what comes from outside: of files by their headers, of others by what is declared of them.
 #[derive(Debug)]
 pub struct FileSchemas<'a> {
     data: &'a Path,
@@ -200,5 +211,14 @@ impl SchemaSource for FileSchemas<'_> {
                 })
                 .collect()),
         }
+    }
+
+    fn fetched(&self, asset: &Asset) -> Result<Fetched, Vec<Diagnostic>> {
+        let Some(fetcher) = assetctl_connect::fetcher(asset)? else {
+            let problem = Diagnostic::error(format!("nothing says where the rows of `{}` come from", asset.name));
+            return Err(vec![problem.at(asset.name_loc(), "neither files nor somebody to ask")]);
+        };
+        let schema = fetcher.schema().into_iter().filter(|(name, _)| name != "session").collect();
+        Ok(Fetched { schema, request: fetcher.spec_text() })
     }
 }

@@ -1,6 +1,7 @@
 //! A project's assets → nodes. Every mistake that takes more than one asset to see is found here, and all at once.
 
 mod columns;
+mod fetched;
 
 use std::sync::Arc;
 
@@ -18,15 +19,27 @@ use crate::template::{self, Rendered, TemplateRef};
 /// Columns besides `session`, the key first.
 pub type Schema = Vec<(String, ColumnType)>;
 
-/// Knows the columns of assets that are read from files.
+/// Knows the columns of assets that come from outside.
 pub trait SchemaSource {
-    /// The columns of a `source` or `table`; a missing or malformed file is reported where the asset names it.
+    /// The columns of a `source` or `table` that is read from files; a missing or malformed file is reported where the asset names it.
     fn schema(&self, asset: &Asset) -> Result<Schema, Vec<Diagnostic>>;
+
+    /// What is known of a `source` that has to be asked, without asking.
+    fn fetched(&self, asset: &Asset) -> Result<Fetched, Vec<Diagnostic>>;
+}
+
+/// What a source that has to be asked declares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    pub schema: Schema,
+    /// All that its rows depend on but the instruments, as canonical JSON.
+    pub request: String,
 }
 
 /// Versions of the algorithms behind the kinds: a change of results moves the number, and with it every spec hash.
 mod version {
     pub const FILES: u32 = 1;
+    pub const FETCH: u32 = 1;
     pub const COMPLETE: u32 = 1;
     pub const COLUMNS: u32 = 1;
     pub const TOP_K: u32 = 1;
@@ -93,6 +106,7 @@ impl Lowering<'_> {
         let inputs: Vec<&AssetNode> =
             references.iter().map(|reference| self.nodes[reference.input].as_ref()).collect::<Option<_>>()?;
         let lowered = match &asset.kind {
+            Kind::Source(spec) if spec.is_fetched() => self.fetched(schemas, spec, references, &inputs),
             Kind::Source(spec) => self.files(schemas, source_spec(spec), Body::Source),
             Kind::Table(spec) => self.files(schemas, files_spec(&spec.files, None), Body::Table),
             Kind::Complete(spec) => self.complete(spec, references, &inputs),

@@ -363,7 +363,7 @@ pub struct HttpRule {
     /// One of these is in it, whatever the case of letters.
     #[serde(default)]
     pub contains: Option<OneOrMany>,
-    /// One of these is in the first 4096 bytes of the answer, whatever the case of letters.
+    /// One of these is in the first 4096 bytes of the answer, whatever the case of letters; `""`: the answer is empty.
     #[serde(default)]
     pub body: Option<OneOrMany>,
     /// What it means.
@@ -390,7 +390,8 @@ pub struct HttpRate {
     pub burst: Option<u32>,
 }
 
-/// What is tried again, and when: after `from`, then twice as long each time, up to `to`, each shifted by chance; or when the vendor says.
+/// What is tried again, and when: after `from`, then twice as long each time, up to `to`, each made longer by chance, up to
+/// twice as long; or when the vendor says.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct HttpRetries {
