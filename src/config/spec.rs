@@ -264,12 +264,12 @@ pub struct Files {
 pub struct SourceSpec {
     #[serde(flatten)]
     pub files: Files,
+    #[serde(flatten)]
+    pub fetch: FetchSpec,
     /// Where the session of a row stands, if not in a column: `{ file_name: bars_%Y%m%d.csv }`.
     pub session: Option<SessionFrom>,
     #[serde(flatten)]
     pub database: DatabaseSpec,
-    #[serde(flatten)]
-    pub fetch: FetchSpec,
     /// A row whose date is not a session of the calendar is an error, or is skipped.
     pub off_calendar: OffCalendar,
     /// A vendor that is asked over HTTP, instead of files: the name of a preset (`assetctl sources`), a YAML file of your own, or a map.

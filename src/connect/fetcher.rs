@@ -13,9 +13,9 @@ use crate::http;
 /// What the asset declares of its vendor cannot be: templates, paths, units. Each with its place.
 pub fn fetcher(asset: &Asset) -> Result<Option<Box<dyn Fetch>>, Vec<Diagnostic>> {
     match &asset.kind {
-        Kind::Source(spec) => match (&spec.http, spec.database.engine()) {
-            (Some(vendor), _) => Ok(Some(Box::new(http::Vendor::new(asset, vendor)?))),
-            (None, Some(engine)) => Ok(Some(Box::new(Database::new(asset, spec, engine)?))),
+        Kind::Source(spec) => match (spec.database.engine(), &spec.http) {
+            (Some(engine), _) => Ok(Some(Box::new(Database::new(asset, spec, engine)?))),
+            (None, Some(vendor)) => Ok(Some(Box::new(http::Vendor::new(asset, vendor)?))),
             (None, None) => Ok(None),
         },
         Kind::Table(_)

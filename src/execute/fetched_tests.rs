@@ -124,7 +124,7 @@ impl Fetch for Vendor {
 }
 
 /// Knows the vendor's columns without an address to ask.
-struct Declared<'a>(Arc<Vendor>, FileSchemas<'a>);
+struct Declared<'a>(&'a Vendor, FileSchemas<'a>);
 
 impl SchemaSource for Declared<'_> {
     fn schema(&self, asset: &Asset) -> Result<assetctl_graph::Schema, Vec<Diagnostic>> {
@@ -251,11 +251,11 @@ impl World {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test's own files need no crash safety")]
-fn load(folder: &Path, yaml: &str, listing: &str, vendor: &Arc<Vendor>) -> (Arc<Project>, Arc<Graph>) {
+fn load(folder: &Path, yaml: &str, listing: &str, vendor: &Vendor) -> (Arc<Project>, Arc<Graph>) {
     std::fs::write(folder.join("assets.yaml"), yaml).unwrap();
     std::fs::write(folder.join("listing.csv"), listing).unwrap();
     let project = assetctl_config::load(&folder.join("assets.yaml")).unwrap_or_else(|errors| panic!("{errors:?}"));
-    let graph = Graph::build(&project, &Declared(Arc::clone(vendor), FileSchemas::new(&project)))
+    let graph = Graph::build(&project, &Declared(vendor, FileSchemas::new(&project)))
         .unwrap_or_else(|errors| panic!("{errors:?}"));
     (Arc::new(project), Arc::new(graph))
 }

@@ -230,11 +230,14 @@ impl<L: Ledger> AssetPlanner<'_, L> {
         BlockReason::NotFinal { until: self.node.calendar.close(ix) + self.node.settlement }
     }
 
-    /// The last session of a source: as its files were seen, or else as the ledger has it.
+    /// The last session of a source: as its files were seen, or else as the ledger has it. Of one that is asked, the last that has closed; what
+    /// was made by a later `now` is no less part of it.
     fn source_end(&self) -> Option<SessionIx> {
+        let made = self.cache.ledger.head(&self.node.name).and_then(|head| head.last);
         let last = match self.observation {
+            Some(seen) if self.node.is_fetched() => seen.last.max(made)?,
             Some(seen) => seen.last?,
-            None => self.cache.ledger.head(&self.node.name)?.last?,
+            None => made?,
         };
         self.node.calendar.at_or_before(last).ok().filter(|ix| *ix >= self.node.start)
     }

@@ -43,7 +43,7 @@ pub fn human(report: &RunReport) -> String {
 fn waits(asset: &AssetReport) -> String {
     let mut by_reason: Vec<(&str, Vec<NaiveDate>)> = Vec::new();
     for (session, reason) in &asset.waits {
-        match by_reason.iter_mut().find(|(known, _)| known == reason) {
+        match by_reason.iter_mut().find(|(known, _)| *known == reason) {
             Some((_, sessions)) => sessions.push(*session),
             None => by_reason.push((reason, vec![*session])),
         }

@@ -66,7 +66,8 @@ fn a_corrected_close_and_what_was_known_before() {
 
     // By number, and by instant.
     let then = before(&revisions[1]);
-    let between = project.json(&["diff", PARTITION, "--between", "1", &revisions[1]["revision"].to_string()]);
+    let [one, two] = [&revisions[0], &revisions[1]].map(|revision| revision["revision"].to_string());
+    let between = project.json(&["diff", PARTITION, "--between", &one, &two]);
     assert_eq!(between["changes"], json!([change]));
     let between = project.json(&["diff", PARTITION, "--between", &then, "2099-01-01"]);
     assert_eq!(between["changes"], json!([change]));

@@ -150,9 +150,9 @@ impl FetchSpec {
 }
 
 impl SourceSpec {
-    /// Whether somebody has to be asked for its rows: it names no files.
+    /// Whether somebody has to be asked for its rows.
     pub fn is_fetched(&self) -> bool {
-        self.files.csv.is_none() && self.files.jsonl.is_none() && self.files.parquet.is_none()
+        self.http.is_some() || self.database.engine().is_some()
     }
 
     /// The table that says which instruments to ask for.

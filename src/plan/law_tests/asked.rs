@@ -123,6 +123,15 @@ fn nothing_is_asked_for_before_it_is_final() {
 }
 
 #[test]
+fn what_was_made_later_is_not_dropped_by_an_earlier_now() {
+    let graph = graph(false);
+    let ledger = ledger(&graph, 2..=12);
+    let plan = planned(&graph, &ledger, seen(8, &[], &[]), after_close(8), None);
+    assert!(plan.is_empty(), "{plan:?}");
+    assert_eq!((plan.assets[0].blocked[0].first, plan.assets[0].blocked[0].last), (date(9), date(12)));
+}
+
+#[test]
 fn assets_that_are_given_are_taken_as_they_are() {
     let graph = graph(false);
     let ledger = ledger(&graph, (2..=8).chain([10]));

@@ -49,8 +49,7 @@ impl Vendor {
     /// The keys of a source that asks it.
     pub fn yaml(&self) -> String {
         format!(
-            "\
-    http:
+            "    http:
       by: session
       url: http://{}/bars
       query: {{ date: '{{{{ session }}}}', symbols: '{{{{ instruments | join(\",\") }}}}' }}
