@@ -1,12 +1,12 @@
 //! A project's assets → nodes. Every mistake that takes more than one asset to see is found here, and all at once.
 
+mod checks;
 mod columns;
 
 use std::sync::Arc;
 
 use assetctl_config::{
-    Asset, ColumnType, CompleteSpec, Diagnostic, Kind, Loc, OneOrMany, Project, SignalsSpec, TopK, WindowAxis,
-    did_you_mean,
+    Asset, ColumnType, CompleteSpec, Diagnostic, Kind, Loc, Project, SignalsSpec, TopK, WindowAxis, did_you_mean,
 };
 use assetctl_expr::ColumnRead;
 use serde_json::json;
@@ -22,6 +22,11 @@ pub type Schema = Vec<(String, ColumnType)>;
 pub trait SchemaSource {
     /// The columns of a `source` or `table`; a missing or malformed file is reported where the asset names it.
     fn schema(&self, asset: &Asset) -> Result<Schema, Vec<Diagnostic>>;
+
+    /// Whether a text is a regular expression, in the syntax of who will match by it; in words what is wrong with it if not.
+    fn pattern(&self, _pattern: &str) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 /// Versions of the algorithms behind the kinds: a change of results moves the number, and with it every spec hash.
@@ -88,7 +93,7 @@ struct Lowered {
 impl Lowering<'_> {
     /// `None` when something is wrong with it, or when an input could not be lowered (which was reported there).
     fn node(&mut self, ix: usize, mentions: &Mentions, schemas: &dyn SchemaSource) -> Option<AssetNode> {
-        let Mentions { template, references, whole: true } = mentions else { return None };
+        let Mentions { template, references, checks, whole: true, .. } = mentions else { return None };
         let asset = self.asset;
         let inputs: Vec<&AssetNode> =
             references.iter().map(|reference| self.nodes[reference.input].as_ref()).collect::<Option<_>>()?;
@@ -117,9 +122,7 @@ impl Lowering<'_> {
                 return None;
             }
         };
-        if let Some(schema) = &lowered.schema {
-            self.checks(schema);
-        }
+        self.checks(lowered.schema.as_ref(), axis, checks, schemas);
         let common = &asset.common;
         Some(AssetNode {
             name: asset.name.clone(),
@@ -136,6 +139,7 @@ impl Lowering<'_> {
             spec_text: lowered.spec.to_string(),
             body: lowered.body,
             checks: common.checks.clone(),
+            check_reads: checks.clone(),
             tags: common.tags.clone(),
             owner: common.owner.clone(),
             description: common.description.clone(),
@@ -354,44 +358,6 @@ impl Lowering<'_> {
                 format!("`{}` is made session by session", self.asset.name),
                 Some("join a table in an asset of kind `sql`".into()),
             ));
-        }
-    }
-
-    fn checks(&mut self, schema: &Schema) {
-        for (at, check) in self.asset.common.checks.iter().enumerate() {
-            let index = at.to_string();
-            for (form, columns) in [("not_null", &check.not_null), ("unique", &check.unique)] {
-                let Some(columns) = columns else { continue };
-                for (item, column) in columns.as_slice().iter().enumerate().filter(|(_, column)| *column != "session") {
-                    let item = item.to_string();
-                    let path = ["checks", &index, form, &item];
-                    let steps = if matches!(columns, OneOrMany::One(_)) { 3 } else { 4 };
-                    self.need(schema, column, &self.asset.name, self.asset.locate(&path[..steps]));
-                }
-            }
-            if let Some(rows) = &check.expected_rows
-                && rows.min.is_none()
-                && rows.max.is_none()
-                && !matches!(self.asset.kind, Kind::Complete(_) | Kind::Indicators(_) | Kind::Scores(_))
-            {
-                self.problems.push(error(
-                    self.asset.locate(&["checks", &index, "expected_rows"]),
-                    format!("nothing says how many rows `{}` should have", self.asset.name),
-                    "no bounds",
-                    Some("give bounds: `expected_rows: { min: 30, max: 50 }`".into()),
-                ));
-            }
-            let Some(range) = &check.range else { continue };
-            let loc = self.asset.locate(&["checks", &index, "range", "column"]);
-            self.need(schema, &range.column, &self.asset.name, loc.clone());
-            if schema.iter().any(|(name, ty)| *name == range.column && *ty != ColumnType::Number) {
-                self.problems.push(error(
-                    loc,
-                    format!("`{}` is not a column of numbers", range.column),
-                    "a range is of numbers",
-                    Some("name another column, or take this check away".into()),
-                ));
-            }
         }
     }
 }
