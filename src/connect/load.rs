@@ -141,6 +141,9 @@ impl<'a> Loader<'a> {
         if header.names.iter().any(String::is_empty) {
             notes.push(format!("`{}`: a column without a name is not read", file.name));
         }
+        if let Some(left_out) = builder.left_out() {
+            notes.push(format!("`{}`: {left_out}", file.name));
+        }
         Ok(builder.finish())
     }
 

@@ -23,7 +23,7 @@ pub enum RunEvent {
         rows: u64,
         bytes: u64,
     },
-    /// A check with severity `warn` failed.
+    /// A check with severity `warn` failed: the first session of a batch that it does not hold for.
     CheckWarned {
         asset: String,
         session: NaiveDate,
@@ -41,7 +41,7 @@ pub enum AssetStatus {
     /// Its inputs came out as they were: nothing needed to be computed.
     Unchanged,
     Failed,
-    /// An input failed.
+    /// An input failed, or a check of an input did for all that was to be made.
     Blocked,
     Cancelled,
 }
@@ -71,9 +71,19 @@ pub struct AssetReport {
     pub mistakes: Option<Box<ConnectError>>,
     /// Whether what failed was a check.
     pub check_failed: bool,
+    /// Sessions that a check kept from being committed, and those that would have followed from them.
+    pub refused: Vec<NaiveDate>,
+    /// Sessions that were not made, because an input lacks what they read of it, and those inputs.
+    pub waits: Vec<NaiveDate>,
+    pub waits_for: Vec<String>,
 }
 
 impl AssetReport {
+    /// Sessions that what is below cannot be made of.
+    pub fn held(&self) -> Vec<NaiveDate> {
+        self.refused.iter().chain(&self.waits).copied().collect()
+    }
+
     pub fn new(asset: &str, status: AssetStatus) -> Self {
         Self {
             asset: asset.to_owned(),
@@ -89,6 +99,9 @@ impl AssetReport {
             error: None,
             mistakes: None,
             check_failed: false,
+            refused: Vec::new(),
+            waits: Vec::new(),
+            waits_for: Vec::new(),
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! [`observe`]: what sources' files hold now · [`dispatch`]: assets in order of their inputs, several at once · [`asset`]: one asset,
 //! batch by batch · [`kinds`]: one small trait, one file per kind of asset · [`checks`] · [`event`]: what happened, for whoever
-//! shows it · [`cancel`] · [`lanes`]: the instruments that changed · [`audit`]: partitions made once more, and compared
+//! shows it · [`judge`]: what a failed check means for the rest · [`fresh`]: assets whose newest session is too old · [`cancel`] · [`lanes`]: the instruments that changed · [`audit`]: partitions made once more, and compared
 
 mod asset;
 mod audit;
@@ -11,6 +11,8 @@ mod cancel;
 mod checks;
 mod dispatch;
 mod event;
+mod fresh;
+mod judge;
 mod kinds;
 mod lanes;
 #[cfg(test)]
@@ -19,6 +21,8 @@ mod observe;
 
 pub use audit::{AuditFinding, Audited, audit};
 pub use cancel::Cancel;
+pub use checks::{Rechecked, recheck};
 pub use dispatch::{Options, RunError, Work, materialize, note_clean};
 pub use event::{AssetReport, AssetStatus, RunEvent, RunReport};
+pub use fresh::{Late, judge_freshness};
 pub use observe::{FileSchemas, ObserveError, Sources, observe};

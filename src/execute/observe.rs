@@ -154,6 +154,10 @@ fn known_file(row: SourceFileRow) -> KnownFile {
 pub struct FileSchemas;
 
 impl SchemaSource for FileSchemas {
+    fn pattern(&self, pattern: &str) -> Result<(), String> {
+        crate::checks::check_pattern(pattern)
+    }
+
     fn schema(&self, asset: &Asset) -> Result<assetctl_graph::Schema, Vec<Diagnostic>> {
         let Some(source) = file_source(asset) else { return Ok(Vec::new()) };
         let at = if source.files.csv.is_some() { "csv" } else { "parquet" };

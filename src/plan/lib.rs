@@ -34,7 +34,7 @@ mod records;
 mod settle;
 
 pub use assess::Observation;
-pub use axis::{EdgeMap, date_of, dates_of, ix_of};
+pub use axis::{EdgeMap, date_of, dates_of, ix_of, universe};
 pub use fingerprint::wiring;
 pub use hash::Hash128;
 pub use ledger::{AssetHead, Ledger, Month, PartitionRecord, STATIC_SESSION, SegmentRecord};

@@ -24,6 +24,14 @@ pub fn human(report: &RunReport) -> String {
         let dropped = count(asset.dropped, "partition");
         text.push_str(&format!("{}: {dropped} dropped, no longer part of the asset\n", asset.asset));
     }
+    for asset in report.assets.iter().filter(|asset| !asset.waits.is_empty() && asset.error.is_none()) {
+        let (waits, first) = (count(asset.waits.len() as u64, "session"), asset.waits[0]);
+        let inputs = asset.waits_for.join("`, `");
+        text.push_str(&format!(
+            "\n{}: {waits} from {first} on left for later: a check of `{inputs}` fails there\n",
+            asset.asset
+        ));
+    }
     for asset in &report.assets {
         if let Some(mistakes) = &asset.mistakes {
             text.push('\n');

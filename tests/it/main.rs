@@ -11,6 +11,7 @@ mod support;
 
 mod audit;
 mod bad_input;
+mod checks;
 mod commands;
 mod completion;
 mod concurrency;

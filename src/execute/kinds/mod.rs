@@ -19,6 +19,7 @@ use assetctl_store::{Carried, Lanes, Snapshot, Store};
 use chrono::NaiveDate;
 use polars::prelude::DataFrame;
 
+pub use self::sql::in_quotes;
 use crate::cancel::Cancel;
 
 /// Some sessions of one asset, and where what they read is found.
@@ -92,6 +93,8 @@ pub enum MakeError {
     TopK(#[from] assetctl_compute::TopKError),
     #[error("the query of `{asset}` fails{}: {message}", .session.map(|s| format!(" on {s}")).unwrap_or_default())]
     Sql { asset: String, session: Option<NaiveDate>, message: String },
+    #[error("a check of `{asset}` cannot be run{}: {message}", .session.map(|s| format!(" on {s}")).unwrap_or_default())]
+    Check { asset: String, session: Option<NaiveDate>, message: String },
     #[error(transparent)]
     Store(#[from] assetctl_store::Error),
     #[error("rows cannot be handled: {0}")]
