@@ -15,12 +15,14 @@ use crate::ordered::Ordered;
 
 mod checks;
 mod columns;
+mod secret;
 
 pub use checks::{
     AcceptedCheck, Check, ExpectedRows, FreshnessCheck, JumpCheck, MonotonicCheck, OhlcCheck, RangeCheck,
     ReconcileCheck, RegexCheck, Severity,
 };
 pub use columns::{ColumnsSpec, Compat, Dialect, FeatureSet, FeatureSets, WindowAxis};
+pub use secret::{Secret, SecretError, SecretFrom};
 
 /// One value or a list of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -3,7 +3,7 @@
 //! - [`FileSource`] says which files and how to read them; [`schema`] gives its columns.
 //! - [`scan`] finds out which files, and which sessions in them, differ from what was [`KnownFile`] before.
 //! - [`read`] gives the rows of some sessions as one canonical frame.
-//! - [`Fetch`] is a source that has to be asked: an HTTP vendor, a database.
+//! - [`Fetch`] is a source that has to be asked: an HTTP vendor, a database. [`fetcher`] gives the one that an asset names.
 //! - [`ConnectError`] is what a person reads when a file is not as it should be: where, what, and what to do.
 //!
 //! The way of a file: `files` (which, and their bytes) → `decode` (text) → `csv` or `parquet` (rows of fields) →
@@ -18,6 +18,7 @@ mod duplicate;
 mod error;
 mod excerpt;
 mod fetch;
+mod fetcher;
 mod files;
 mod frame;
 mod gate;
@@ -39,6 +40,7 @@ mod testing;
 
 pub use error::{ConnectError, Excerpt, Field, Place, Problem};
 pub use fetch::{Delivery, Fetch, FetchError, Progress, Request};
+pub use fetcher::fetcher;
 pub use read::read;
 pub use scan::{FileState, KnownFile, Scan, ScannedFile, scan};
 pub use source::{FileSource, schema};

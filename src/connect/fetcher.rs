@@ -1,0 +1,22 @@
+//! Which assets have to be asked for, and whom.
+
+use assetctl_config::{Asset, Diagnostic, Kind};
+
+use crate::fetch::Fetch;
+
+/// Who is asked for the rows of an asset; `None` for an asset that is read from files, or computed. Asks nobody and reads no secret, so
+/// that a configuration can be checked where there are none.
+///
+/// # Errors
+/// What the asset declares of its vendor cannot be: templates, paths, units. Each with its place.
+pub fn fetcher(asset: &Asset) -> Result<Option<Box<dyn Fetch>>, Vec<Diagnostic>> {
+    match &asset.kind {
+        Kind::Source(_)
+        | Kind::Table(_)
+        | Kind::Complete(_)
+        | Kind::Indicators(_)
+        | Kind::Scores(_)
+        | Kind::Signals(_)
+        | Kind::Sql(_) => Ok(None),
+    }
+}
