@@ -75,6 +75,7 @@ pub fn unknown(project: &Project, asset: &Asset, name: &str, loc: Loc) -> Diagno
         declared.chain(project.broken.iter().map(String::as_str)).filter(|known| *known != asset.name).collect();
     let help = match did_you_mean(name, known.iter().copied()) {
         Some(meant) => format!("did you mean `{meant}`?"),
+        None if known.is_empty() => "declare it under `assets:`".to_owned(),
         None => format!("there are: {}", list(&known)),
     };
     error(loc, format!("there is no asset `{name}`"), format!("read by `{}`", asset.name), Some(help))

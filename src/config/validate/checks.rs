@@ -131,7 +131,7 @@ impl Rules<'_> {
         }
         if *sessions < 2 {
             let path = ["checks", at, "jump", "sessions"];
-            let message = format!("there is no last value within {sessions} sessions");
+            let message = "no session before is looked at, and so no last value";
             self.error(message, &path, "the session itself is counted", "look back over 2 sessions or more");
         }
     }
