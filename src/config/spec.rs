@@ -15,6 +15,7 @@ use crate::ordered::Ordered;
 
 mod checks;
 mod columns;
+mod exec;
 mod secret;
 
 pub use checks::{
@@ -22,6 +23,7 @@ pub use checks::{
     ReconcileCheck, RegexCheck, Severity,
 };
 pub use columns::{ColumnsSpec, Compat, Dialect, FeatureSet, FeatureSets, WindowAxis};
+pub use exec::{ExecInput, ExecSpec};
 pub use secret::{Secret, SecretError, SecretFrom};
 
 /// One value or a list of them.
@@ -293,11 +295,13 @@ pub enum Kind {
     Scores(ColumnsSpec),
     Signals(SignalsSpec),
     Sql(SqlSpec),
+    Exec(ExecSpec),
 }
 
 impl Kind {
     /// As written in YAML.
-    pub const NAMES: [&'static str; 7] = ["source", "table", "complete", "indicators", "scores", "signals", "sql"];
+    pub const NAMES: [&'static str; 8] =
+        ["source", "table", "complete", "indicators", "scores", "signals", "sql", "exec"];
 
     pub fn name(&self) -> &'static str {
         match self {
@@ -308,6 +312,7 @@ impl Kind {
             Self::Scores(_) => "scores",
             Self::Signals(_) => "signals",
             Self::Sql(_) => "sql",
+            Self::Exec(_) => "exec",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Rules that a schema cannot state and that need no graph: what excludes what, names, bounds, inputs that exist.
 
 mod checks;
+mod exec;
 mod files;
 
 use std::collections::BTreeMap;
@@ -59,6 +60,7 @@ pub(crate) fn asset(draft: &Draft, problems: &mut Vec<Diagnostic>) {
             }
         }
         Kind::Sql(spec) => rules.sql(spec),
+        Kind::Exec(spec) => rules.exec(spec),
     }
 }
 
@@ -75,6 +77,14 @@ pub(crate) fn inputs(draft: &Draft, known: &[&str], problems: &mut Vec<Diagnosti
             }
         }
         Kind::Signals(spec) => check(&spec.input, &["input"]),
+        Kind::Exec(spec) => {
+            for (alias, input) in spec.inputs.iter() {
+                match &input.asset {
+                    Some(asset) => check(asset, &["inputs", alias, "asset"]),
+                    None => check(alias, &["inputs", alias]),
+                }
+            }
+        }
         Kind::Indicators(spec) | Kind::Scores(spec) => {
             for (at, (_, name)) in spec.input.pairs().iter().enumerate() {
                 let path = spec.input.path(at);

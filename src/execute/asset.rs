@@ -274,6 +274,7 @@ impl Job {
             bytes: receipt.bytes,
         });
         report.ran.extend(made.sessions);
+        report.metrics.extend(made.metrics);
         for (session, more) in made.lanes {
             lanes::add(report.lanes.entry(session).or_insert(Lanes::Some(BTreeSet::new())), &more);
         }

@@ -76,6 +76,8 @@ pub struct AssetReport {
     /// Sessions that were not made, because an input lacks what they read of it, and those inputs.
     pub waits: Vec<NaiveDate>,
     pub waits_for: Vec<String>,
+    /// Numbers that a program has said, by name: the last of each.
+    pub metrics: BTreeMap<String, f64>,
 }
 
 impl AssetReport {
@@ -102,6 +104,7 @@ impl AssetReport {
             refused: Vec::new(),
             waits: Vec::new(),
             waits_for: Vec::new(),
+            metrics: BTreeMap::new(),
         }
     }
 }

@@ -158,6 +158,10 @@ impl SchemaSource for FileSchemas {
         crate::checks::check_pattern(pattern)
     }
 
+    fn content(&self, file: &std::path::Path) -> Option<String> {
+        std::fs::read(file).ok().map(|bytes| Hash128::of(&bytes).to_string())
+    }
+
     fn schema(&self, asset: &Asset) -> Result<assetctl_graph::Schema, Vec<Diagnostic>> {
         let Some(source) = file_source(asset) else { return Ok(Vec::new()) };
         let at = if source.files.csv.is_some() { "csv" } else { "parquet" };

@@ -2,7 +2,9 @@
 
 mod checks;
 mod columns;
+mod exec;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use assetctl_config::{
@@ -27,6 +29,11 @@ pub trait SchemaSource {
     fn pattern(&self, _pattern: &str) -> Result<(), String> {
         Ok(())
     }
+
+    /// A hash of what a file holds; `None` if it cannot be read.
+    fn content(&self, _file: &Path) -> Option<String> {
+        None
+    }
 }
 
 /// Versions of the algorithms behind the kinds: a change of results moves the number, and with it every spec hash.
@@ -36,6 +43,7 @@ mod version {
     pub const COLUMNS: u32 = 1;
     pub const TOP_K: u32 = 1;
     pub const SQL: u32 = 1;
+    pub const EXEC: u32 = 1;
 }
 
 pub fn error(loc: Loc, message: impl Into<String>, label: impl Into<String>, help: Option<String>) -> Diagnostic {
@@ -104,10 +112,11 @@ impl Lowering<'_> {
             Kind::Indicators(spec) | Kind::Scores(spec) => self.columns(spec, references, &inputs),
             Kind::Signals(spec) => self.signals(spec, references, &inputs),
             Kind::Sql(spec) => self.sql(spec, template.as_ref()?, references, &inputs),
+            Kind::Exec(spec) => self.exec(spec, references, &inputs, schemas),
         }?;
         let axis = match &asset.kind {
             Kind::Table(_) => Axis::Static,
-            Kind::Sql(_) if inputs.iter().all(|input| input.axis == Axis::Static) => Axis::Static,
+            Kind::Sql(_) | Kind::Exec(_) if inputs.iter().all(|input| input.axis == Axis::Static) => Axis::Static,
             _ => Axis::Session,
         };
         let primary = inputs.iter().find(|input| input.axis == Axis::Session).map(|input| input.start_date());

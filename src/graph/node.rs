@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use assetctl_calendar::{Calendar, SessionIx};
-use assetctl_config::{Check, ColumnType, Fill, SignalsSpec, WindowAxis};
+use assetctl_config::{Check, ColumnType, ExecSpec, Fill, SignalsSpec, WindowAxis};
 use assetctl_expr::{ColumnRead, Program};
 use chrono::NaiveDate;
 
@@ -121,6 +121,14 @@ pub enum Body {
         sql: String,
         refs: Vec<SqlRef>,
         key: Option<Vec<String>>,
+    },
+    /// Inputs of the program are the edges.
+    Exec {
+        spec: ExecSpec,
+        /// Columns that identify a row within its session.
+        key: Vec<String>,
+        /// Besides `session`.
+        columns: Vec<(String, ColumnType)>,
     },
 }
 

@@ -100,6 +100,17 @@ fn mentions(project: &Project, asset: &Asset, problems: &mut Vec<Diagnostic>) ->
                 .collect()
         }
         Kind::Signals(spec) => vec![at(&spec.input, "input")],
+        Kind::Exec(spec) => {
+            let inputs = spec.inputs.iter().map(|(alias, input)| Mention {
+                name: input.asset.clone().unwrap_or_else(|| alias.clone()),
+                alias: alias.clone(),
+                loc: match &input.asset {
+                    Some(_) => asset.locate(&["inputs", alias, "asset"]),
+                    None => asset.locate_key(&["inputs", alias]),
+                },
+            });
+            inputs.collect()
+        }
         Kind::Sql(spec) => return query(project, asset, &spec.query, problems),
     };
     (mentions, None)

@@ -24,6 +24,10 @@ pub fn human(report: &RunReport) -> String {
         let dropped = count(asset.dropped, "partition");
         text.push_str(&format!("{}: {dropped} dropped, no longer part of the asset\n", asset.asset));
     }
+    for asset in report.assets.iter().filter(|asset| !asset.metrics.is_empty()) {
+        let metrics: Vec<String> = asset.metrics.iter().map(|(name, value)| format!("{name} {value}")).collect();
+        text.push_str(&format!("\n{}: {}\n", asset.asset, metrics.join(", ")));
+    }
     for asset in report.assets.iter().filter(|asset| !asset.waits.is_empty() && asset.error.is_none()) {
         let (waits, first) = (count(asset.waits.len() as u64, "session"), asset.waits[0]);
         let inputs = asset.waits_for.join("`, `");

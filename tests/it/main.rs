@@ -20,6 +20,7 @@ mod damage;
 mod definitions;
 mod dialect;
 mod exactness;
+mod exec;
 mod finality;
 mod functions;
 mod golden;
