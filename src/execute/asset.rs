@@ -1,12 +1,15 @@
 //! One asset of a run: settle what is stale, make it batch by batch, check it, commit it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod asking;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use assetctl_calendar::SessionRange;
 use assetctl_config::{Asset, Check, Project};
-use assetctl_connect::Scan;
+use assetctl_connect::{Fetch, Progress, Scan};
 use assetctl_graph::{AssetNode, Axis, Graph};
 use assetctl_plan::{AssetPlan, Fingerprints, Hash128, Observation, RecordCache, date_of, ix_of, settle};
 use assetctl_store::{Commit, Lanes, NewPartition, RunId, Snapshot, Store};
@@ -17,9 +20,11 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::batch::{self, Shape};
 use crate::cancel::Cancel;
 use crate::event::{AssetReport, AssetStatus, RunEvent};
-use crate::judge::{Complaint, Held, Verdict};
-use crate::kinds::{Batch, Made, MakeError, Materializer, materializer};
+use crate::judge::{Complaint, Verdict, leave_what_follows};
+use crate::kinds::{Asking, Batch, Made, MakeError, Materializer, materializer};
 use crate::{lanes, observe};
+
+pub use asking::Missing;
 
 /// Lanes that are assumed of an asset nothing is known of.
 const UNKNOWN_LANES: usize = 5_000;
@@ -35,8 +40,12 @@ pub struct Job {
     pub plan: AssetPlan,
     pub scan: Option<Arc<Mutex<Scan>>>,
     pub observation: Option<Observation>,
-    /// Sessions of its inputs, by their position in the graph, that a check kept from being committed, or that wait for such.
-    pub held: HashMap<usize, Vec<NaiveDate>>,
+    /// Who is asked, of a source that has to be.
+    pub fetcher: Option<Arc<dyn Fetch>>,
+    /// The instant that decided which sessions are final; for what is asked for, of now.
+    pub now: DateTime<Utc>,
+    /// What inputs could not make yet.
+    pub missing: Vec<Missing>,
     pub asked_batch: Option<usize>,
     /// Bytes that the run may work in.
     pub memory: u64,
@@ -54,6 +63,8 @@ struct Ready {
     /// Without what a check refuses.
     made: Made,
     verdict: Verdict,
+    /// Where the answers lie that it was made from.
+    spool: Option<PathBuf>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -78,11 +89,10 @@ impl Job {
                 report.check_failed = true;
                 report.error = Complaint::summary(&complaints);
             }
-            Ok(()) if report.ran.is_empty() && !report.waits.is_empty() => {
-                report.status = AssetStatus::Blocked;
-                report.error = Some(format!("waits for `{}`, where a check fails", report.waits_for.join("`, `")));
+            Ok(()) if report.ran.is_empty() && report.dropped == 0 => {
+                let waits = !report.waits.is_empty();
+                report.status = if waits { AssetStatus::Waits } else { AssetStatus::Unchanged };
             }
-            Ok(()) if report.ran.is_empty() && report.dropped == 0 => report.status = AssetStatus::Unchanged,
             Ok(()) => {}
             Err(JobError::Make(MakeError::Cancelled)) => report.status = AssetStatus::Cancelled,
             Err(error) => {
@@ -109,7 +119,6 @@ impl Job {
 
     fn work(&self, report: &mut AssetReport, complaints: &mut Vec<Complaint>) -> Result<(), JobError> {
         let materializer = materializer(self.node());
-        let held = Held::new(self);
         let mut announced = false;
         // Partitions that went with a segment file which turned out to be unreadable: they were not announced, but they are this
         // run's to make again.
@@ -117,12 +126,14 @@ impl Job {
         loop {
             let snapshot = self.store.snapshot()?;
             let settled = settle(&self.graph, &snapshot, self.observation.as_ref(), &self.plan)?;
-            let done: BTreeSet<NaiveDate> = report.ran.iter().chain(&report.refused).copied().collect();
+            let gone = report.ran.iter().chain(&report.untaken).chain(&report.refused);
+            let done: BTreeSet<NaiveDate> = gone.copied().collect();
             let mut sessions: Vec<NaiveDate> =
                 settled.sessions.into_iter().filter(|session| !done.contains(session)).collect();
+            self.leave_what_waits(&mut sessions, report);
             sessions.extend(settled.others.iter().filter(|session| lost.contains(session)));
             sessions.sort_unstable();
-            held.take_out(self, &mut sessions, report);
+            leave_what_follows(self.node(), &mut sessions, report);
             if !announced {
                 self.tell(RunEvent::AssetStarted { asset: self.plan.asset.clone(), sessions: sessions.len() as u32 });
                 announced = true;
@@ -134,7 +145,12 @@ impl Job {
             let shape = self.shape(&snapshot, materializer.as_ref());
             // A snapshot keeps the ledger's log from shrinking.
             drop(snapshot);
-            let batches = batch::split(&sessions, shape, |date| ix_of(self.node(), date).map_or(0, |ix| ix.0));
+            let position = |date| ix_of(self.node(), date).map_or(0, |ix| ix.0);
+            let batches = match &self.fetcher {
+                Some(fetcher) => batch::split_asked(&sessions, fetcher.sessions_at_once(), self.asked_batch, position),
+                None => batch::split(&sessions, shape, position),
+            };
+            self.forget_answers_if_forced()?;
             lost.extend(self.batches(materializer.as_ref(), &batches, report, complaints)?);
         }
     }
@@ -207,6 +223,15 @@ impl Job {
         let common = &self.asset().common;
         let cancel = self.cancel.within(common.timeout.as_ref().map(|span| span.to_std()));
         let snapshot = self.store.snapshot()?;
+        let spool = self.spool(sessions)?;
+        let progress = |progress: Progress| self.tell_progress(progress);
+        let asking = self.fetcher.as_deref().zip(spool.as_deref()).map(|(fetcher, spool)| Asking {
+            fetcher,
+            asked: self.observation.as_ref().and_then(|seen| seen.asked.as_ref()),
+            now: self.now.min((self.clock)()),
+            spool,
+            progress: &progress,
+        });
         let batch = Batch {
             graph: &self.graph,
             node: self.node(),
@@ -218,6 +243,7 @@ impl Job {
             plan: &self.plan,
             threads: self.threads,
             scan: self.scan.as_deref(),
+            asking,
             cancel: &cancel,
         };
         let mut tries_left = common.retries.unwrap_or(0);
@@ -227,7 +253,7 @@ impl Job {
                 Ok(made) => break made,
                 Err(MakeError::Cancelled) if cancel.is_late() => return Err(JobError::Late),
                 Err(MakeError::Cancelled) => return Err(MakeError::Cancelled.into()),
-                Err(error) if tries_left == 0 => return Err(error.into()),
+                Err(error) if tries_left == 0 || error.is_final() => return Err(error.into()),
                 Err(error) => {
                     tries_left -= 1;
                     tracing::warn!(asset = self.plan.asset, %error, tries_left, "a batch failed and is tried again");
@@ -236,7 +262,7 @@ impl Job {
         };
         let verdict = Verdict::of(self, &batch, &mut made)?;
         batch.check_cancel()?;
-        Ok(Ready { snapshot, made, verdict })
+        Ok(Ready { snapshot, made, verdict, spool })
     }
 
     /// Commits what was made. Gives the partitions that the commit found lost.
@@ -246,10 +272,23 @@ impl Job {
         report: &mut AssetReport,
         complaints: &mut Vec<Complaint>,
     ) -> Result<Vec<NaiveDate>, JobError> {
-        let Ready { snapshot, made, verdict } = batch;
+        let Ready { snapshot, mut made, verdict, spool } = batch;
         report.refused.extend(verdict.refused);
         complaints.extend(verdict.complaints);
-        if made.sessions.is_empty() { Ok(Vec::new()) } else { self.commit(&snapshot, made, report) }
+        self.note(&mut made, report);
+        let lost = if made.sessions.is_empty() {
+            if let Some(fetches) = &made.fetches {
+                self.store.record_fetches(self.run, &self.plan.asset, fetches)?;
+            }
+            Vec::new()
+        } else {
+            self.commit(&snapshot, made, report)?
+        };
+        if let Some(spool) = spool {
+            // Taken or not: the next run asks again.
+            self.store.discard_spool(&spool)?;
+        }
+        Ok(lost)
     }
 
     fn commit(&self, snapshot: &Snapshot, made: Made, report: &mut AssetReport) -> Result<Vec<NaiveDate>, JobError> {
@@ -260,6 +299,7 @@ impl Job {
             frame: made.frame,
             key: made.key,
             carried: made.carried,
+            fetches: made.fetches,
             partitions,
             sources: if report.ran.is_empty() { self.unsettled() } else { None },
             ..self.empty_commit(snapshot)
@@ -304,6 +344,7 @@ impl Job {
             is_static: self.node().axis == Axis::Static,
             sources: None,
             carried: None,
+            fetches: None,
             at: (self.clock)(),
         }
     }
@@ -336,6 +377,9 @@ impl Job {
         if !self.plan.obsolete.is_empty() {
             self.store.commit(Commit { drop: self.plan.obsolete.clone(), ..self.empty_commit(snapshot) })?;
             report.dropped = self.plan.obsolete.len() as u32;
+        }
+        if self.fetcher.is_some() {
+            self.store.discard_spool(&self.store.layout().spool(&self.plan.asset))?;
         }
         if whole {
             if let Some(scan) = &self.scan {

@@ -10,11 +10,12 @@ use assetctl_config::Project;
 use assetctl_graph::Graph;
 use assetctl_plan::{AssetPlan, Observation, Plan};
 use assetctl_store::{AssetOutcome, LockError, NewRun, RunId, RunStatus, Store};
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 
-use crate::asset::Job;
+use crate::asked::Fetchers;
+use crate::asset::{Job, Missing};
 use crate::cancel::Cancel;
 use crate::event::{AssetReport, AssetStatus, RunEvent, RunReport};
 use crate::fresh::{self, judge_freshness};
@@ -62,6 +63,7 @@ pub struct Work {
     pub plan: Plan,
     pub sources: Sources,
     pub observations: HashMap<usize, Observation>,
+    pub fetchers: Fetchers,
 }
 
 /// Executes a plan: at most what it announces, less what turns out not to be stale once its inputs are up to date.
@@ -139,8 +141,6 @@ async fn execute(
     let mut dispatch = Dispatch::new(&work.graph, &planned);
     let mut jobs: JoinSet<(usize, AssetReport)> = JoinSet::new();
     let mut reports: BTreeMap<usize, AssetReport> = BTreeMap::new();
-    // Sessions that are not as they should be, by position in the graph.
-    let mut held: HashMap<usize, Vec<NaiveDate>> = HashMap::new();
     loop {
         while jobs.len() < options.jobs.max(1) && !cancel.is_set() {
             let Some(at) = dispatch.next() else { break };
@@ -152,7 +152,9 @@ async fn execute(
                 run,
                 scan: work.sources.get(&plan.node).cloned(),
                 observation: work.observations.get(&plan.node).cloned(),
-                held: held.clone(),
+                fetcher: work.fetchers.get(&plan.node).cloned(),
+                now: work.plan.now,
+                missing: missing(&work.graph, &planned, &reports, plan.node),
                 plan,
                 asked_batch: options.batch,
                 // Assets that are computed at once share it.
@@ -167,9 +169,6 @@ async fn execute(
         let Some(finished) = next_finished(&mut jobs, &cancel).await else { break };
         let (at, report) = finished.map_err(|error| RunError::Worker(error.to_string()))?;
         dispatch.done(at, &report);
-        if !report.held().is_empty() {
-            held.insert(planned[at].node, report.held());
-        }
         for (at, report) in std::iter::once((at, report)).chain(dispatch.blocked(&planned)) {
             record(&work.store, run, &planned[at], &report)?;
             let _ = events.send(RunEvent::AssetFinished(report.clone()));
@@ -186,6 +185,30 @@ async fn execute(
         }
     }
     Ok(RunReport { run: run.0, cancelled, assets: reports.into_values().collect() })
+}
+
+/// What the inputs of an asset could not make yet, or made and must not keep.
+fn missing(
+    graph: &Graph,
+    planned: &[AssetPlan],
+    reports: &BTreeMap<usize, AssetReport>,
+    reader: usize,
+) -> Vec<Missing> {
+    let inputs: BTreeSet<usize> = graph.node(reader).edges.iter().map(|edge| edge.input).collect();
+    let of_input = |(at, report): (&usize, &AssetReport)| {
+        let input = planned[*at].node;
+        let waits = inputs.contains(&input) && !(report.waits.is_empty() && report.refused.is_empty());
+        waits.then(|| {
+            let reason = match (graph.node(input).is_external(), report.waits.values().next()) {
+                _ if !report.refused.is_empty() => format!("a check of `{}` fails", report.asset),
+                (true, Some(why)) => format!("`{}`: {why}", report.asset),
+                _ => format!("`{}` waits too", report.asset),
+            };
+            let sessions = report.waits.keys().chain(&report.refused).copied().collect();
+            Missing { input, sessions, reason }
+        })
+    };
+    reports.iter().filter_map(of_input).collect()
 }
 
 /// The next asset that finished; `None` when none is left, or when a cancelled run has waited long enough.
@@ -231,7 +254,7 @@ fn record(store: &Store, run: RunId, plan: &AssetPlan, report: &AssetReport) -> 
         AssetStatus::Ok => assetctl_store::AssetStatus::Ok,
         AssetStatus::Unchanged => assetctl_store::AssetStatus::Unchanged,
         AssetStatus::Failed => assetctl_store::AssetStatus::Failed,
-        AssetStatus::Blocked => assetctl_store::AssetStatus::Blocked,
+        AssetStatus::Waits | AssetStatus::Blocked => assetctl_store::AssetStatus::Blocked,
         AssetStatus::Cancelled => assetctl_store::AssetStatus::Cancelled,
     };
     store.record_asset(
@@ -298,12 +321,16 @@ impl Dispatch {
         Some(at)
     }
 
-    /// An asset in which a check failed has made the rest of its sessions, and one that waits for such, what it could.
+    /// An asset in which a check failed has made the rest of its sessions, and one that waits, what it could.
     fn done(&mut self, at: usize, report: &AssetReport) {
         match report.status {
             AssetStatus::Cancelled => {}
             AssetStatus::Failed if !report.check_failed => self.failed.push(at),
-            AssetStatus::Ok | AssetStatus::Unchanged | AssetStatus::Blocked | AssetStatus::Failed => {
+            AssetStatus::Ok
+            | AssetStatus::Unchanged
+            | AssetStatus::Waits
+            | AssetStatus::Blocked
+            | AssetStatus::Failed => {
                 for reader in &self.readers[at] {
                     self.waits[*reader].remove(&at);
                 }

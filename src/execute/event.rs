@@ -1,6 +1,6 @@
 //! What happens in a run, as values. The command line draws a progress bar from them; nothing in this crate prints.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use assetctl_connect::ConnectError;
 use assetctl_store::Lanes;
@@ -15,6 +15,22 @@ pub enum RunEvent {
     AssetStarted {
         asset: String,
         sessions: u32,
+    },
+    /// Somebody is being asked.
+    Asking {
+        asset: String,
+        /// Calls answered, and as many as are known to be needed.
+        done: u64,
+        of: u64,
+        rows: u64,
+        bytes: u64,
+        /// What is waited for, if anything.
+        waits: Option<String>,
+    },
+    /// Something that a person should know and need not mend.
+    Noted {
+        asset: String,
+        note: String,
     },
     /// A batch was committed.
     BatchCommitted {
@@ -40,8 +56,10 @@ pub enum AssetStatus {
     Ok,
     /// Its inputs came out as they were: nothing needed to be computed.
     Unchanged,
+    /// Nothing could be made yet: somebody who was asked has no rows, an input waits, or a check of it fails.
+    Waits,
     Failed,
-    /// An input failed, or a check of an input did for all that was to be made.
+    /// An input failed.
     Blocked,
     Cancelled,
 }
@@ -65,6 +83,15 @@ pub struct AssetReport {
     pub lanes: BTreeMap<NaiveDate, Lanes>,
     pub bytes: u64,
     pub seconds: f64,
+    /// Sessions that could not be made yet, with the reason.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub waits: BTreeMap<NaiveDate, String>,
+    /// Sessions that were asked for, and whose answer was not taken.
+    #[serde(skip)]
+    pub untaken: BTreeSet<NaiveDate>,
+    /// What a person should know and need not mend.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     pub error: Option<String>,
     /// What is wrong with its files, if that is what failed: `error` in parts, each with its places.
     #[serde(skip)]
@@ -73,19 +100,11 @@ pub struct AssetReport {
     pub check_failed: bool,
     /// Sessions that a check kept from being committed, and those that would have followed from them.
     pub refused: Vec<NaiveDate>,
-    /// Sessions that were not made, because an input lacks what they read of it, and those inputs.
-    pub waits: Vec<NaiveDate>,
-    pub waits_for: Vec<String>,
     /// Numbers that a program has said, by name: the last of each.
     pub metrics: BTreeMap<String, f64>,
 }
 
 impl AssetReport {
-    /// Sessions that what is below cannot be made of.
-    pub fn held(&self) -> Vec<NaiveDate> {
-        self.refused.iter().chain(&self.waits).copied().collect()
-    }
-
     pub fn new(asset: &str, status: AssetStatus) -> Self {
         Self {
             asset: asset.to_owned(),
@@ -98,12 +117,13 @@ impl AssetReport {
             lanes: BTreeMap::new(),
             bytes: 0,
             seconds: 0.0,
+            waits: BTreeMap::new(),
+            untaken: BTreeSet::new(),
+            notes: Vec::new(),
             error: None,
             mistakes: None,
             check_failed: false,
             refused: Vec::new(),
-            waits: Vec::new(),
-            waits_for: Vec::new(),
             metrics: BTreeMap::new(),
         }
     }

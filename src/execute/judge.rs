@@ -6,10 +6,8 @@
 
 use std::collections::BTreeSet;
 
-use assetctl_calendar::SessionSet;
 use assetctl_config::Severity;
-use assetctl_graph::Axis;
-use assetctl_plan::{EdgeMap, ix_of, universe};
+use assetctl_graph::{AssetNode, Axis};
 use chrono::NaiveDate;
 use polars::prelude::*;
 
@@ -119,6 +117,9 @@ fn take_out(job: &Job, batch: &Batch<'_>, made: &mut Made, refused: &BTreeSet<Na
         carried.trace = rows_but(&carried.trace, refused)?;
         carried.checkpoints.retain(|(at, _)| !refused.contains(at));
     }
+    if let Some(fetches) = &mut made.fetches {
+        fetches.sessions.retain(|asked, _| !refused.contains(asked) || made.untaken.contains(asked));
+    }
     if node.recursive && !made.sessions.is_empty() {
         // They would have followed from what is committed; the ledger must know that they did not.
         for session in refused {
@@ -141,53 +142,10 @@ fn rows_but(frame: &DataFrame, refused: &BTreeSet<NaiveDate>) -> Result<DataFram
     Ok(frame.filter(&mask)?)
 }
 
-/// The sessions of an asset that read what an input does not have as it should be.
-pub struct Held {
-    sessions: SessionSet,
-    /// The inputs.
-    inputs: Vec<String>,
-}
-
-impl Held {
-    pub fn new(job: &Job) -> Self {
-        let (node, graph) = (job.node(), &job.graph);
-        let everything = universe(node);
-        let mut held = Self { sessions: SessionSet::new(), inputs: Vec::new() };
-        for edge in &node.edges {
-            let input = graph.node(edge.input);
-            let Some(dates) = job.held.get(&edge.input) else { continue };
-            let changed = SessionSet::from_iter(dates.iter().filter_map(|date| ix_of(input, *date)));
-            let touched = EdgeMap::new(node, input, edge).touched(&changed, everything);
-            if !touched.is_empty() {
-                held.sessions = held.sessions.union(&touched);
-                held.inputs.push(input.name.clone());
-            }
-        }
-        held
-    }
-
-    /// Takes the sessions that wait, and those that can only follow what was refused, out of those that are to be made.
-    pub fn take_out(&self, job: &Job, sessions: &mut Vec<NaiveDate>, report: &mut AssetReport) {
-        let node = job.node();
-        if let Some(first) = report.refused.iter().min().copied().filter(|_| node.recursive) {
-            report.refused.extend(sessions.iter().filter(|session| **session > first));
-            sessions.retain(|session| *session < first);
-        }
-        let touches = |session: NaiveDate| ix_of(node, session).is_some_and(|ix| self.sessions.contains(ix));
-        let mut waits: BTreeSet<NaiveDate> = if self.inputs.is_empty() {
-            BTreeSet::new()
-        } else {
-            sessions.iter().copied().filter(|day| touches(*day)).collect()
-        };
-        if let Some(first) = waits.first().copied().filter(|_| node.recursive) {
-            waits.extend(sessions.iter().filter(|session| **session > first));
-        }
-        if waits.is_empty() {
-            return;
-        }
-        sessions.retain(|session| !waits.contains(session));
-        waits.extend(report.waits.drain(..));
-        report.waits = waits.into_iter().collect();
-        report.waits_for = self.inputs.clone();
+/// Takes out of the sessions that are to be made those that can only follow what was refused.
+pub fn leave_what_follows(node: &AssetNode, sessions: &mut Vec<NaiveDate>, report: &mut AssetReport) {
+    if let Some(first) = report.refused.iter().min().copied().filter(|_| node.recursive) {
+        report.refused.extend(sessions.iter().filter(|session| **session > first));
+        sessions.retain(|session| *session < first);
     }
 }

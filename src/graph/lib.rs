@@ -22,7 +22,7 @@ mod testing;
 
 pub use assetctl_config::WindowAxis;
 pub use dag::Graph;
-pub use lower::{Schema, SchemaSource};
-pub use node::{AssetNode, Axis, Body, CheckEdge, CheckReads, Edge, EdgeColumns, ReadGroup, SqlRef};
+pub use lower::{Fetched, Schema, SchemaSource};
+pub use node::{AssetNode, Axis, Body, CheckEdge, CheckReads, Edge, EdgeColumns, ReadGroup, SqlRef, Wanted};
 pub use reach::{ColumnReach, Extent, Reach};
 pub use select::{SelectError, Selection, StateOf};

@@ -168,7 +168,7 @@ fn plain_reads<'a>(node: &AssetNode, column: Option<&'a str>) -> Vec<Read<'a>> {
             .enumerate()
             .map(|(at, edge)| Read { edge: at, column: None, extent: Extent { back: edge.back, ..Extent::default() } })
             .collect(),
-        Body::Source | Body::Table | Body::Columns(_) => Vec::new(),
+        Body::Source | Body::Fetched { .. } | Body::Table | Body::Columns(_) => Vec::new(),
     }
 }
 

@@ -416,8 +416,6 @@ fn the_json_of_plans_and_of_runs() {
         "error",
         "check_failed",
         "refused",
-        "waits",
-        "waits_for",
         "metrics",
     ];
     for asset in first["run"]["assets"].as_array().unwrap() {
@@ -507,10 +505,8 @@ fn the_json_of_a_failed_check() {
         (&"failed".into(), &true.into())
     );
     assert_eq!((&of("scores")["status"], &of("scores")["check_failed"]), (&"ok".into(), &false.into()));
-    assert_eq!(
-        (&of("scores")["waits"][0], &of("scores")["waits_for"]),
-        (&"2015-03-04".into(), &serde_json::json!(["indicators"]))
-    );
+    assert_eq!(of("indicators")["waits"]["2015-03-04"], "a check of `completed_bars` fails");
+    assert_eq!(of("scores")["waits"]["2015-03-04"], "`indicators` waits too");
     let run = project.json(&["runs", "1"]);
     assert_eq!(run["status"], "failed");
     let check = &run["checks"][0];

@@ -146,7 +146,7 @@ fn a_failed_check_stops_what_is_below_and_keeps_what_came_before() {
         assert!(error.contains(words), "`{words}` is not in `{error}`");
     }
     assert_eq!(report("indicators")["status"], "ok");
-    assert_eq!(report("indicators")["waits"].as_array().unwrap().len(), sessions("2015-05-20", "2015-08-31").len());
+    assert_eq!(report("indicators")["waits"].as_object().unwrap().len(), sessions("2015-05-20", "2015-08-31").len());
 
     // It is in the record of the run, and what was committed can be read.
     project.run(&["runs", "1"]).ok().says(&["failed", "range", "sh.600028", "completed_bars@2015-05-20"]);

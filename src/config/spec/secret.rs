@@ -25,7 +25,7 @@ pub enum Secret {
 pub struct SecretFrom {
     /// The name of an environment variable.
     pub env: Option<String>,
-    /// A file that holds it and nothing else, relative to the file that names it. A line end after it does not count.
+    /// A file that holds it and nothing else, relative to the file with the asset. A line end after it does not count.
     pub file: Option<String>,
 }
 
