@@ -120,7 +120,7 @@ fn every_check_says_what_it_found() {
         ("unique: [instrument, close]", 0, &[]),
         ("accepted: { column: instrument, values: [sh.000300] }", 143, &["of 2015-02-02", "sh.600028 (sh.600028)"]),
         ("regex: { column: instrument, pattern: '(sh|sz)[.][0-9]{6}' }", 0, &[]),
-        ("regex: { column: instrument, pattern: 'sh.*' }", 142, &["sz.002007 (sz.002007)"]),
+        ("regex: { column: instrument, pattern: 'sh.*' }", 140, &["sz.002007 (sz.002007)"]),
         ("expected_rows: { min: 7 }", 0, &["at least 7 expected"]),
         ("expected_rows: { of_previous: 90% }", 0, &["90 % of the"]),
         ("ohlc_sane: {}", 0, &[]),
@@ -169,7 +169,7 @@ fn a_check_that_looks_back_says_the_same_however_the_work_is_cut() {
 
 #[test]
 fn a_session_that_is_refused_is_not_what_the_next_is_held_against() {
-    let checks = "      - jump: { column: close, above: 0.5 }\n";
+    let checks = "      - jump: { column: close, above: 0.6 }\n";
     let mut project = with(checks);
     let close = project.bars().close("sh.600028", "2015-05-20");
     project.edit_close("sh.600028", "2015-05-20", close * 10.0);
@@ -301,16 +301,35 @@ fn two_sources_are_held_against_each_other() {
 }
 
 #[test]
-fn a_source_that_cannot_be_read_does_not_stop_the_one_that_is_held_against_it() {
-    let yaml = TWO_VENDORS.replace("tolerance: 1e-6 }\n", "tolerance: 1e-6 }\n        severity: warn\n");
-    let project = Project::of(&INSTRUMENTS, FIRST, "2015-02-04", &yaml);
-    // Two rows of one key in two files are found when the rows are read.
-    let csv = project.bars().csv();
-    project.write("other/a.csv", &csv);
-    project.write("other/b.csv", &csv);
+fn an_asset_that_cannot_be_made_does_not_stop_the_one_that_is_held_against_it() {
+    let yaml = "\
+calendar: XSHG
+start: 2015-02-02
+
+assets:
+  raw_bars:
+    kind: source
+    csv: data/source/bars/*.csv
+    columns: { instrument: symbol, session: date }
+    checks:
+      - reconcile: { with: other_bars, columns: close }
+        severity: warn
+
+  same_bars:
+    kind: source
+    csv: data/source/bars/*.csv
+    columns: { instrument: symbol, session: date }
+
+  other_bars:
+    kind: sql
+    query: select instrument, error('no such vendor')::double as close from {{ ref('same_bars') }}
+    columns: { instrument: text, close: number }
+";
+    let project = Project::of(&INSTRUMENTS, FIRST, "2015-02-04", yaml);
     let output = project.run(&["materialize", "--format", "json"]).exits(5);
+    output.says(&["no such vendor"]);
     assert_eq!(output.ran().of_asset("raw_bars"), sessions(FIRST, "2015-02-04"));
-    assert!(findings(&project).iter().all(|(_, check, _, outcome)| check == "reconcile" && outcome == "warned"));
+    assert_eq!(findings(&project).len(), 3);
     project.run(&["checks", "--failed"]).ok().says(&["`other_bars` has no partition of 2015-02-02 to compare with"]);
 }
 
@@ -323,7 +342,7 @@ fn a_query_sees_its_session_and_the_windows_that_it_asks_for() {
           from {{ this }} join {{ ref('other_bars', sessions=5) }} as bars using (instrument)
           where (select max(session) from {{ ref('other_bars', sessions=5) }}) = {{ session }}
             and (select count(distinct session) from {{ this }}) = 1
-          group by all having this.volume > 4 * avg(bars.volume)
+          group by all having this.volume > 100 * avg(bars.volume)
 ";
     let yaml = TWO_VENDORS
         .replace("      - reconcile: { with: other_bars, columns: [close, volume], tolerance: 1e-6 }\n", query);
@@ -400,7 +419,7 @@ fn the_faults_of_forty_us_symbols_are_found_reported_and_handled() {
     project.edit_yaml("[false] }\n        severity: warn", "[false] }");
     project.run(&["check", "--select", "completed_bars"]).exits(6).says(&["a `is_filled` that is none of false"]);
     project.edit_yaml("off_calendar: skip", "off_calendar: error");
-    project.run(&["plan"]).exits(5).says(&["`2016-02-27`, a Saturday, is not a session of `XNYS`"]);
+    project.run(&["plan"]).exits(5).says(&["a Saturday, is not a session of `XNYS`", "off_calendar: skip"]);
 }
 
 /// Bars of a day that are out of order, and one whose volume falls.

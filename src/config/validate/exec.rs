@@ -33,7 +33,7 @@ impl Rules<'_> {
         for column in spec.columns.keys() {
             self.column_name(column, &["columns", column]);
         }
-        self.same_but_case(spec.columns.keys(), "columns");
+        self.same_but_case(spec.columns.keys(), &["columns"]);
         self.key(spec.key.as_ref());
         for column in spec.key.iter().flat_map(OneOrMany::as_slice).filter(|column| *column != "session") {
             if !spec.columns.is_empty() && spec.columns.get(column).is_none() {
