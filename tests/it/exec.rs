@@ -258,3 +258,10 @@ fn a_program_that_takes_too_long_is_ended_with_its_children() {
     let pid = child(&project);
     wait_until("the program's child has ended", || !is_alive(&pid));
 }
+
+#[test]
+fn the_example_holds_together() {
+    let folder = crate::support::repository().join("examples/exec");
+    let output = Command::new(env!("CARGO_BIN_EXE_assetctl")).arg("-p").arg(folder).arg("validate").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
