@@ -2,6 +2,7 @@
 
 mod columns;
 mod complete;
+mod exec;
 mod fetched;
 mod files;
 mod signals;
@@ -20,6 +21,7 @@ use assetctl_store::{Carried, Fetches, Lanes, Snapshot, Store};
 use chrono::NaiveDate;
 use polars::prelude::DataFrame;
 
+pub use self::sql::in_quotes;
 use crate::cancel::Cancel;
 
 pub use fetched::Asking;
@@ -59,6 +61,8 @@ pub struct Made {
     pub computed: Option<u64>,
     /// The instruments whose rows were computed, where it goes by instrument.
     pub lanes: BTreeMap<NaiveDate, Lanes>,
+    /// Numbers that were said on the way, by name.
+    pub metrics: BTreeMap<String, f64>,
     /// The states that go with the sessions, of an asset that carries them.
     pub carried: Option<Carried>,
     /// What came of asking, of a source that has to be asked.
@@ -109,6 +113,10 @@ pub enum MakeError {
     TopK(#[from] assetctl_compute::TopKError),
     #[error("the query of `{asset}` fails{}: {message}", .session.map(|s| format!(" on {s}")).unwrap_or_default())]
     Sql { asset: String, session: Option<NaiveDate>, message: String },
+    #[error("the program of `{asset}` fails{}: {message}", .session.map(|s| format!(" on {s}")).unwrap_or_default())]
+    Exec { asset: String, session: Option<NaiveDate>, message: String },
+    #[error("a check of `{asset}` cannot be run{}: {message}", .session.map(|s| format!(" on {s}")).unwrap_or_default())]
+    Check { asset: String, session: Option<NaiveDate>, message: String },
     #[error(transparent)]
     Store(#[from] assetctl_store::Error),
     #[error("rows cannot be handled: {0}")]
@@ -150,6 +158,9 @@ pub fn materializer(node: &AssetNode) -> Box<dyn Materializer> {
         Body::Complete { fill, listing } => Box::new(complete::Complete::new(fill, *listing)),
         Body::Columns(program) => Box::new(columns::Columns::new(program.clone(), window_axis(node))),
         Body::Signals(spec) => Box::new(signals::TopK::new(&spec.top_k)),
+        Body::Exec { spec, key, columns } => {
+            Box::new(exec::Exec { spec: spec.clone(), key: key.clone(), columns: columns.clone() })
+        }
         Body::Sql { sql, refs, key } => Box::new(sql::Sql { sql: sql.clone(), refs: refs.clone(), key: key.clone() }),
     }
 }
