@@ -14,8 +14,12 @@ use crate::duration::Span;
 use crate::ordered::Ordered;
 
 mod columns;
+mod complete;
+mod limits;
 
 pub use columns::{ColumnsSpec, Compat, Dialect, FeatureSet, FeatureSets, WindowAxis};
+pub use complete::{Adjust, CompleteSpec, Dividends, Fill, MissingBars};
+pub use limits::{LimitRule, LimitRules, LimitSet, LimitsMap, PriceLimits};
 
 /// One value or a list of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -236,6 +240,8 @@ pub struct Files {
     pub decimal: Option<String>,
     /// Texts that mean a missing number, date or bool, besides the empty one.
     pub missing: Vec<String>,
+    /// What one of a column's units is in ours: `100` of a volume in lots of a hundred, `1000` of an amount in thousands.
+    pub units: BTreeMap<String, f64>,
 }
 
 /// Raw rows per session, as the vendor delivered them.
@@ -246,32 +252,6 @@ pub struct SourceSpec {
     pub files: Files,
     /// A row whose date is not a session of the calendar is an error, or is skipped.
     pub off_calendar: OffCalendar,
-}
-
-/// How a column of a suspended session is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Fill {
-    /// The last session's value.
-    Carry,
-    /// 0.
-    Zero,
-    /// No value.
-    Missing,
-}
-
-/// Gap-free bars: one row for every listed instrument of every session.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct CompleteSpec {
-    /// The raw bars.
-    pub input: String,
-    /// A table with the columns `instrument`, `listed` and `delisted` (dates; an open end is empty). Without it an instrument is
-    /// listed from its first bar on.
-    #[serde(default)]
-    pub listing: Option<String>,
-    /// What columns hold on a suspended session, beyond `close: carry` and `volume: zero`; the rest are missing.
-    #[serde(default)]
-    pub fill: BTreeMap<String, Fill>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

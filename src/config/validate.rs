@@ -1,5 +1,6 @@
 //! Rules that a schema cannot state and that need no graph: what excludes what, names, bounds, inputs that exist.
 
+mod complete;
 mod files;
 
 use std::collections::BTreeMap;
@@ -47,7 +48,7 @@ pub(crate) fn asset(draft: &Draft, problems: &mut Vec<Diagnostic>) {
             rules.files(&spec.files);
             rules.key(spec.key.as_ref());
         }
-        Kind::Complete(_) => {}
+        Kind::Complete(spec) => rules.complete(spec),
         Kind::Indicators(spec) | Kind::Scores(spec) => rules.columns(spec),
         Kind::Signals(spec) => {
             if spec.top_k.k == 0 {
@@ -69,9 +70,8 @@ pub(crate) fn inputs(draft: &Draft, known: &[&str], problems: &mut Vec<Diagnosti
     match &draft.kind {
         Kind::Source(_) | Kind::Table(_) | Kind::Sql(_) => {}
         Kind::Complete(spec) => {
-            check(&spec.input, &["input"]);
-            if let Some(listing) = &spec.listing {
-                check(listing, &["listing"]);
+            for (name, keys) in spec.inputs() {
+                check(name, keys);
             }
         }
         Kind::Signals(spec) => check(&spec.input, &["input"]),

@@ -21,9 +21,9 @@ pub struct Finding {
     pub message: String,
 }
 
-/// Runs every check of the asset, in the order declared.
+/// Runs every check of the asset, in the order declared; what was found while its rows were made comes first.
 pub fn run(batch: &Batch<'_>, made: &Made) -> Result<Vec<Finding>, MakeError> {
-    let mut findings = Vec::new();
+    let mut findings = made.findings.clone();
     for check in &batch.node.checks {
         for (name, form) in forms(batch, made, check)? {
             for failure in run_check(&made.frame, &made.sessions, &form)? {

@@ -18,9 +18,9 @@ mod template;
 #[cfg(test)]
 mod testing;
 
-pub use assetctl_config::WindowAxis;
+pub use assetctl_config::{Dividends, MissingBars, WindowAxis};
 pub use dag::Graph;
 pub use lower::{Schema, SchemaSource};
-pub use node::{AssetNode, Axis, Body, Edge, EdgeColumns, ReadGroup, SqlRef};
+pub use node::{AssetNode, Axis, Body, CompleteParts, Dated, Edge, EdgeColumns, Limits, ReadGroup, SqlRef};
 pub use reach::{ColumnReach, Extent, Reach};
 pub use select::{SelectError, Selection, StateOf};

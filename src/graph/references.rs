@@ -74,12 +74,10 @@ fn unknown(project: &Project, asset: &Asset, name: &str, loc: Loc) -> Diagnostic
 
 fn mentions(project: &Project, asset: &Asset, problems: &mut Vec<Diagnostic>) -> (Vec<Mention>, Option<Rendered>) {
     let at =
-        |name: &str, path: &str| Mention { name: name.to_owned(), alias: name.to_owned(), loc: asset.locate(&[path]) };
+        |name: &str, path: &[&str]| Mention { name: name.to_owned(), alias: name.to_owned(), loc: asset.locate(path) };
     let mentions = match &asset.kind {
         Kind::Source(_) | Kind::Table(_) => Vec::new(),
-        Kind::Complete(spec) => std::iter::once(at(&spec.input, "input"))
-            .chain(spec.listing.iter().map(|name| at(name, "listing")))
-            .collect(),
+        Kind::Complete(spec) => spec.inputs().map(|(name, keys)| at(name, keys)).collect(),
         Kind::Indicators(spec) | Kind::Scores(spec) => {
             let pairs = spec.input.pairs().into_iter().enumerate();
             pairs
@@ -90,7 +88,7 @@ fn mentions(project: &Project, asset: &Asset, problems: &mut Vec<Diagnostic>) ->
                 })
                 .collect()
         }
-        Kind::Signals(spec) => vec![at(&spec.input, "input")],
+        Kind::Signals(spec) => vec![at(&spec.input, &["input"])],
         Kind::Sql(spec) => return query(project, asset, &spec.query, problems),
     };
     (mentions, None)

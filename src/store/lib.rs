@@ -17,6 +17,7 @@ mod carried;
 mod codec;
 mod commit;
 mod database;
+mod dated;
 mod encode;
 mod error;
 mod gc;

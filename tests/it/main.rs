@@ -9,6 +9,7 @@
 
 mod support;
 
+mod actions;
 mod audit;
 mod bad_input;
 mod commands;
@@ -25,11 +26,13 @@ mod golden;
 mod groups;
 mod incremental;
 mod instruments;
+mod limits;
 mod memory;
 mod qlib;
 mod readers;
 mod recursive;
 mod selection;
 mod sql;
+mod suspensions;
 mod traded;
 mod windows;

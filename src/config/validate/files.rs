@@ -44,6 +44,10 @@ impl Rules<'_> {
         for key in files.types.keys() {
             self.column_name(key, &["types", key]);
         }
+        for (column, unit) in files.units.iter().filter(|(_, unit)| !(**unit > 0.0 && unit.is_finite())) {
+            let message = format!("a unit of `{column}` cannot be {unit}");
+            self.error(message, &["units", column], "above 0", "lots of a hundred are `100`");
+        }
         self.marks(files);
         if let Some(format) = &files.date_format
             && let Some(help) = date_format_mistake(format)

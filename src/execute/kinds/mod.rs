@@ -20,6 +20,7 @@ use chrono::NaiveDate;
 use polars::prelude::DataFrame;
 
 use crate::cancel::Cancel;
+use crate::checks::Finding;
 
 /// Some sessions of one asset, and where what they read is found.
 pub struct Batch<'a> {
@@ -56,6 +57,8 @@ pub struct Made {
     pub lanes: BTreeMap<NaiveDate, Lanes>,
     /// The states that go with the sessions, of an asset that carries them.
     pub carried: Option<Carried>,
+    /// What was found wrong on the way, as a check would say it.
+    pub findings: Vec<Finding>,
 }
 
 /// Makes the partitions of one kind of asset.
@@ -85,6 +88,8 @@ pub enum MakeError {
     #[error(transparent)]
     Listing(#[from] assetctl_compute::ListingError),
     #[error(transparent)]
+    Intervals(#[from] assetctl_compute::IntervalError),
+    #[error(transparent)]
     Evaluate(assetctl_compute::EvaluateError),
     #[error(transparent)]
     Frame(#[from] assetctl_compute::FrameError),
@@ -113,7 +118,7 @@ impl From<assetctl_compute::EvaluateError> for MakeError {
 pub fn materializer(node: &AssetNode) -> Box<dyn Materializer> {
     match &node.body {
         Body::Source | Body::Table => Box::new(files::Files),
-        Body::Complete { fill, listing } => Box::new(complete::Complete::new(fill, *listing)),
+        Body::Complete { fill, listing, parts } => Box::new(complete::Complete::new(fill, *listing, parts)),
         Body::Columns(program) => Box::new(columns::Columns::new(program.clone(), window_axis(node))),
         Body::Signals(spec) => Box::new(signals::TopK::new(&spec.top_k)),
         Body::Sql { sql, refs, key } => Box::new(sql::Sql { sql: sql.clone(), refs: refs.clone(), key: key.clone() }),
