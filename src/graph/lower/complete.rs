@@ -207,8 +207,8 @@ impl Lowering<'_> {
             if let Some((_, other)) = of_fallback.iter().find(|(known, other)| known == name && other != ty) {
                 self.problems.push(error(
                     reference.loc.clone(),
-                    format!("`{}.{name}` is a {}", fallback.name, other.name()),
-                    format!("`{}.{name}` is a {}", bars.name, ty.name()),
+                    format!("`{}.{name}` is of type {}", fallback.name, other.name()),
+                    format!("`{}.{name}` is of type {}", bars.name, ty.name()),
                     Some("make their types the same".into()),
                 ));
             }
