@@ -20,7 +20,7 @@ mod testing;
 
 pub use assetctl_config::{Dividends, MissingBars, WindowAxis};
 pub use dag::Graph;
-pub use lower::{Schema, SchemaSource};
-pub use node::{AssetNode, Axis, Body, CompleteParts, Dated, Edge, EdgeColumns, Limits, ReadGroup, SqlRef};
+pub use lower::{Fetched, Schema, SchemaSource};
+pub use node::{AssetNode, Axis, Body, CompleteParts, Dated, Edge, EdgeColumns, Limits, ReadGroup, SqlRef, Wanted};
 pub use reach::{ColumnReach, Extent, Reach};
 pub use select::{SelectError, Selection, StateOf};

@@ -2,6 +2,7 @@
 
 mod columns;
 mod complete;
+mod fetched;
 mod units;
 
 use std::sync::Arc;
@@ -19,15 +20,27 @@ use crate::template::{self, Rendered, TemplateRef};
 /// Columns besides `session`, the key first.
 pub type Schema = Vec<(String, ColumnType)>;
 
-/// Knows the columns of assets that are read from files.
+/// Knows the columns of assets that come from outside.
 pub trait SchemaSource {
-    /// The columns of a `source` or `table`; a missing or malformed file is reported where the asset names it.
+    /// The columns of a `source` or `table` that is read from files; a missing or malformed file is reported where the asset names it.
     fn schema(&self, asset: &Asset) -> Result<Schema, Vec<Diagnostic>>;
+
+    /// What is known of a `source` that has to be asked, without asking.
+    fn fetched(&self, asset: &Asset) -> Result<Fetched, Vec<Diagnostic>>;
+}
+
+/// What a source that has to be asked declares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    pub schema: Schema,
+    /// All that its rows depend on but the instruments, as canonical JSON.
+    pub request: String,
 }
 
 /// Versions of the algorithms behind the kinds: a change of results moves the number, and with it every spec hash.
 mod version {
     pub const FILES: u32 = 1;
+    pub const FETCH: u32 = 1;
     pub const COMPLETE: u32 = 1;
     pub const ACTIONS: u32 = 1;
     pub const LIMITS: u32 = 1;
@@ -96,7 +109,8 @@ impl Lowering<'_> {
         let inputs: Vec<&AssetNode> =
             references.iter().map(|reference| self.nodes[reference.input].as_ref()).collect::<Option<_>>()?;
         let lowered = match &asset.kind {
-            Kind::Source(spec) => self.files(schemas, files_spec(&spec.files, Some(spec.off_calendar)), Body::Source),
+            Kind::Source(spec) if spec.is_fetched() => self.fetched(schemas, spec, references, &inputs),
+            Kind::Source(spec) => self.files(schemas, source_spec(spec), Body::Source),
             Kind::Table(spec) => self.files(schemas, files_spec(&spec.files, None), Body::Table),
             Kind::Complete(spec) => self.complete(spec, references, &inputs),
             Kind::Indicators(spec) | Kind::Scores(spec) => self.columns(spec, references, &inputs),
@@ -330,6 +344,15 @@ impl Lowering<'_> {
             }
         }
     }
+}
+
+fn source_spec(source: &assetctl_config::SourceSpec) -> serde_json::Value {
+    let mut spec = files_spec(&source.files, Some(source.off_calendar));
+    // Added only where it is said: what was there before keeps its text.
+    if let Some(session) = &source.session {
+        spec["session"] = json!(session);
+    }
+    spec
 }
 
 /// How rows are read out of files; where the files lie is left out, for it changes no row.

@@ -142,11 +142,27 @@ impl CompleteParts {
 /// The columns of bars that have an adjusted one beside them.
 const ADJUSTED: [&str; 5] = ["open", "high", "low", "close", "volume"];
 
+/// The instruments that a source is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// All that there are.
+    All,
+    /// These, sorted.
+    Names(Vec<String>),
+    /// Those in this column of the table behind edge 0.
+    Column(String),
+}
+
 /// What is done to make a partition.
 #[derive(Debug, Clone)]
 pub enum Body {
     /// Read from files; the spec stays in the project's asset.
     Source,
+    /// Somebody is asked: `request` is all that the rows depend on but the instruments, as canonical JSON.
+    Fetched {
+        request: String,
+        wanted: Wanted,
+    },
     Table,
     /// Edge 0 is the raw bars; edge 1 the listing table, if `listing` says that there is one; `parts` has the others.
     Complete {
@@ -193,6 +209,15 @@ pub struct AssetNode {
 }
 
 impl AssetNode {
+    /// Whether its rows come from outside: from files, or from somebody who is asked.
+    pub fn is_external(&self) -> bool {
+        matches!(self.body, Body::Source | Body::Fetched { .. } | Body::Table)
+    }
+
+    pub fn is_fetched(&self) -> bool {
+        matches!(self.body, Body::Fetched { .. })
+    }
+
     pub fn start_date(&self) -> NaiveDate {
         self.calendar.date(self.start).date()
     }

@@ -164,7 +164,7 @@ fn plain_reads<'a>(node: &AssetNode, column: Option<&'a str>) -> Vec<Read<'a>> {
                 extent: Extent { back: of.sessions.saturating_sub(1), ..Extent::default() },
             })
             .collect(),
-        Body::Source | Body::Table | Body::Columns(_) => Vec::new(),
+        Body::Source | Body::Fetched { .. } | Body::Table | Body::Columns(_) => Vec::new(),
     }
 }
 

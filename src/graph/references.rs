@@ -76,7 +76,12 @@ fn mentions(project: &Project, asset: &Asset, problems: &mut Vec<Diagnostic>) ->
     let at =
         |name: &str, path: &[&str]| Mention { name: name.to_owned(), alias: name.to_owned(), loc: asset.locate(path) };
     let mentions = match &asset.kind {
-        Kind::Source(_) | Kind::Table(_) => Vec::new(),
+        Kind::Source(spec) => {
+            let table = spec.instrument_table().map(|table| table.table.clone());
+            let loc = || asset.locate(&["instruments", "table"]);
+            table.map(|name| Mention { alias: name.clone(), name, loc: loc() }).into_iter().collect()
+        }
+        Kind::Table(_) => Vec::new(),
         Kind::Complete(spec) => spec.inputs().map(|(name, keys)| at(name, keys)).collect(),
         Kind::Indicators(spec) | Kind::Scores(spec) => {
             let pairs = spec.input.pairs().into_iter().enumerate();

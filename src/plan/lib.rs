@@ -34,7 +34,7 @@ mod planner;
 mod records;
 mod settle;
 
-pub use assess::Observation;
+pub use assess::{Asked, Observation, Vain};
 pub use assetctl_graph::Dated;
 pub use axis::{EdgeMap, date_of, dates_of, ix_of};
 pub use fingerprint::wiring;
@@ -43,4 +43,4 @@ pub use ledger::{AssetHead, DatedRow, Ledger, Month, PartitionRecord, STATIC_SES
 pub use model::{AssetPlan, BlockReason, BlockedRange, Dates, Plan, StaleRange, StaleReason};
 pub use planner::{PlanError, Request, plan, spec_hash};
 pub use records::{Fingerprints, RecordCache};
-pub use settle::{Settled, settle};
+pub use settle::{Settled, readers_of, settle};

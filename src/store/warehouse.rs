@@ -173,6 +173,22 @@ pub fn connect_snapshot(snapshot: &Snapshot) -> Result<Connection> {
     Ok(connection)
 }
 
+/// As [`connect_snapshot`], of two stores: what was made on the assets of `history`, where there is anything, and those themselves.
+pub fn connect_known(history: &Snapshot, made: Option<&Snapshot>) -> Result<Connection> {
+    let path = Path::new(":memory:");
+    let failed = |source| Error::Warehouse { action: "open", path: path.to_path_buf(), source };
+    let connection = Connection::open_in_memory().map_err(failed)?;
+    let Some(made) = made else {
+        fill(&connection, history, None, path)?;
+        return Ok(connection);
+    };
+    fill(&connection, made, None, path)?;
+    let there: Vec<&str> = made.assets().collect();
+    let rest: Vec<String> = history.assets().filter(|asset| !there.contains(asset)).map(str::to_owned).collect();
+    fill_assets(&connection, history, Some(&rest), path)?;
+    Ok(connection)
+}
+
 impl Snapshot {
     /// A SELECT, in DuckDB's SQL, of all rows of an asset; `None` if it has none.
     pub fn relation(&self, asset: &str) -> Result<Option<String>> {
@@ -253,6 +269,11 @@ fn fill(connection: &Connection, snapshot: &Snapshot, only: Option<&[String]>, p
     let failed = |source| Error::Warehouse { action: "write", path: path.to_path_buf(), source };
     connection.execute_batch(LEDGER_TABLES).map_err(failed)?;
     connection.execute_batch(FRONT_ADJUSTED).map_err(failed)?;
+    fill_assets(connection, snapshot, only, path)
+}
+
+fn fill_assets(connection: &Connection, snapshot: &Snapshot, only: Option<&[String]>, path: &Path) -> Result<()> {
+    let failed = |source| Error::Warehouse { action: "write", path: path.to_path_buf(), source };
     let mut partitions = connection.appender_to_db("partitions", "assetctl").map_err(failed)?;
     let mut segments = connection.appender_to_db("segments", "assetctl").map_err(failed)?;
     let is_wanted = |asset: &&str| only.is_none_or(|only| only.iter().any(|name| name == asset));

@@ -2,25 +2,28 @@
 
 mod columns;
 mod complete;
+mod fetched;
 mod files;
 mod signals;
 mod sql;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use assetctl_calendar::SessionIx;
 use assetctl_compute::WindowAxis;
 use assetctl_config::Asset;
-use assetctl_connect::{ConnectError, Scan};
+use assetctl_connect::{ConnectError, FetchError, Scan};
 use assetctl_graph::{AssetNode, Axis, Body, Edge, Graph};
 use assetctl_plan::{AssetPlan, EdgeMap, STATIC_SESSION, date_of, ix_of};
-use assetctl_store::{Carried, Lanes, Snapshot, Store};
+use assetctl_store::{Carried, Fetches, Lanes, Snapshot, Store};
 use chrono::NaiveDate;
 use polars::prelude::DataFrame;
 
 use crate::cancel::Cancel;
 use crate::checks::Finding;
+
+pub use fetched::Asking;
 
 /// Some sessions of one asset, and where what they read is found.
 pub struct Batch<'a> {
@@ -38,6 +41,8 @@ pub struct Batch<'a> {
     /// Threads that the work may be spread over.
     pub threads: usize,
     pub scan: Option<&'a Mutex<Scan>>,
+    /// Of a source that has to be asked.
+    pub asking: Option<Asking<'a>>,
     pub cancel: &'a Cancel,
 }
 
@@ -59,6 +64,14 @@ pub struct Made {
     pub carried: Option<Carried>,
     /// What was found wrong on the way, as a check would say it.
     pub findings: Vec<Finding>,
+    /// What came of asking, of a source that has to be asked.
+    pub fetches: Option<Fetches>,
+    /// Sessions of the batch that were asked for and not taken: none of them is among `sessions`.
+    pub untaken: BTreeSet<NaiveDate>,
+    /// Those of them that have no partition, with the reason: what reads them waits.
+    pub waits: BTreeMap<NaiveDate, String>,
+    /// What a person should know.
+    pub notes: Vec<String>,
 }
 
 /// Makes the partitions of one kind of asset.
@@ -84,6 +97,10 @@ pub enum MakeError {
     #[error("{0}")]
     Source(Box<ConnectError>),
     #[error(transparent)]
+    Fetch(FetchError),
+    #[error("there is no instrument to ask for: `{table}.{column}` names none")]
+    NoInstruments { table: String, column: String },
+    #[error(transparent)]
     Complete(#[from] assetctl_compute::CompleteError),
     #[error(transparent)]
     Listing(#[from] assetctl_compute::ListingError),
@@ -105,6 +122,22 @@ pub enum MakeError {
     Io(#[from] std::io::Error),
 }
 
+impl MakeError {
+    /// Whether trying again is of no use.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Fetch(FetchError::Refused { .. }) | Self::NoInstruments { .. })
+    }
+}
+
+impl From<FetchError> for MakeError {
+    fn from(error: FetchError) -> Self {
+        match error {
+            FetchError::Cancelled => Self::Cancelled,
+            other => Self::Fetch(other),
+        }
+    }
+}
+
 impl From<assetctl_compute::EvaluateError> for MakeError {
     fn from(error: assetctl_compute::EvaluateError) -> Self {
         match error {
@@ -118,6 +151,7 @@ impl From<assetctl_compute::EvaluateError> for MakeError {
 pub fn materializer(node: &AssetNode) -> Box<dyn Materializer> {
     match &node.body {
         Body::Source | Body::Table => Box::new(files::Files),
+        Body::Fetched { request, wanted } => Box::new(fetched::Fetched::new(request, wanted)),
         Body::Complete { fill, listing, parts } => Box::new(complete::Complete::new(fill, *listing, parts)),
         Body::Columns(program) => Box::new(columns::Columns::new(program.clone(), window_axis(node))),
         Body::Signals(spec) => Box::new(signals::TopK::new(&spec.top_k)),

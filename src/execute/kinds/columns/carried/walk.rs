@@ -210,7 +210,7 @@ impl Yield {
             computed: Some(self.computed),
             lanes: self.lanes,
             carried: Some(Carried { trace: trace::by_instrument(stacked(self.traces)?)?, checkpoints }),
-            findings: Vec::new(),
+            ..Made::default()
         })
     }
 }
