@@ -77,7 +77,7 @@ fn a_query_that_cannot_be_is_a_mistake_of_the_configuration() {
         &format!("duckdb:\n      query: |\n        select * from bars\n        where date = '{{{{ session }}}}'\n    {COLUMNS}"),
     ));
     let mistake = project.run(&["validate"]).exits(3);
-    mistake.says(&["a value stands in quotes", "assets.yaml:9", "leave the quotes away"]);
+    mistake.says(&["a value stands in quotes", "assets.yaml:10", "leave the quotes away"]);
     project.edit_yaml("'{{ session }}'", "current_date");
     project
         .run(&["validate"])
