@@ -10,6 +10,7 @@ pub mod project;
 pub mod ran;
 pub mod running;
 pub mod vendor;
+pub mod vendors;
 
 pub use bars::{Bars, date, from_on, repository, sessions, sessions_from};
 pub use output::Output;
