@@ -1,13 +1,17 @@
 //! A project's assets → nodes. Every mistake that takes more than one asset to see is found here, and all at once.
 
+mod checks;
 mod columns;
+mod complete;
+mod exec;
 mod fetched;
+mod units;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use assetctl_config::{
-    Asset, ColumnType, CompleteSpec, Diagnostic, Kind, Loc, OneOrMany, Project, SignalsSpec, TopK, WindowAxis,
-    did_you_mean,
+    Asset, ColumnType, Diagnostic, Kind, Loc, Project, SignalsSpec, TopK, WindowAxis, did_you_mean,
 };
 use assetctl_expr::ColumnRead;
 use serde_json::json;
@@ -23,6 +27,16 @@ pub type Schema = Vec<(String, ColumnType)>;
 pub trait SchemaSource {
     /// The columns of a `source` or `table` that is read from files; a missing or malformed file is reported where the asset names it.
     fn schema(&self, asset: &Asset) -> Result<Schema, Vec<Diagnostic>>;
+
+    /// Whether a text is a regular expression, in the syntax of who will match by it; in words what is wrong with it if not.
+    fn pattern(&self, _pattern: &str) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// A hash of what a file holds; `None` if it cannot be read.
+    fn content(&self, _file: &Path) -> Option<String> {
+        None
+    }
 
     /// What is known of a `source` that has to be asked, without asking.
     fn fetched(&self, asset: &Asset) -> Result<Fetched, Vec<Diagnostic>>;
@@ -41,9 +55,12 @@ mod version {
     pub const FILES: u32 = 1;
     pub const FETCH: u32 = 1;
     pub const COMPLETE: u32 = 1;
+    pub const ACTIONS: u32 = 1;
+    pub const LIMITS: u32 = 1;
     pub const COLUMNS: u32 = 1;
     pub const TOP_K: u32 = 1;
     pub const SQL: u32 = 1;
+    pub const EXEC: u32 = 1;
 }
 
 pub fn error(loc: Loc, message: impl Into<String>, label: impl Into<String>, help: Option<String>) -> Diagnostic {
@@ -101,7 +118,7 @@ struct Lowered {
 impl Lowering<'_> {
     /// `None` when something is wrong with it, or when an input could not be lowered (which was reported there).
     fn node(&mut self, ix: usize, mentions: &Mentions, schemas: &dyn SchemaSource) -> Option<AssetNode> {
-        let Mentions { template, references, whole: true } = mentions else { return None };
+        let Mentions { template, references, checks, whole: true, .. } = mentions else { return None };
         let asset = self.asset;
         let inputs: Vec<&AssetNode> =
             references.iter().map(|reference| self.nodes[reference.input].as_ref()).collect::<Option<_>>()?;
@@ -113,10 +130,11 @@ impl Lowering<'_> {
             Kind::Indicators(spec) | Kind::Scores(spec) => self.columns(spec, references, &inputs),
             Kind::Signals(spec) => self.signals(spec, references, &inputs),
             Kind::Sql(spec) => self.sql(spec, template.as_ref()?, references, &inputs),
+            Kind::Exec(spec) => self.exec(spec, references, &inputs, schemas),
         }?;
         let axis = match &asset.kind {
             Kind::Table(_) => Axis::Static,
-            Kind::Sql(_) if inputs.iter().all(|input| input.axis == Axis::Static) => Axis::Static,
+            Kind::Sql(_) | Kind::Exec(_) if inputs.iter().all(|input| input.axis == Axis::Static) => Axis::Static,
             _ => Axis::Session,
         };
         let primary = inputs.iter().find(|input| input.axis == Axis::Session).map(|input| input.start_date());
@@ -131,9 +149,7 @@ impl Lowering<'_> {
                 return None;
             }
         };
-        if let Some(schema) = &lowered.schema {
-            self.checks(schema);
-        }
+        self.checks(lowered.schema.as_ref(), axis, checks, schemas);
         let common = &asset.common;
         Some(AssetNode {
             name: asset.name.clone(),
@@ -150,6 +166,7 @@ impl Lowering<'_> {
             spec_text: lowered.spec.to_string(),
             body: lowered.body,
             checks: common.checks.clone(),
+            check_reads: checks.clone(),
             tags: common.tags.clone(),
             owner: common.owner.clone(),
             description: common.description.clone(),
@@ -158,6 +175,7 @@ impl Lowering<'_> {
 
     fn files(&mut self, schemas: &dyn SchemaSource, spec: serde_json::Value, body: Body) -> Option<Lowered> {
         match schemas.schema(self.asset) {
+            Ok(schema) if !self.units(&schema) => None,
             Ok(schema) => Some(Lowered {
                 edges: Vec::new(),
                 schema: Some(schema),
@@ -171,74 +189,6 @@ impl Lowering<'_> {
                 None
             }
         }
-    }
-
-    fn complete(&mut self, spec: &CompleteSpec, references: &[Reference], inputs: &[&AssetNode]) -> Option<Lowered> {
-        let bars = inputs[0];
-        let before = self.problems.len();
-        let schema = bars.schema.clone();
-        if let Some(schema) = &schema {
-            for needed in ["instrument", "close"] {
-                self.need(schema, needed, &bars.name, self.asset.locate(&["input"]));
-            }
-            for column in spec.fill.keys() {
-                self.need(schema, column, &bars.name, self.asset.locate_key(&["fill", column]));
-            }
-            for made in ["is_filled", "is_suspended"] {
-                if schema.iter().any(|(name, _)| name == made) {
-                    self.problems.push(error(
-                        self.asset.locate(&["input"]),
-                        format!("`{}` has a column `{made}` already", bars.name),
-                        format!("`{}` makes that column", self.asset.name),
-                        Some("rename it in the source's `columns:`".into()),
-                    ));
-                }
-            }
-        }
-        self.need_sessions(bars, references[0].loc.clone());
-        if let Some(listing) = inputs.get(1) {
-            if listing.axis != Axis::Static {
-                self.problems.push(error(
-                    references[1].loc.clone(),
-                    format!("`{}` is not a table", listing.name),
-                    "a listing is an asset of kind `table`",
-                    Some(
-                        "declare one with the columns `instrument`, `listed` and `delisted`, or take `listing` away"
-                            .into(),
-                    ),
-                ));
-            } else if let Some(schema) = &listing.schema {
-                for (column, ty) in
-                    [("instrument", ColumnType::Text), ("listed", ColumnType::Date), ("delisted", ColumnType::Date)]
-                {
-                    self.need(schema, column, &listing.name, references[1].loc.clone());
-                    if schema.iter().any(|(name, has)| name == column && *has != ty) {
-                        self.problems.push(error(
-                            references[1].loc.clone(),
-                            format!("`{}.{column}` is not a {}", listing.name, ty.name()),
-                            "a listing has the columns `instrument`, `listed` and `delisted`",
-                            Some(format!("declare it in `{}`: `types: {{ {column}: {} }}`", listing.name, ty.name())),
-                        ));
-                    }
-                }
-            }
-        }
-        if self.problems.len() > before {
-            return None;
-        }
-        let schema = schema.map(|mut schema| {
-            schema.push(("is_filled".into(), ColumnType::Bool));
-            schema.push(("is_suspended".into(), ColumnType::Bool));
-            schema
-        });
-        Some(Lowered {
-            edges: self.edges(references, |_| (EdgeColumns::All, 0)),
-            schema,
-            spec: json!({ "kind": "complete", "version": version::COMPLETE, "fill": spec.fill, "listing": spec.listing.is_some() }),
-            body: Body::Complete { fill: spec.fill.clone(), listing: spec.listing.is_some() },
-            window_axis: WindowAxis::Calendar,
-            recursive: true,
-        })
     }
 
     fn signals(&mut self, spec: &SignalsSpec, references: &[Reference], inputs: &[&AssetNode]) -> Option<Lowered> {
@@ -370,44 +320,6 @@ impl Lowering<'_> {
             ));
         }
     }
-
-    fn checks(&mut self, schema: &Schema) {
-        for (at, check) in self.asset.common.checks.iter().enumerate() {
-            let index = at.to_string();
-            for (form, columns) in [("not_null", &check.not_null), ("unique", &check.unique)] {
-                let Some(columns) = columns else { continue };
-                for (item, column) in columns.as_slice().iter().enumerate().filter(|(_, column)| *column != "session") {
-                    let item = item.to_string();
-                    let path = ["checks", &index, form, &item];
-                    let steps = if matches!(columns, OneOrMany::One(_)) { 3 } else { 4 };
-                    self.need(schema, column, &self.asset.name, self.asset.locate(&path[..steps]));
-                }
-            }
-            if let Some(rows) = &check.expected_rows
-                && rows.min.is_none()
-                && rows.max.is_none()
-                && !matches!(self.asset.kind, Kind::Complete(_) | Kind::Indicators(_) | Kind::Scores(_))
-            {
-                self.problems.push(error(
-                    self.asset.locate(&["checks", &index, "expected_rows"]),
-                    format!("nothing says how many rows `{}` should have", self.asset.name),
-                    "no bounds",
-                    Some("give bounds: `expected_rows: { min: 30, max: 50 }`".into()),
-                ));
-            }
-            let Some(range) = &check.range else { continue };
-            let loc = self.asset.locate(&["checks", &index, "range", "column"]);
-            self.need(schema, &range.column, &self.asset.name, loc.clone());
-            if schema.iter().any(|(name, ty)| *name == range.column && *ty != ColumnType::Number) {
-                self.problems.push(error(
-                    loc,
-                    format!("`{}` is not a column of numbers", range.column),
-                    "a range is of numbers",
-                    Some("name another column, or take this check away".into()),
-                ));
-            }
-        }
-    }
 }
 
 fn source_spec(source: &assetctl_config::SourceSpec) -> serde_json::Value {
@@ -421,7 +333,7 @@ fn source_spec(source: &assetctl_config::SourceSpec) -> serde_json::Value {
 
 /// How rows are read out of files; where the files lie is left out, for it changes no row.
 fn files_spec(files: &assetctl_config::Files, off_calendar: Option<assetctl_config::OffCalendar>) -> serde_json::Value {
-    json!({
+    let mut text = json!({
         "kind": "files",
         "version": version::FILES,
         "columns": files.columns,
@@ -433,5 +345,9 @@ fn files_spec(files: &assetctl_config::Files, off_calendar: Option<assetctl_conf
         "decimal": files.decimal,
         "missing": files.missing,
         "off_calendar": off_calendar,
-    })
+    });
+    if let Some(text) = text.as_object_mut().filter(|_| !files.units.is_empty()) {
+        text.insert("units".to_owned(), json!(files.units));
+    }
+    text
 }

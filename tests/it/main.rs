@@ -9,8 +9,10 @@
 
 mod support;
 
+mod actions;
 mod audit;
 mod bad_input;
+mod checks;
 mod commands;
 mod completion;
 mod concurrency;
@@ -19,6 +21,7 @@ mod damage;
 mod definitions;
 mod dialect;
 mod exactness;
+mod exec;
 mod fetched;
 mod finality;
 mod functions;
@@ -26,6 +29,7 @@ mod golden;
 mod groups;
 mod incremental;
 mod instruments;
+mod limits;
 mod memory;
 mod presets;
 mod qlib;
@@ -35,6 +39,8 @@ mod revisions;
 mod selection;
 mod sources;
 mod sql;
+mod suspensions;
 mod traded;
+mod units;
 mod vendors;
 mod windows;

@@ -2,6 +2,7 @@
 
 mod columns;
 mod complete;
+mod exec;
 mod fetched;
 mod files;
 mod signals;
@@ -11,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use assetctl_calendar::SessionIx;
-use assetctl_compute::WindowAxis;
-use assetctl_config::Asset;
+use assetctl_compute::{CheckFailure, WindowAxis};
+use assetctl_config::{Asset, Severity};
 use assetctl_connect::{ConnectError, FetchError, Scan};
 use assetctl_graph::{AssetNode, Axis, Body, Edge, Graph};
 use assetctl_plan::{AssetPlan, EdgeMap, STATIC_SESSION, date_of, ix_of};
@@ -20,6 +21,7 @@ use assetctl_store::{Carried, Fetches, Lanes, Snapshot, Store};
 use chrono::NaiveDate;
 use polars::prelude::DataFrame;
 
+pub use self::sql::in_quotes;
 use crate::cancel::Cancel;
 
 pub use fetched::Asking;
@@ -59,8 +61,12 @@ pub struct Made {
     pub computed: Option<u64>,
     /// The instruments whose rows were computed, where it goes by instrument.
     pub lanes: BTreeMap<NaiveDate, Lanes>,
+    /// Numbers that were said on the way, by name.
+    pub metrics: BTreeMap<String, f64>,
     /// The states that go with the sessions, of an asset that carries them.
     pub carried: Option<Carried>,
+    /// What was found wrong on the way, as a check would say it.
+    pub objections: Vec<Objection>,
     /// What came of asking, of a source that has to be asked.
     pub fetches: Option<Fetches>,
     /// Sessions of the batch that were asked for and not taken: none of them is among `sessions`.
@@ -69,6 +75,15 @@ pub struct Made {
     pub waits: BTreeMap<NaiveDate, String>,
     /// What a person should know.
     pub notes: Vec<String>,
+}
+
+/// Something wrong with one session that shows while its rows are made, whatever checks are declared.
+#[derive(Debug, Clone)]
+pub struct Objection {
+    /// As it is called in messages: `missing`.
+    pub check: &'static str,
+    pub severity: Severity,
+    pub failure: CheckFailure,
 }
 
 /// Makes the partitions of one kind of asset.
@@ -102,6 +117,8 @@ pub enum MakeError {
     #[error(transparent)]
     Listing(#[from] assetctl_compute::ListingError),
     #[error(transparent)]
+    Intervals(#[from] assetctl_compute::IntervalError),
+    #[error(transparent)]
     Evaluate(assetctl_compute::EvaluateError),
     #[error(transparent)]
     Frame(#[from] assetctl_compute::FrameError),
@@ -109,6 +126,10 @@ pub enum MakeError {
     TopK(#[from] assetctl_compute::TopKError),
     #[error("the query of `{asset}` fails{}: {message}", .session.map(|s| format!(" on {s}")).unwrap_or_default())]
     Sql { asset: String, session: Option<NaiveDate>, message: String },
+    #[error("the program of `{asset}` fails{}: {message}", .session.map(|s| format!(" on {s}")).unwrap_or_default())]
+    Exec { asset: String, session: Option<NaiveDate>, message: String },
+    #[error("a check of `{asset}` cannot be run{}: {message}", .session.map(|s| format!(" on {s}")).unwrap_or_default())]
+    Check { asset: String, session: Option<NaiveDate>, message: String },
     #[error(transparent)]
     Store(#[from] assetctl_store::Error),
     #[error("rows cannot be handled: {0}")]
@@ -147,9 +168,12 @@ pub fn materializer(node: &AssetNode) -> Box<dyn Materializer> {
     match &node.body {
         Body::Source | Body::Table => Box::new(files::Files),
         Body::Fetched { request, wanted } => Box::new(fetched::Fetched::new(request, wanted)),
-        Body::Complete { fill, listing } => Box::new(complete::Complete::new(fill, *listing)),
+        Body::Complete { fill, listing, parts } => Box::new(complete::Complete::new(fill, *listing, parts)),
         Body::Columns(program) => Box::new(columns::Columns::new(program.clone(), window_axis(node))),
         Body::Signals(spec) => Box::new(signals::TopK::new(&spec.top_k)),
+        Body::Exec { spec, key, columns } => {
+            Box::new(exec::Exec { spec: spec.clone(), key: key.clone(), columns: columns.clone() })
+        }
         Body::Sql { sql, refs, key } => Box::new(sql::Sql { sql: sql.clone(), refs: refs.clone(), key: key.clone() }),
     }
 }

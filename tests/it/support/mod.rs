@@ -9,6 +9,7 @@ pub mod output;
 pub mod project;
 pub mod ran;
 pub mod running;
+mod servers;
 pub mod vendor;
 pub mod vendors;
 
@@ -17,3 +18,4 @@ pub use output::Output;
 pub use project::{Project, STAGES, files_below};
 pub use ran::{Contents, Ran, assert_same, changes, computed, list};
 pub use running::wait_until;
+pub use servers::server;
