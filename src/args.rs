@@ -68,6 +68,8 @@ pub enum Command {
     Graph(Graph),
     /// List the functions of the expression language, or tell all about one
     Functions(Functions),
+    /// List the vendors that bars can be asked for, or tell all about one
+    Sources(Sources),
     /// Print the JSON Schema of assets.yaml, for editors
     Schema,
     /// Show what is stale, and why; write nothing
@@ -133,6 +135,15 @@ pub struct Ls {
     /// Show which sessions of what is above it each column depends on
     #[arg(long, conflicts_with = "columns")]
     pub windows: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Sources {
+    /// A vendor, to be told all about it
+    pub name: Option<String>,
+    /// Print its description, as a YAML file for `http:`
+    #[arg(long)]
+    pub yaml: bool,
 }
 
 #[derive(Debug, Args)]

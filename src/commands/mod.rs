@@ -16,6 +16,7 @@ mod plan;
 mod runs;
 mod schema;
 mod shell;
+mod sources;
 mod sql;
 mod status;
 mod validate;
@@ -33,6 +34,7 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
         Command::Graph(args) => graph::run(&context, &args),
         Command::Functions(args) => functions::run(&context, &args),
         Command::Schema => schema::run(),
+        Command::Sources(args) => sources::run(&context, &args),
         Command::Plan(args) => plan::run(&context, &args),
         Command::Materialize(args) => materialize::materialize(&context, &args),
         Command::Backfill(args) => materialize::backfill(&context, &args),

@@ -7,7 +7,7 @@ use crate::assets::Declared;
 use crate::diagnostic::{Diagnostic, Loc, SourceMap};
 use crate::load::{join, reason};
 use crate::names;
-use crate::node::{Content, Entry, Node, Origin, Scalar, Style};
+use crate::node::{Content, Entry, Key, Node, Origin, Scalar, Style};
 use crate::parse;
 use crate::presets::{PRESETS, Preset};
 
@@ -25,6 +25,7 @@ pub(crate) fn resolve(declared: &mut [Declared], sources: &mut SourceMap, proble
         if let Some(whole) = vendors.whole(&entry.value, &asset.base) {
             entry.value = whole.unwrap_or_else(|| unresolved(&entry.value));
         }
+        secrets_of(&mut entry.value);
     }
 }
 
@@ -154,6 +155,28 @@ fn is_secret(entries: &[Entry]) -> bool {
     !entries.is_empty() && entries.iter().all(|entry| ["env", "file"].contains(&entry.key.text()))
 }
 
+/// `${env.NAME}` as a parameter or as what shows who asks is most likely a secret: it becomes `{ env: NAME }`, and is treated as one.
+fn secrets_of(vendor: &mut Node) {
+    let Content::Map(entries) = &mut vendor.content else { return };
+    for entry in entries {
+        let Content::Map(inside) = &mut entry.value.content else { continue };
+        for one in inside {
+            let is_kept = entry.key.text() == "params" || (entry.key.text() == "auth" && one.key.text() == "value");
+            let Some(Scalar { origin: Origin::Interpolated(template), .. }) = one.value.scalar().filter(|_| is_kept)
+            else {
+                continue;
+            };
+            let name = template.text.strip_prefix("${env.").and_then(|rest| rest.strip_suffix('}'));
+            let Some(name) = name.filter(|name| template.secret && !name.contains([':', '$', '}'])) else { continue };
+            let scalar = |text: &str| Scalar { text: text.to_owned(), style: Style::Plain, origin: Origin::Written };
+            let loc = one.value.loc.clone();
+            let key = Key { scalar: scalar("env"), loc: loc.clone() };
+            let value = Node { loc: loc.clone(), content: Content::Scalar(scalar(name)) };
+            one.value = Node { loc, content: Content::Map(vec![Entry { key, value }]) };
+        }
+    }
+}
+
 fn unresolved(node: &Node) -> Node {
     // Not empty, for an empty value counts as none.
     let scalar = Scalar { text: "http".to_owned(), style: Style::Plain, origin: Origin::Unresolved };
@@ -162,7 +185,6 @@ fn unresolved(node: &Node) -> Node {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::testing::{load_text, mistakes};
     use crate::{HttpColumn, HttpVendor, Kind};
 
@@ -198,6 +220,20 @@ mod tests {
         assert_eq!(said, [("there is no preset `tushar`".to_owned(), "tushar".to_owned())]);
         let said = mistakes(&format!("{HEAD} vendors/none.yaml\n"));
         assert_eq!(said[0].0, "cannot read `vendors/none.yaml`: there is no such file");
+    }
+
+    #[test]
+    fn a_variable_of_the_environment_is_a_secret() {
+        let (_folder, path) = crate::testing::write(&format!(
+            "{HEAD}\n      preset: stooq\n      params: {{ key: '${{env.KEY}}', plain: 'a ${{env.KEY}}' }}\n      auth: {{ header: key, value: ${{env.KEY}} }}\n"
+        ));
+        let project =
+            crate::load_with(&path, &|_| Some("hunter2".to_owned())).unwrap_or_else(|errors| panic!("{errors}"));
+        let Kind::Source(spec) = &project.assets[0].kind else { panic!() };
+        let secrets = spec.http.as_ref().unwrap().secrets();
+        let names: Vec<&str> = secrets.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["params.key", "auth.value"]);
+        assert!(secrets.iter().all(|(_, from)| from.env.as_deref() == Some("KEY")));
     }
 
     #[test]

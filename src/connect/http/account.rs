@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use assetctl_config::HttpRate;
@@ -14,24 +14,23 @@ use tokio::time::Instant;
 
 use super::client;
 
-/// By a hash of what makes two of them one.
-type Shared<T> = LazyLock<Mutex<HashMap<[u8; 32], Weak<T>>>>;
+/// By a hash of what makes two of them one. Kept to the end of the program: what was asked in the last request counts in the next.
+type Shared<T> = LazyLock<Mutex<HashMap<[u8; 32], Arc<T>>>>;
 
-/// The accounts in use, by address, secrets and limits.
+/// The accounts so far, by address, secrets and limits.
 static ACCOUNTS: Shared<Account> = LazyLock::new(Mutex::default);
 
-/// The tokens in use, by address and secrets: a second login may end the first, whatever limits its asset declares.
+/// The tokens so far, by address and secrets: a second login may end the first, whatever limits its asset declares.
 static TOKENS: Shared<tokio::sync::Mutex<Token>> = LazyLock::new(Mutex::default);
 
-/// What is in use already, or a new one.
+/// What there is already, or a new one.
 fn shared<T, E>(all: &Shared<T>, key: [u8; 32], new: impl FnOnce() -> Result<T, E>) -> Result<Arc<T>, E> {
     let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(known) = all.get(&key).and_then(Weak::upgrade) {
-        return Ok(known);
+    if let Some(known) = all.get(&key) {
+        return Ok(Arc::clone(known));
     }
-    all.retain(|_, known| known.strong_count() > 0);
     let new = Arc::new(new()?);
-    all.insert(key, Arc::downgrade(&new));
+    all.insert(key, Arc::clone(&new));
     Ok(new)
 }
 

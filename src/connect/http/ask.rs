@@ -86,12 +86,11 @@ impl Asker<'_> {
             return Ok(Outcome::Rows(rows, false));
         }
         let seed = u64::from_str_radix(&key[..16], 16).unwrap_or_default();
-        let mut delays = retry::delays(&self.spec.retries, seed);
         let (mut state, mut rows, mut bodies, mut none) = (first, Vec::new(), Vec::new(), false);
         loop {
             let request = self.rendered(call, &theirs, &state, &self.params.real)?;
             let label = if state.number == 0 { call.to_string() } else { format!("{call}, page {}", state.number + 1) };
-            let (page, body) = self.page(&label, &request, &covered, &mut delays).await?;
+            let (page, body) = self.page(&label, &request, &covered, seed).await?;
             self.tally.bytes.fetch_add(body.len() as u64, Ordering::Relaxed);
             if self.spec.truncated_at.is_some_and(|limit| page.count >= limit) {
                 return self.divided(call, &theirs, &identity, page.count);
@@ -153,14 +152,15 @@ impl Asker<'_> {
         Err(self.refused(call, what, Some(help.to_owned())))
     }
 
-    /// One page, tried again as often as the vendor's description says, over all pages of its call.
+    /// One page, tried again as often as the vendor's description says; `seed` tells calls apart.
     async fn page(
         &self,
         label: &str,
         request: &Rendered,
         covered: &Covered,
-        delays: &mut (impl Iterator<Item = Duration> + Send),
+        seed: u64,
     ) -> Result<(Page, Vec<u8>), FetchError> {
+        let mut delays = retry::delays(&self.spec.retries, seed);
         let mut logins = 0;
         loop {
             let (request, login) = self.authorized(request).await?;
@@ -179,7 +179,9 @@ impl Asker<'_> {
                     logins += 1;
                     self.forget(login).await;
                 }
-                HttpMeaning::Transient | HttpMeaning::RateLimited => self.wait(label, fault, wanted, delays).await?,
+                HttpMeaning::Transient | HttpMeaning::RateLimited => {
+                    self.wait(label, fault, wanted, &mut delays).await?
+                }
                 HttpMeaning::Auth | HttpMeaning::Refused | HttpMeaning::NoData => {
                     return Err(self.give_up(label, fault));
                 }
@@ -193,7 +195,7 @@ impl Asker<'_> {
         label: &str,
         fault: Fault,
         wanted: Option<Duration>,
-        delays: &mut (impl Iterator<Item = Duration> + Send),
+        delays: &mut impl Iterator<Item = Duration>,
     ) -> Result<(), FetchError> {
         let wanted = wanted.or(fault.wait);
         let longest = retry::longest(&self.spec.retries);

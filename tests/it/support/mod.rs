@@ -11,6 +11,7 @@ pub mod ran;
 pub mod running;
 mod servers;
 pub mod vendor;
+pub mod vendors;
 
 pub use bars::{Bars, date, from_on, repository, sessions, sessions_from};
 pub use output::Output;

@@ -1,12 +1,9 @@
 //! Through each preset a year arrives complete, in as many requests as it takes, and never over the rate.
 
-use std::time::Duration;
-
 use super::support::vendors::{Market, Server, binance, eastmoney, rqdata, stooq, tushare, yahoo};
 use super::support::{Source, expected, names, numbers, sessions};
 
 const BARS: [&str; 5] = ["open", "high", "low", "close", "volume"];
-const SECOND: Duration = Duration::from_secs(1);
 
 fn with_amount() -> Vec<&'static str> {
     BARS.into_iter().chain(["amount"]).collect()
@@ -34,7 +31,7 @@ fn tushare_brings_a_year_session_by_session() {
     let amount = |bar: &super::support::vendors::Bar| vec![bar.amount as f64 / 100.0];
     assert_eq!(numbers(&delivery.frame, &with_amount()), expected(&market, ".XSHG", amount));
     assert_eq!(server.count(), sessions.len());
-    assert!(server.most_in(SECOND) <= 150, "{} in a second", server.most_in(SECOND));
+    server.was_asked_at_most(150);
     // A column that the vendor left empty is there, and missing.
     assert_eq!(delivery.frame.column("pre_close").unwrap().null_count(), delivery.frame.height());
 }
@@ -148,4 +145,18 @@ fn what_was_not_asked_for_is_left_out() {
     let mut wanted = expected(&market, ".XSHG", |_| Vec::new());
     wanted.retain(|(session, instrument), _| *session <= sessions[9] && two.contains(instrument));
     assert_eq!(numbers(&delivery.frame, &BARS), wanted);
+}
+
+/// A rate is the vendor's, and not a request's: what was asked a moment ago counts.
+#[test]
+fn the_rate_holds_from_one_request_to_the_next_and_for_all_assets() {
+    let market = Market::named(&["AAPL"], &sessions("XNYS", 2023)[..40]);
+    let server = stooq::start(market.clone());
+    let sources = [0, 1].map(|_| source("XNYS", "stooq", &server, "rate: { per_second: 40, burst: 10 }"));
+    for (at, session) in market.sessions.iter().enumerate() {
+        sources[at % 2].ask(&[*session], &market.codes).unwrap();
+    }
+    assert_eq!(server.count(), 40);
+    // Ten at once, and from then on thirty a second.
+    assert!(server.most_in(std::time::Duration::from_millis(500)) <= 10 + 15 + 5);
 }

@@ -135,3 +135,34 @@ fn what_results_depend_on_is_in_the_spec_and_nothing_else() {
         assert_ne!(text(other), plain, "{other}");
     }
 }
+
+/// The vendor of the documentation, by its own file.
+#[test]
+fn the_vendor_that_the_documentation_describes_is_asked_by_its_file() {
+    let file = include_str!("../../../../docs/examples/polygon.yaml");
+    let days = sessions("XNYS", 2023)[..3].to_vec();
+    let quiet = days[1];
+    let server = Server::start(move |asked: &Asked| {
+        if asked.headers.get("authorization").is_none_or(|value| value != "Bearer key of the docs") {
+            return Reply::new(401, r#"{"status":"ERROR","error":"Unknown API Key"}"#);
+        }
+        assert_eq!(asked.query("adjusted"), "false");
+        let day = asked.path.rsplit('/').next().unwrap_or_default();
+        if day == quiet.to_string() {
+            return Reply::new(200, r#"{"status":"OK","queryCount":0,"resultsCount":0}"#);
+        }
+        let row = |name: &str| serde_json::json!({ "T": name, "o": 1.5, "h": 2, "l": 1.25, "c": 1.75, "v": 1000, "vw": 1.6, "n": 3, "t": 1 });
+        Reply::json(&serde_json::json!({ "status": "OK", "resultsCount": 2, "results": [row("AAPL"), row("BRK.B")] }))
+    });
+    let http = format!(
+        "preset: polygon.yaml\nbase_url: {}\nparams: {{ key: {{ file: key.txt }} }}\nrate: {{ per_second: 100 }}",
+        server.url()
+    );
+    let source = Source::new("XNYS", &http, &[("polygon.yaml", file), ("key.txt", "key of the docs")]);
+    let frame = source.ask(&days, &[]).unwrap().frame;
+    let got = numbers(&frame, &["open", "high", "low", "close", "volume", "vwap", "trades"]);
+    let keys: Vec<String> = got.keys().map(|(day, name)| format!("{day} {name}")).collect();
+    assert_eq!(keys, ["2023-01-03 AAPL", "2023-01-03 BRK.B", "2023-01-05 AAPL", "2023-01-05 BRK.B"]);
+    assert!(got.values().all(|values| values == &[1.5, 2.0, 1.25, 1.75, 1000.0, 1.6, 3.0]));
+    assert_eq!(server.count(), 3);
+}

@@ -1,6 +1,6 @@
 //! Vendors that speak their documented protocols on loopback, from a table that is made up, with faults on demand.
 //!
-//! [`Server`] is a small HTTP server that knows how to fail: it resets connections, cuts bodies off and sends them slowly, and counts what it
+//! [`Server`] is a small HTTP server that knows how to fail: it ends connections, cuts bodies off and sends them slowly, and counts what it
 //! is asked. One file for each vendor makes answers of [`Market`]'s bars, as the vendor writes them.
 
 pub mod binance;

@@ -51,7 +51,7 @@ impl Reply {
 pub enum Fault {
     /// Another answer: status, headers, body.
     Instead(u16, &'static [(&'static str, &'static str)], &'static str),
-    /// The connection is reset before an answer.
+    /// The connection ends before an answer.
     Reset,
     /// The body ends in the middle, and then the connection.
     Cut,
@@ -128,6 +128,13 @@ impl Server {
         let inside = |at: usize| times[at..].iter().take_while(|time| **time - times[at] < length).count();
         (0..times.len()).map(inside).max().unwrap_or(0)
     }
+
+    /// Fails unless no second had more requests than `rate`, but for those that a busy machine has held up and brought together.
+    #[track_caller]
+    pub fn was_asked_at_most(&self, rate: usize) {
+        let most = self.most_in(Duration::from_secs(1));
+        assert!(most <= rate + rate / 4, "{most} requests in a second, and {rate} were allowed");
+    }
 }
 
 impl Drop for Server {
@@ -149,7 +156,6 @@ fn connection(state: &State, stream: TcpStream) -> std::io::Result<()> {
             state.faults.lock().unwrap().remove(&(all.len() - 1))
         };
         if matches!(fault, Some(Fault::Reset)) {
-            // Unread bytes make the system reset the connection rather than close it.
             return stream.shutdown(std::net::Shutdown::Both);
         }
         let mut reply = match &fault {
