@@ -20,9 +20,12 @@ mod template;
 #[cfg(test)]
 mod testing;
 
-pub use assetctl_config::WindowAxis;
+pub use assetctl_config::{Dividends, MissingBars, WindowAxis};
 pub use dag::Graph;
 pub use lower::{Fetched, Schema, SchemaSource};
-pub use node::{AssetNode, Axis, Body, CheckEdge, CheckReads, Edge, EdgeColumns, ReadGroup, SqlRef, Wanted};
+pub use node::{
+    AssetNode, Axis, Body, CheckEdge, CheckReads, CompleteParts, Dated, Edge, EdgeColumns, Limits, ReadGroup, SqlRef,
+    Wanted,
+};
 pub use reach::{ColumnReach, Extent, Reach};
 pub use select::{SelectError, Selection, StateOf};
