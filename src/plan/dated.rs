@@ -96,6 +96,7 @@ mod tests {
             spec_text: String::new(),
             body: Body::Table,
             checks: Vec::new(),
+            check_reads: assetctl_graph::CheckReads::default(),
             tags: Vec::new(),
             owner: None,
             description: None,
