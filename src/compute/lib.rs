@@ -59,7 +59,7 @@ mod traded_tests;
 pub use actions::{Action, ActionError, Actions, DividendRule};
 pub use adjust::Adjustment;
 pub use axis::Axis;
-pub use checks::{Check, CheckFailure, run_check};
+pub use checks::{Check, CheckFailure, Jump, LastValues, Reconcile, Sample, reconcile, run_check};
 pub use complete::{Bar, CompletedRow, complete_session};
 pub use complete_frame::{CompleteError, Fill, FillRules, affected_by_carry, complete_frame};
 pub use completion::{Completed, Completion};

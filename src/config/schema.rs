@@ -8,7 +8,9 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use crate::spec::{ColumnsSpec, Common, CompleteSpec, Kind, ProjectSpec, SignalsSpec, SourceSpec, SqlSpec, TableSpec};
+use crate::spec::{
+    ColumnsSpec, Common, CompleteSpec, ExecSpec, Kind, ProjectSpec, SignalsSpec, SourceSpec, SqlSpec, TableSpec,
+};
 
 /// Schemas that the structural pass walks.
 pub(crate) struct Schemas {
@@ -84,6 +86,7 @@ fn add_kind(generator: &mut SchemaGenerator, kind: &str) -> String {
         "complete" => add::<CompleteSpec>(generator),
         "signals" => add::<SignalsSpec>(generator),
         "sql" => add::<SqlSpec>(generator),
+        "exec" => add::<ExecSpec>(generator),
         _ => add::<ColumnsSpec>(generator),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use assetctl_calendar::{Calendar, SessionIx};
-use assetctl_config::{Check, ColumnType, Dividends, Fill, LimitRule, MissingBars, SignalsSpec, WindowAxis};
+use assetctl_config::{Check, ColumnType, Dividends, ExecSpec, Fill, LimitRule, MissingBars, SignalsSpec, WindowAxis};
 use assetctl_expr::{ColumnRead, Program};
 use chrono::NaiveDate;
 
@@ -142,6 +142,27 @@ impl CompleteParts {
 /// The columns of bars that have an adjusted one beside them.
 const ADJUSTED: [&str; 5] = ["open", "high", "low", "close", "volume"];
 
+/// What a check reads of another asset. It orders the work, and no more: it is in no hash, and makes nothing stale.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckEdge {
+    /// Position among the asset's checks.
+    pub check: usize,
+    /// Position of the other asset in the graph.
+    pub input: usize,
+    /// Reads the sessions `[d - back, d]`.
+    pub back: u32,
+    /// The table that a query knows it by.
+    pub view: Option<String>,
+}
+
+/// What the checks of an asset read besides its own rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CheckReads {
+    pub edges: Vec<CheckEdge>,
+    /// The rendered queries, by position among the checks.
+    pub queries: BTreeMap<usize, String>,
+}
+
 /// The instruments that a source is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
@@ -178,6 +199,14 @@ pub enum Body {
         refs: Vec<SqlRef>,
         key: Option<Vec<String>>,
     },
+    /// Inputs of the program are the edges.
+    Exec {
+        spec: ExecSpec,
+        /// Columns that identify a row within its session.
+        key: Vec<String>,
+        /// Besides `session`.
+        columns: Vec<(String, ColumnType)>,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -203,6 +232,7 @@ pub struct AssetNode {
     pub spec_text: String,
     pub body: Body,
     pub checks: Vec<Check>,
+    pub check_reads: CheckReads,
     pub tags: Vec<String>,
     pub owner: Option<String>,
     pub description: Option<String>,

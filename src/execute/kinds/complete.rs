@@ -18,14 +18,12 @@ use assetctl_plan::{STATIC_SESSION, date_of, ix_of};
 use chrono::NaiveDate;
 use polars::prelude::*;
 
-use crate::checks::Finding;
+use crate::gaps::Gaps;
 
 use super::{Batch, Made, MakeError, Materializer, after, instrument_key, of_session, runs, stacked};
 
 /// Sessions beyond the stale ones that a batch follows a carried value into; what is left is marked and done by the next batch or run.
 const MOST_FOLLOWED: usize = 252;
-/// Instruments of one session that a message names.
-const NAMED: usize = 10;
 
 pub struct Complete {
     rules: FillRules,
@@ -216,7 +214,7 @@ impl Materializer for Complete {
         }
         let frame = stacked(made)?;
         let key = instrument_key(&frame);
-        Ok(Made { frame, sessions, dirty, key, findings: self.findings(&missing), ..Made::default() })
+        Ok(Made { frame, sessions, dirty, key, gaps: self.gaps(&missing), ..Made::default() })
     }
 }
 
@@ -274,32 +272,14 @@ impl Complete {
         }
     }
 
-    /// What is to be said of bars that are missing.
-    fn findings(&self, missing: &[(NaiveDate, String)]) -> Vec<Finding> {
-        let severity = match self.parts.missing {
-            MissingBars::Error => Severity::Error,
-            MissingBars::Warn => Severity::Warn,
-            MissingBars::Carry => return Vec::new(),
-        };
-        let mut by_session: BTreeMap<NaiveDate, Vec<&str>> = BTreeMap::new();
-        for (session, instrument) in missing {
-            by_session.entry(*session).or_default().push(instrument);
+    /// What is to be said of bars that are missing; `None` where nothing is.
+    fn gaps(&self, missing: &[(NaiveDate, String)]) -> Option<Gaps> {
+        self.parts.suspensions?;
+        match self.parts.missing {
+            MissingBars::Error => Some(Gaps::new(Severity::Error, missing)),
+            MissingBars::Warn => Some(Gaps::new(Severity::Warn, missing)),
+            MissingBars::Carry => None,
         }
-        let finding = |(session, instruments): (NaiveDate, Vec<&str>)| {
-            let named: Vec<String> = instruments.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
-            let more = match instruments.len().saturating_sub(NAMED) {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            let is = if instruments.len() == 1 { "has no bar and is" } else { "have no bar and are" };
-            Finding {
-                session,
-                check: "missing",
-                severity,
-                message: format!("{}{more} {is} not known to be suspended on {session}", named.join(", ")),
-            }
-        };
-        by_session.into_iter().map(finding).collect()
     }
 }
 

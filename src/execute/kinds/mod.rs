@@ -2,6 +2,7 @@
 
 mod columns;
 mod complete;
+mod exec;
 mod fetched;
 mod files;
 mod signals;
@@ -20,8 +21,9 @@ use assetctl_store::{Carried, Fetches, Lanes, Snapshot, Store};
 use chrono::NaiveDate;
 use polars::prelude::DataFrame;
 
+pub use self::sql::in_quotes;
 use crate::cancel::Cancel;
-use crate::checks::Finding;
+use crate::gaps::Gaps;
 
 pub use fetched::Asking;
 
@@ -60,10 +62,12 @@ pub struct Made {
     pub computed: Option<u64>,
     /// The instruments whose rows were computed, where it goes by instrument.
     pub lanes: BTreeMap<NaiveDate, Lanes>,
+    /// Numbers that were said on the way, by name.
+    pub metrics: BTreeMap<String, f64>,
     /// The states that go with the sessions, of an asset that carries them.
     pub carried: Option<Carried>,
-    /// What was found wrong on the way, as a check would say it.
-    pub findings: Vec<Finding>,
+    /// Bars that were missing, where somebody asks for them.
+    pub gaps: Option<Gaps>,
     /// What came of asking, of a source that has to be asked.
     pub fetches: Option<Fetches>,
     /// Sessions of the batch that were asked for and not taken: none of them is among `sessions`.
@@ -114,6 +118,10 @@ pub enum MakeError {
     TopK(#[from] assetctl_compute::TopKError),
     #[error("the query of `{asset}` fails{}: {message}", .session.map(|s| format!(" on {s}")).unwrap_or_default())]
     Sql { asset: String, session: Option<NaiveDate>, message: String },
+    #[error("the program of `{asset}` fails{}: {message}", .session.map(|s| format!(" on {s}")).unwrap_or_default())]
+    Exec { asset: String, session: Option<NaiveDate>, message: String },
+    #[error("a check of `{asset}` cannot be run{}: {message}", .session.map(|s| format!(" on {s}")).unwrap_or_default())]
+    Check { asset: String, session: Option<NaiveDate>, message: String },
     #[error(transparent)]
     Store(#[from] assetctl_store::Error),
     #[error("rows cannot be handled: {0}")]
@@ -155,6 +163,9 @@ pub fn materializer(node: &AssetNode) -> Box<dyn Materializer> {
         Body::Complete { fill, listing, parts } => Box::new(complete::Complete::new(fill, *listing, parts)),
         Body::Columns(program) => Box::new(columns::Columns::new(program.clone(), window_axis(node))),
         Body::Signals(spec) => Box::new(signals::TopK::new(&spec.top_k)),
+        Body::Exec { spec, key, columns } => {
+            Box::new(exec::Exec { spec: spec.clone(), key: key.clone(), columns: columns.clone() })
+        }
         Body::Sql { sql, refs, key } => Box::new(sql::Sql { sql: sql.clone(), refs: refs.clone(), key: key.clone() }),
     }
 }
