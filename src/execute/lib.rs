@@ -2,7 +2,7 @@
 //!
 //! [`observe`]: what sources' files hold now, [`asked`]: what others are to be asked for · [`dispatch`]: assets in order of their inputs, several at once · [`asset`]: one asset,
 //! batch by batch · [`kinds`]: one small trait, one file per kind of asset · [`checks`] · [`event`]: what happened, for whoever
-//! shows it · [`judge`]: what a failed check means for the rest, [`gaps`]: bars that are missing · [`fresh`]: assets whose newest session is too old · [`cancel`] · [`lanes`]: the
+//! shows it · [`judge`]: what a failed check means for the rest · [`fresh`]: assets whose newest session is too old · [`cancel`] · [`lanes`]: the
 //! instruments that changed · [`audit`]: partitions made once more, and compared · [`known`]: sources as they were known at an instant
 
 mod asked;
@@ -16,7 +16,6 @@ mod event;
 #[cfg(test)]
 mod fetched_tests;
 mod fresh;
-mod gaps;
 mod judge;
 mod kinds;
 mod known;

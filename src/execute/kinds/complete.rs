@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use assetctl_calendar::SessionIx;
 use assetctl_compute::{
-    Actions, Adjustment, Completion, DividendRule, Fallback, Fill, FillRules, Instruments, Intervals, LimitRule,
-    Listing, PriceLimits, affected_by_carry,
+    Actions, Adjustment, CheckFailure, Completion, DividendRule, Fallback, Fill, FillRules, Instruments, Intervals,
+    LimitRule, Listing, PriceLimits, Sample, affected_by_carry,
 };
 use assetctl_config::{Dividends, MissingBars, Severity};
 use assetctl_graph::{AssetNode, CompleteParts, Edge, Limits};
@@ -18,12 +18,12 @@ use assetctl_plan::{STATIC_SESSION, date_of, ix_of};
 use chrono::NaiveDate;
 use polars::prelude::*;
 
-use crate::gaps::Gaps;
-
-use super::{Batch, Made, MakeError, Materializer, after, instrument_key, of_session, runs, stacked};
+use super::{Batch, Made, MakeError, Materializer, Objection, after, instrument_key, of_session, runs, stacked};
 
 /// Sessions beyond the stale ones that a batch follows a carried value into; what is left is marked and done by the next batch or run.
 const MOST_FOLLOWED: usize = 252;
+/// Instruments of one session that a message names.
+const NAMED: usize = 10;
 
 pub struct Complete {
     rules: FillRules,
@@ -214,7 +214,7 @@ impl Materializer for Complete {
         }
         let frame = stacked(made)?;
         let key = instrument_key(&frame);
-        Ok(Made { frame, sessions, dirty, key, gaps: self.gaps(&missing), ..Made::default() })
+        Ok(Made { frame, sessions, dirty, key, objections: self.objections(&missing), ..Made::default() })
     }
 }
 
@@ -272,14 +272,37 @@ impl Complete {
         }
     }
 
-    /// What is to be said of bars that are missing; `None` where nothing is.
-    fn gaps(&self, missing: &[(NaiveDate, String)]) -> Option<Gaps> {
-        self.parts.suspensions?;
-        match self.parts.missing {
-            MissingBars::Error => Some(Gaps::new(Severity::Error, missing)),
-            MissingBars::Warn => Some(Gaps::new(Severity::Warn, missing)),
-            MissingBars::Carry => None,
+    /// What is to be said of bars that are missing.
+    fn objections(&self, missing: &[(NaiveDate, String)]) -> Vec<Objection> {
+        let severity = match self.parts.missing {
+            MissingBars::Error => Severity::Error,
+            MissingBars::Warn => Severity::Warn,
+            MissingBars::Carry => return Vec::new(),
+        };
+        let mut by_session: BTreeMap<NaiveDate, Vec<&str>> = BTreeMap::new();
+        for (session, instrument) in missing {
+            by_session.entry(*session).or_default().push(instrument);
         }
+        let objection = |(session, instruments): (NaiveDate, Vec<&str>)| {
+            let named: Vec<String> = instruments.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
+            let more = match instruments.len().saturating_sub(NAMED) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            let is = if instruments.len() == 1 { "has no bar and is" } else { "have no bar and are" };
+            let sample = instruments.iter().take(NAMED).map(|name| Sample { row: (*name).to_owned(), value: None });
+            Objection {
+                check: "missing",
+                severity,
+                failure: CheckFailure {
+                    session,
+                    message: format!("{}{more} {is} not known to be suspended on {session}", named.join(", ")),
+                    rows: instruments.len() as u64,
+                    sample: sample.collect(),
+                },
+            }
+        };
+        by_session.into_iter().map(objection).collect()
     }
 }
 

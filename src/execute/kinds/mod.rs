@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use assetctl_calendar::SessionIx;
-use assetctl_compute::WindowAxis;
-use assetctl_config::Asset;
+use assetctl_compute::{CheckFailure, WindowAxis};
+use assetctl_config::{Asset, Severity};
 use assetctl_connect::{ConnectError, FetchError, Scan};
 use assetctl_graph::{AssetNode, Axis, Body, Edge, Graph};
 use assetctl_plan::{AssetPlan, EdgeMap, STATIC_SESSION, date_of, ix_of};
@@ -23,7 +23,6 @@ use polars::prelude::DataFrame;
 
 pub use self::sql::in_quotes;
 use crate::cancel::Cancel;
-use crate::gaps::Gaps;
 
 pub use fetched::Asking;
 
@@ -66,8 +65,8 @@ pub struct Made {
     pub metrics: BTreeMap<String, f64>,
     /// The states that go with the sessions, of an asset that carries them.
     pub carried: Option<Carried>,
-    /// Bars that were missing, where somebody asks for them.
-    pub gaps: Option<Gaps>,
+    /// What was found wrong on the way, as a check would say it.
+    pub objections: Vec<Objection>,
     /// What came of asking, of a source that has to be asked.
     pub fetches: Option<Fetches>,
     /// Sessions of the batch that were asked for and not taken: none of them is among `sessions`.
@@ -76,6 +75,15 @@ pub struct Made {
     pub waits: BTreeMap<NaiveDate, String>,
     /// What a person should know.
     pub notes: Vec<String>,
+}
+
+/// Something wrong with one session that shows while its rows are made, whatever checks are declared.
+#[derive(Debug, Clone)]
+pub struct Objection {
+    /// As it is called in messages: `missing`.
+    pub check: &'static str,
+    pub severity: Severity,
+    pub failure: CheckFailure,
 }
 
 /// Makes the partitions of one kind of asset.
