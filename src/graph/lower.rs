@@ -10,9 +10,7 @@ mod units;
 use std::path::Path;
 use std::sync::Arc;
 
-use assetctl_config::{
-    Asset, ColumnType, Diagnostic, Kind, Loc, Project, SignalsSpec, TopK, WindowAxis, did_you_mean,
-};
+use assetctl_config::{Asset, ColumnType, Diagnostic, Kind, Loc, Project, SignalsSpec, TopK, WindowAxis, did_you_mean};
 use assetctl_expr::ColumnRead;
 use serde_json::json;
 

@@ -95,27 +95,6 @@ pub struct SqlRef {
     pub sessions: u32,
 }
 
-/// What a check reads of another asset. It orders the work, and no more: it is in no hash, and makes nothing stale.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CheckEdge {
-    /// Position among the asset's checks.
-    pub check: usize,
-    /// Position of the other asset in the graph.
-    pub input: usize,
-    /// Reads the sessions `[d - back, d]`.
-    pub back: u32,
-    /// The table that a query knows it by.
-    pub view: Option<String>,
-}
-
-/// What the checks of an asset read besides its own rows.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CheckReads {
-    pub edges: Vec<CheckEdge>,
-    /// The rendered queries, by position among the checks.
-    pub queries: BTreeMap<usize, String>,
-}
-
 /// What completion does beyond filling: the tables that it reads, as numbers of edges, and what it makes of them.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CompleteParts {
@@ -162,6 +141,27 @@ impl CompleteParts {
 
 /// The columns of bars that have an adjusted one beside them.
 const ADJUSTED: [&str; 5] = ["open", "high", "low", "close", "volume"];
+
+/// What a check reads of another asset. It orders the work, and no more: it is in no hash, and makes nothing stale.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckEdge {
+    /// Position among the asset's checks.
+    pub check: usize,
+    /// Position of the other asset in the graph.
+    pub input: usize,
+    /// Reads the sessions `[d - back, d]`.
+    pub back: u32,
+    /// The table that a query knows it by.
+    pub view: Option<String>,
+}
+
+/// What the checks of an asset read besides its own rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CheckReads {
+    pub edges: Vec<CheckEdge>,
+    /// The rendered queries, by position among the checks.
+    pub queries: BTreeMap<usize, String>,
+}
 
 /// The instruments that a source is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]

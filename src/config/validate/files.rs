@@ -65,7 +65,7 @@ impl Rules<'_> {
     /// Units multiply what stands in files; who asks for rows says there what they are in.
     pub(super) fn units(&mut self, files: &Files, is_fetched: bool) {
         if is_fetched && !files.units.is_empty() {
-            let help = "a query can multiply by itself; a vendor's column says it as `unit: { times: 100 }`";
+            let help = "a query can multiply by itself; a vendor's column says it as `{ from: vol, times: 100 }`";
             self.error("`units` are those of files", &["units"], "this asset reads none", help);
         }
         for (column, unit) in files.units.iter().filter(|(_, unit)| !(**unit > 0.0 && unit.is_finite())) {
