@@ -10,6 +10,7 @@
 //! Everything here is a pure function, and start-independent: a value depends on its own window and on nothing else, so
 //! that any split of the work into batches, threads or lanes gives the same bits.
 
+mod as_of;
 mod axis;
 #[cfg(test)]
 mod batch_tests;
@@ -26,6 +27,7 @@ mod inputs;
 mod kernels;
 mod layout;
 mod listing;
+mod members;
 #[cfg(test)]
 mod oracle_tests;
 mod outputs;
@@ -47,7 +49,10 @@ mod top_k;
 mod trace;
 #[cfg(test)]
 mod traded_tests;
+#[cfg(test)]
+mod universe_tests;
 
+pub use as_of::{AsOfError, ReportColumns, Spans, ValidColumns, known, valid};
 pub use axis::Axis;
 pub use checks::{Check, CheckFailure, run_check};
 pub use complete::{Bar, CompletedRow, complete_session};
@@ -56,6 +61,7 @@ pub use evaluate::{EvaluateError, Evaluated, Task, WindowAxis, evaluate};
 pub use frame::FrameError;
 pub use inputs::Inputs;
 pub use listing::{Listing, ListingError};
+pub use members::{MemberRule, Members};
 pub use state::{Checkpoint, State};
 pub use timeline::bars_needed;
 pub use top_k::{TopKError, Weights, top_k};

@@ -8,7 +8,9 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use crate::spec::{ColumnsSpec, Common, CompleteSpec, Kind, ProjectSpec, SignalsSpec, SourceSpec, SqlSpec, TableSpec};
+use crate::spec::{
+    AsOfSpec, ColumnsSpec, Common, CompleteSpec, Kind, ProjectSpec, SignalsSpec, SourceSpec, SqlSpec, TableSpec,
+};
 
 /// Schemas that the structural pass walks.
 pub(crate) struct Schemas {
@@ -81,6 +83,7 @@ fn add_kind(generator: &mut SchemaGenerator, kind: &str) -> String {
     match kind {
         "source" => add::<SourceSpec>(generator),
         "table" => add::<TableSpec>(generator),
+        "as_of" => add::<AsOfSpec>(generator),
         "complete" => add::<CompleteSpec>(generator),
         "signals" => add::<SignalsSpec>(generator),
         "sql" => add::<SqlSpec>(generator),

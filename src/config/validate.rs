@@ -1,5 +1,6 @@
 //! Rules that a schema cannot state and that need no graph: what excludes what, names, bounds, inputs that exist.
 
+mod as_of;
 mod files;
 
 use std::collections::BTreeMap;
@@ -47,6 +48,7 @@ pub(crate) fn asset(draft: &Draft, problems: &mut Vec<Diagnostic>) {
             rules.files(&spec.files);
             rules.key(spec.key.as_ref());
         }
+        Kind::AsOf(spec) => rules.as_of(spec),
         Kind::Complete(_) => {}
         Kind::Indicators(spec) | Kind::Scores(spec) => rules.columns(spec),
         Kind::Signals(spec) => {
@@ -68,6 +70,7 @@ pub(crate) fn inputs(draft: &Draft, known: &[&str], problems: &mut Vec<Diagnosti
     let mut check = |name: &str, path: &[&str]| input(draft, known, name, draft.places.locate(path), problems);
     match &draft.kind {
         Kind::Source(_) | Kind::Table(_) | Kind::Sql(_) => {}
+        Kind::AsOf(spec) => check(&spec.input, &["input"]),
         Kind::Complete(spec) => {
             check(&spec.input, &["input"]);
             if let Some(listing) = &spec.listing {
@@ -81,6 +84,9 @@ pub(crate) fn inputs(draft: &Draft, known: &[&str], problems: &mut Vec<Diagnosti
                 check(name, &path.iter().map(String::as_str).collect::<Vec<_>>());
             }
         }
+    }
+    if let Some(universe) = draft.kind.universe() {
+        check(universe.asset(), universe.path());
     }
 }
 

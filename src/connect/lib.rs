@@ -26,6 +26,7 @@ mod layout;
 mod load;
 mod number;
 mod parquet;
+mod places;
 mod read;
 mod rows;
 mod scan;
@@ -39,6 +40,7 @@ mod testing;
 
 pub use error::{ConnectError, Excerpt, Field, Place, Problem};
 pub use fetch::{Delivery, Fetch, FetchError, Progress, Request};
+pub use places::problem_of_rows;
 pub use read::read;
 pub use scan::{FileState, KnownFile, Scan, ScannedFile, scan};
 pub use source::{FileSource, schema};

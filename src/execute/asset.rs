@@ -7,7 +7,7 @@ use std::time::Instant;
 use assetctl_calendar::SessionRange;
 use assetctl_config::{Asset, Project, Severity};
 use assetctl_connect::Scan;
-use assetctl_graph::{AssetNode, Axis, Graph};
+use assetctl_graph::{AssetNode, Axis, Body, Graph};
 use assetctl_plan::{AssetPlan, Fingerprints, Hash128, Observation, RecordCache, date_of, ix_of, settle};
 use assetctl_store::{CheckRow, Commit, Lanes, NewPartition, RunId, Snapshot, Store};
 use chrono::{DateTime, NaiveDate, Utc};
@@ -18,7 +18,7 @@ use crate::batch::{self, Shape};
 use crate::cancel::Cancel;
 use crate::checks::{self, Finding};
 use crate::event::{AssetReport, AssetStatus, RunEvent};
-use crate::kinds::{Batch, Made, MakeError, Materializer, materializer};
+use crate::kinds::{Batch, Made, MakeError, Materializer, as_of, materializer};
 use crate::{lanes, observe};
 
 /// Lanes that are assumed of an asset nothing is known of.
@@ -71,7 +71,14 @@ impl Job {
     pub fn run(self) -> AssetReport {
         let started = Instant::now();
         let mut report = AssetReport::new(&self.plan.asset, AssetStatus::Ok);
-        match self.work(&mut report) {
+        let done = self.work(&mut report).map_err(|error| match error {
+            JobError::Make(MakeError::AsOf(mistake)) => {
+                let placed = as_of::placed(&self.project, &self.graph, self.plan.node).map(Box::new);
+                placed.map_or(MakeError::AsOf(mistake), MakeError::Source).into()
+            }
+            other => other,
+        });
+        match done {
             Ok(()) if report.ran.is_empty() && report.dropped == 0 => report.status = AssetStatus::Unchanged,
             Ok(()) => {}
             Err(JobError::Make(MakeError::Cancelled)) => report.status = AssetStatus::Cancelled,
@@ -105,7 +112,11 @@ impl Job {
         let mut lost: BTreeSet<NaiveDate> = BTreeSet::new();
         loop {
             let snapshot = self.store.snapshot()?;
-            let settled = settle(&self.graph, &snapshot, self.observation.as_ref(), &self.plan)?;
+            let of_table = as_of::observe(&self.graph, self.plan.node, &snapshot)?;
+            // What a plan saw of a table may have changed since; of files it has not.
+            let is_as_of = matches!(self.node().body, Body::AsOf { .. });
+            let observation = if is_as_of { of_table.as_ref() } else { self.observation.as_ref() };
+            let settled = settle(&self.graph, &snapshot, observation, &self.plan)?;
             let done: BTreeSet<NaiveDate> = report.ran.iter().copied().collect();
             let mut sessions: Vec<NaiveDate> =
                 settled.sessions.into_iter().filter(|session| !done.contains(session)).collect();
@@ -289,7 +300,7 @@ impl Job {
     }
 
     fn commit(&self, snapshot: &Snapshot, made: Made, report: &mut AssetReport) -> Result<Vec<NaiveDate>, JobError> {
-        let partitions = self.partitions(snapshot, &made.sessions)?;
+        let partitions = self.partitions(snapshot, &made)?;
         report.computed += made.computed.unwrap_or(made.frame.height() as u64);
         let receipt = self.store.commit(Commit {
             dirty: made.dirty,
@@ -344,8 +355,13 @@ impl Job {
     }
 
     /// What each partition was built from.
-    fn partitions(&self, snapshot: &Snapshot, sessions: &[NaiveDate]) -> Result<Vec<NewPartition>, JobError> {
-        let node = self.node();
+    fn partitions(&self, snapshot: &Snapshot, made: &Made) -> Result<Vec<NewPartition>, JobError> {
+        let (node, sessions) = (self.node(), &made.sessions);
+        if let Some(known) = &made.inputs {
+            let inputs = |session: &NaiveDate| known.get(session).copied().unwrap_or(Hash128::ZERO);
+            let of = |session: &NaiveDate| NewPartition { session: *session, inputs: inputs(session) };
+            return Ok(sessions.iter().map(of).collect());
+        }
         if let Some(scan) = &self.scan {
             let digests: BTreeMap<NaiveDate, Hash128> =
                 observe::digests(&scan.lock().unwrap_or_else(PoisonError::into_inner));

@@ -9,6 +9,7 @@ use assetctl_plan::STATIC_SESSION;
 use chrono::NaiveDate;
 use polars::prelude::DataFrame;
 
+use crate::kinds::universe::members_of;
 use crate::kinds::{Batch, Made, MakeError};
 
 /// One check that does not hold for one session.
@@ -90,7 +91,13 @@ fn expected(batch: &Batch<'_>, made: &Made) -> Result<BTreeMap<NaiveDate, u64>, 
         }
         _ => match node.edges.first() {
             Some(edge) => match batch.window(edge, *first, *last) {
-                Some((from, to)) => rows_of(&batch.read(edge, from, to)?, &made.sessions),
+                Some((from, to)) => {
+                    let mut rows = batch.read(edge, from, to)?;
+                    if let Some(universe) = &node.universe {
+                        rows = members_of(batch, universe, &rows)?;
+                    }
+                    rows_of(&rows, &made.sessions)
+                }
                 None => Ok(BTreeMap::new()),
             },
             None => Ok(BTreeMap::new()),

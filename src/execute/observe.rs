@@ -9,6 +9,8 @@ use assetctl_graph::{Graph, SchemaSource};
 use assetctl_plan::{Hash128, Observation, STATIC_SESSION};
 use assetctl_store::{SourceFileRow, Store};
 
+use crate::kinds::as_of;
+
 /// The scans of the sources and tables of a plan, by position in the graph.
 pub type Sources = HashMap<usize, Arc<Mutex<Scan>>>;
 
@@ -54,8 +56,12 @@ pub fn observe(
     let mut sources = Sources::new();
     let mut observations = HashMap::new();
     let mut refused = Vec::new();
+    let snapshot = store.map(Store::snapshot).transpose()?;
     for &ix in needed {
         let node = graph.node(ix);
+        if let Some(snapshot) = &snapshot {
+            observations.extend(as_of::observe(graph, ix, snapshot)?.map(|seen| (ix, seen)));
+        }
         let Some(source) = file_source(&project.assets[node.asset]) else { continue };
         let known: Vec<KnownFile> = match store {
             Some(store) => store.sources(&node.name)?.into_iter().map(known_file).collect(),

@@ -21,6 +21,6 @@ mod testing;
 pub use assetctl_config::WindowAxis;
 pub use dag::Graph;
 pub use lower::{Schema, SchemaSource};
-pub use node::{AssetNode, Axis, Body, Edge, EdgeColumns, ReadGroup, SqlRef};
+pub use node::{AsOfRows, AssetNode, Axis, Body, Edge, EdgeColumns, Member, ReadGroup, SqlRef, Universe};
 pub use reach::{ColumnReach, Extent, Reach};
 pub use select::{SelectError, Selection, StateOf};

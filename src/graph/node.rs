@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use assetctl_calendar::{Calendar, SessionIx};
-use assetctl_config::{Check, ColumnType, Fill, SignalsSpec, WindowAxis};
+use assetctl_config::{Check, ColumnType, Fill, Reports, SignalsSpec, Validity, WindowAxis};
 use assetctl_expr::{ColumnRead, Program};
 use chrono::NaiveDate;
 
@@ -82,12 +82,24 @@ pub struct SqlRef {
     pub sessions: u32,
 }
 
+/// Which rows of a table a session has.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AsOfRows {
+    Valid(Validity),
+    Reports(Box<Reports>),
+}
+
 /// What is done to make a partition.
 #[derive(Debug, Clone)]
 pub enum Body {
     /// Read from files; the spec stays in the project's asset.
     Source,
     Table,
+    /// Edge 0 is the table; the key is that of a row within its session.
+    AsOf {
+        rows: AsOfRows,
+        key: Vec<String>,
+    },
     /// Edge 0 is the raw bars; edge 1, if there is one, the listing table.
     Complete {
         fill: BTreeMap<String, Fill>,
@@ -103,6 +115,22 @@ pub enum Body {
     },
 }
 
+/// What a column has in the rows of members.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Member {
+    Text(String),
+    Bool(bool),
+}
+
+/// The instruments that take part: on each session those with a row in an input that no expression reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Universe {
+    /// The edge of that input.
+    pub edge: usize,
+    /// Only rows in which this column has this value.
+    pub rule: Option<(String, Member)>,
+}
+
 #[derive(Debug, Clone)]
 pub struct AssetNode {
     pub name: String,
@@ -116,6 +144,7 @@ pub struct AssetNode {
     /// How long after the close a session's data is final.
     pub settlement: chrono::Duration,
     pub edges: Vec<Edge>,
+    pub universe: Option<Universe>,
     /// What the windows of a program count.
     pub window_axis: WindowAxis,
     /// Whether a partition also reads its own asset's partition of the session before.

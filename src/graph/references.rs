@@ -20,7 +20,7 @@ pub struct Reference {
 pub struct Mentions {
     /// Of a `sql` asset.
     pub template: Option<Rendered>,
-    /// In the order written.
+    /// In the order written; that of a `universe` last.
     pub references: Vec<Reference>,
     /// Whether that is all: what is not there has been reported, or is one of the project's broken assets.
     pub whole: bool,
@@ -75,8 +75,9 @@ fn unknown(project: &Project, asset: &Asset, name: &str, loc: Loc) -> Diagnostic
 fn mentions(project: &Project, asset: &Asset, problems: &mut Vec<Diagnostic>) -> (Vec<Mention>, Option<Rendered>) {
     let at =
         |name: &str, path: &str| Mention { name: name.to_owned(), alias: name.to_owned(), loc: asset.locate(&[path]) };
-    let mentions = match &asset.kind {
+    let mut mentions: Vec<Mention> = match &asset.kind {
         Kind::Source(_) | Kind::Table(_) => Vec::new(),
+        Kind::AsOf(spec) => vec![at(&spec.input, "input")],
         Kind::Complete(spec) => std::iter::once(at(&spec.input, "input"))
             .chain(spec.listing.iter().map(|name| at(name, "listing")))
             .collect(),
@@ -93,6 +94,10 @@ fn mentions(project: &Project, asset: &Asset, problems: &mut Vec<Diagnostic>) ->
         Kind::Signals(spec) => vec![at(&spec.input, "input")],
         Kind::Sql(spec) => return query(project, asset, &spec.query, problems),
     };
+    if let Some(universe) = asset.kind.universe() {
+        let name = universe.asset().to_owned();
+        mentions.push(Mention { alias: name.clone(), name, loc: asset.locate(universe.path()) });
+    }
     (mentions, None)
 }
 

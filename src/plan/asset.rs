@@ -196,7 +196,10 @@ impl<L: Ledger> AssetPlanner<'_, L> {
                 return (Some(data), None);
             }
         }
-        if available.last < data.last {
+        // What only a table bounds goes on as long as the calendar does: that tomorrow is not there yet is nothing to wait for.
+        let is_bounded = node.edges.is_empty()
+            || node.edges.iter().any(|edge| self.cache.graph.node(edge.input).axis == Axis::Session);
+        if available.last < data.last && is_bounded {
             let first = SessionIx(available.last.0 + 1);
             let reason = match waits_for {
                 Some(asset) => BlockReason::InputBlocked { asset },

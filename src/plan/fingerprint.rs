@@ -12,7 +12,8 @@
 //! A sum of hashes is weaker than a hash of a list against someone who chooses the contents; against the accidents that a
 //! ledger meets it is as good. Names of assets do not enter: a renamed input with the same content changes nothing.
 //!
-//! For a source the fingerprint is the digest of the session's rows as the files hold them.
+//! For a source the fingerprint is the digest of the session's rows as the files hold them; for an `as_of` that of the rows that its table
+//! has for the session. The table itself is one partition, by whose hash an edit of one row would make every session stale.
 
 use assetctl_graph::{AssetNode, Graph, ReadGroup};
 

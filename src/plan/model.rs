@@ -6,6 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::hash::Hash128;
+use crate::ledger::STATIC_SESSION;
 
 /// Everything that a materialization will do at most, inputs first.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -187,9 +188,14 @@ impl fmt::Display for StaleReason {
                 [file] => write!(f, "source revised: {file}"),
                 [file, rest @ ..] => write!(f, "source revised: {file} and {} more", rest.len()),
             },
-            Self::InputChanged { asset, dates: Some(dates) } => write!(f, "`{asset}` changed on {dates}"),
-            Self::InputChanged { asset, dates: None } => write!(f, "`{asset}` changed"),
+            Self::InputChanged { asset, dates: Some(dates) } if dates.first != STATIC_SESSION => {
+                write!(f, "`{asset}` changed on {dates}")
+            }
+            Self::InputChanged { asset, .. } => write!(f, "`{asset}` changed"),
             Self::CarryChanged => f.write_str("a value carried from the session before changed"),
+            Self::InputRecomputed { asset, dates } if dates.first == STATIC_SESSION => {
+                write!(f, "if `{asset}` comes out different")
+            }
             Self::InputRecomputed { asset, dates } => write!(f, "if `{asset}` comes out different on {dates}"),
             Self::CarryRecomputed => f.write_str("if a carried value comes out different"),
             Self::Forced => f.write_str("forced"),

@@ -31,5 +31,6 @@ mod readers;
 mod recursive;
 mod selection;
 mod sql;
+mod tables;
 mod traded;
 mod windows;

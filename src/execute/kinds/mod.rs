@@ -1,10 +1,12 @@
 //! What makes partitions: one small trait, one file per kind of asset.
 
+pub mod as_of;
 mod columns;
 mod complete;
 mod files;
 mod signals;
 mod sql;
+pub mod universe;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -14,7 +16,7 @@ use assetctl_compute::WindowAxis;
 use assetctl_config::Asset;
 use assetctl_connect::{ConnectError, Scan};
 use assetctl_graph::{AssetNode, Axis, Body, Edge, Graph};
-use assetctl_plan::{AssetPlan, EdgeMap, STATIC_SESSION, date_of, ix_of};
+use assetctl_plan::{AssetPlan, EdgeMap, Hash128, STATIC_SESSION, date_of, ix_of};
 use assetctl_store::{Carried, Lanes, Snapshot, Store};
 use chrono::NaiveDate;
 use polars::prelude::DataFrame;
@@ -56,6 +58,8 @@ pub struct Made {
     pub lanes: BTreeMap<NaiveDate, Lanes>,
     /// The states that go with the sessions, of an asset that carries them.
     pub carried: Option<Carried>,
+    /// What each session was made from, where the windows do not say it: see [`as_of`].
+    pub inputs: Option<BTreeMap<NaiveDate, Hash128>>,
 }
 
 /// Makes the partitions of one kind of asset.
@@ -85,6 +89,8 @@ pub enum MakeError {
     #[error(transparent)]
     Listing(#[from] assetctl_compute::ListingError),
     #[error(transparent)]
+    AsOf(#[from] assetctl_compute::AsOfError),
+    #[error(transparent)]
     Evaluate(assetctl_compute::EvaluateError),
     #[error(transparent)]
     Frame(#[from] assetctl_compute::FrameError),
@@ -113,6 +119,7 @@ impl From<assetctl_compute::EvaluateError> for MakeError {
 pub fn materializer(node: &AssetNode) -> Box<dyn Materializer> {
     match &node.body {
         Body::Source | Body::Table => Box::new(files::Files),
+        Body::AsOf { rows, key } => Box::new(as_of::AsOf::new(rows, key)),
         Body::Complete { fill, listing } => Box::new(complete::Complete::new(fill, *listing)),
         Body::Columns(program) => Box::new(columns::Columns::new(program.clone(), window_axis(node))),
         Body::Signals(spec) => Box::new(signals::TopK::new(&spec.top_k)),

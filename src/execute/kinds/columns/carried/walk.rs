@@ -209,6 +209,7 @@ impl Yield {
             key,
             computed: Some(self.computed),
             lanes: self.lanes,
+            inputs: None,
             carried: Some(Carried { trace: trace::by_instrument(stacked(self.traces)?)?, checkpoints }),
         })
     }
