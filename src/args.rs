@@ -78,6 +78,8 @@ pub enum Command {
     Backfill(Backfill),
     /// Tell why a partition is stale, or what it was built from
     Explain(Explain),
+    /// Show what a partition held when, and what each revision changed
+    Diff(Diff),
     /// Show how far each asset is
     Status(Status),
     /// List runs, or show one
@@ -211,6 +213,9 @@ pub struct Materialize {
     /// Show the plan and stop
     #[arg(long)]
     pub dry_run: bool,
+    /// Make what would have been made from what was known of the sources at an instant, beside everything else
+    #[arg(long, value_name = "INSTANT", value_parser = instant, conflicts_with = "only")]
+    pub as_known_at: Option<DateTime<Utc>>,
     #[command(flatten)]
     pub running: Running,
 }
@@ -261,6 +266,22 @@ pub struct Explain {
 }
 
 #[derive(Debug, Args)]
+pub struct Diff {
+    /// A partition, `raw_bars@2024-03-15`, or an asset without sessions
+    pub partition: String,
+    /// Only how it differed at two revisions (numbers) or instants (`2024-03-15`, `2024-03-15T15:30:00Z`)
+    #[arg(long, num_args = 2, value_names = ["OLD", "NEW"], value_parser = point)]
+    pub between: Vec<Point>,
+}
+
+/// A state of the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Point {
+    Revision(u64),
+    Instant(DateTime<Utc>),
+}
+
+#[derive(Debug, Args)]
 pub struct Check {
     #[command(flatten)]
     pub selecting: Selecting,
@@ -297,6 +318,9 @@ pub struct Sql {
     /// Read the assets as they were after a run (a number) or at an instant (`2024-03-15`, `2024-03-15T15:30:00Z`)
     #[arg(long, value_name = "RUN|INSTANT")]
     pub as_of: Option<String>,
+    /// Read the sources as they were known at an instant, and what `materialize --as-known-at` made of them
+    #[arg(long, value_name = "INSTANT", value_parser = instant, conflicts_with_all = ["as_of", "write"])]
+    pub as_known_at: Option<DateTime<Utc>>,
     /// How the result is printed [default: table]
     #[arg(long, short, value_enum, value_name = "FORM")]
     pub output: Option<SqlOutput>,
@@ -327,9 +351,20 @@ pub struct Gc {
     /// Keep whatever was current in the last so many days
     #[arg(long, default_value_t = 7, value_name = "DAYS")]
     pub keep_days: u32,
+    /// Let earlier revisions of sources and tables go like everything else: what was known then is lost for good
+    #[arg(long)]
+    pub forget_revisions: bool,
     /// Only say what would go
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// A revision, or an instant.
+fn point(text: &str) -> Result<Point, String> {
+    match text.parse() {
+        Ok(revision) => Ok(Point::Revision(revision)),
+        Err(_) => instant(text).map(Point::Instant).map_err(|help| format!("{help}, or the number of a revision")),
+    }
 }
 
 /// An instant, or the end of a day.

@@ -41,7 +41,7 @@ impl Context {
     pub fn load(&self) -> Result<Loaded, CliError> {
         let path = self.project_file()?;
         let project = assetctl_config::load(&path).map_err(all_mistakes)?;
-        match Graph::build(&project, &FileSchemas) {
+        match Graph::build(&project, &FileSchemas::new(&project)) {
             Ok(graph) => {
                 let mut warnings = project.warnings.clone();
                 warnings.extend(assetctl_config::calendar_warnings(&project, self.clock.now()));
@@ -71,7 +71,7 @@ impl Context {
 
 /// What is wrong in the files, and what is wrong besides in the graph of those assets that have no mistake of their own.
 fn all_mistakes(ConfigErrors { sources, mut diagnostics, partial }: ConfigErrors) -> CliError {
-    if let Some(Err(more)) = partial.map(|project| Graph::build(&project, &FileSchemas)) {
+    if let Some(Err(more)) = partial.map(|project| Graph::build(&project, &FileSchemas::new(&project))) {
         diagnostics.extend(more);
         Diagnostic::sort(&mut diagnostics);
     }
@@ -196,6 +196,19 @@ impl Loaded {
         Ok(Planned { plan, sources, observations })
     }
 
+    /// A plan on a store that has the assets `given` already: nothing outside is looked at.
+    pub fn plan_given(
+        &self,
+        snapshot: &Snapshot,
+        wish: &Wish<'_>,
+        selected: BTreeSet<usize>,
+        given: BTreeSet<usize>,
+        now: DateTime<Utc>,
+    ) -> Result<Plan, CliError> {
+        let request = Request { given, ..self.request(wish, selected, now) };
+        self.plan_request(Some(snapshot), &HashMap::new(), &request)
+    }
+
     fn request(&self, wish: &Wish<'_>, selected: BTreeSet<usize>, now: DateTime<Utc>) -> Request {
         let mut selection = wish.selecting.select.join(" ");
         if !wish.selecting.exclude.is_empty() {
@@ -205,6 +218,7 @@ impl Loaded {
             selection,
             selected,
             only: wish.only,
+            given: BTreeSet::new(),
             from: wish.dates.from,
             to: wish.dates.to,
             force: wish.force,
@@ -222,7 +236,7 @@ impl Loaded {
         } else {
             request.selected.iter().flat_map(|ix| self.graph.above(*ix, None)).collect()
         };
-        observe(&self.project, &self.graph, &needed, store).map_err(|error| match error {
+        observe(&self.project, &self.graph, &needed, store, request.now).map_err(|error| match error {
             ObserveError::Sources(refused) => CliError::Sources(refused),
             ObserveError::Store(error) => CliError::Store(error),
         })

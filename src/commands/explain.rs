@@ -5,13 +5,13 @@ use std::collections::HashSet;
 use assetctl_graph::Axis;
 use assetctl_plan::{EdgeMap, PartitionRecord, Plan, STATIC_SESSION, StaleReason, date_of, ix_of};
 use assetctl_store::{RunId, Snapshot, Store};
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
 use crate::args::{Dates, Explain, Selecting};
 use crate::context::{Context, Loaded, Wish};
 use crate::error::CliError;
-use crate::report::{self, rows::Rows};
+use crate::report::{self, rows::Rows, table::count};
 
 /// `--format json`.
 #[derive(Serialize)]
@@ -25,6 +25,12 @@ struct Explanation {
     /// For a changed spec: what only the old one says, and only the new one.
     spec: Option<SpecChange>,
     built: Option<Built>,
+    /// Of a source or table: how many contents the partition has had.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revisions: Option<usize>,
+    /// Of a source that has to be asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asked: Option<LastAsked>,
     reads: Vec<Read>,
     /// What this is a consequence of.
     causes: Vec<Explanation>,
@@ -49,6 +55,15 @@ struct Built {
     /// The commit at which the content last moved.
     revision: u64,
     spec: String,
+}
+
+/// When somebody was asked for a session last, and what came.
+#[derive(Serialize)]
+struct LastAsked {
+    at: DateTime<Utc>,
+    rows: u64,
+    /// Whether it became the partition.
+    taken: bool,
 }
 
 /// What the partition reads of one input.
@@ -99,7 +114,8 @@ pub fn run(context: &Context, args: &Explain) -> Result<(), CliError> {
     })
 }
 
-fn partition(text: &str) -> Result<(&str, Option<NaiveDate>), CliError> {
+/// `scores@2024-03-15` in two.
+pub fn partition(text: &str) -> Result<(&str, Option<NaiveDate>), CliError> {
     match text.split_once('@') {
         None => Ok((text, None)),
         Some((name, date)) => match date.parse() {
@@ -182,6 +198,8 @@ impl Explainer<'_> {
             why,
             spec: self.spec_change(ix, stale.map(|range| &range.reason))?,
             built,
+            revisions: self.revisions(ix, session)?,
+            asked: self.asked(ix, session)?,
             reads: self.reads(ix, session)?,
             causes,
             row: None,
@@ -322,6 +340,19 @@ impl Explainer<'_> {
         Ok(reads)
     }
 
+    fn revisions(&self, ix: usize, session: NaiveDate) -> Result<Option<usize>, CliError> {
+        let node = self.loaded.graph.node(ix);
+        let Some(store) = self.store.filter(|_| node.is_external()) else { return Ok(None) };
+        Ok(Some(store.revisions(&node.name, session)?.len()))
+    }
+
+    fn asked(&self, ix: usize, session: NaiveDate) -> Result<Option<LastAsked>, CliError> {
+        let node = self.loaded.graph.node(ix);
+        let Some(store) = self.store.filter(|_| node.is_fetched()) else { return Ok(None) };
+        let row = store.fetches(&node.name, session, session)?.remove(&session);
+        Ok(row.map(|row| LastAsked { at: row.asked_at, rows: row.rows, taken: row.taken }))
+    }
+
     /// One instrument's row.
     fn row(&self, snapshot: &Snapshot, ix: usize, session: NaiveDate, instrument: &str) -> Result<Rows, CliError> {
         let node = self.loaded.graph.node(ix);
@@ -361,6 +392,14 @@ fn human(explanation: &Explanation, depth: usize) -> String {
             "{lead}  {} rows, content of revision {}, spec {}\n",
             built.rows, built.revision, built.spec
         ));
+    }
+    if let Some(LastAsked { at, rows, taken }) = &explanation.asked {
+        let taken = if *taken { "" } else { ", which were not taken" };
+        let at = at.format("%Y-%m-%d %H:%M UTC");
+        text.push_str(&format!("{lead}  asked for last on {at}: {}{taken}\n", count(*rows, "row")));
+    }
+    if let Some(revisions) = explanation.revisions.filter(|revisions| *revisions > 1) {
+        text.push_str(&format!("{lead}  it has had {revisions} contents: `assetctl diff {name}` shows them\n"));
     }
     for read in &explanation.reads {
         let columns = read.columns.as_ref().map(|columns| format!(" ({})", columns.join(", "))).unwrap_or_default();

@@ -3,6 +3,7 @@
 use assetctl_store::{GcPolicy, GcReport};
 use serde::Serialize;
 
+use super::known::externals;
 use crate::args::Gc;
 use crate::context::Context;
 use crate::error::CliError;
@@ -34,13 +35,19 @@ pub fn run(context: &Context, args: &Gc) -> Result<(), CliError> {
         keep_since: Some(context.clock.wall() - chrono::Duration::days(i64::from(args.keep_days))),
         dry_run: args.dry_run,
     };
-    let GcReport { segments, files, orphans, warehouses, bytes, kept, busy } = store.gc(policy)?;
+    // What a vendor said at some time cannot be had again.
+    let histories: Vec<String> = if args.forget_revisions {
+        Vec::new()
+    } else {
+        externals(&loaded).into_iter().map(|ix| loaded.graph.node(ix).name.clone()).collect()
+    };
+    let GcReport { segments, files, orphans, warehouses, bytes, kept, busy } = store.gc_except(policy, &histories)?;
     let collected = Collected { dry_run: args.dry_run, segments, files, orphans, warehouses, bytes, kept, busy };
     report::result(context.format, &collected, |found| {
         let verb = if found.dry_run { "would remove" } else { "removed" };
         let total = found.files + found.orphans + found.warehouses;
         let mut text = format!(
-            "{verb} {} ({:.1} MB); {} kept for earlier snapshots\n",
+            "{verb} {} ({:.1} MB); {} kept for earlier snapshots and revisions\n",
             count(total, "file"),
             found.bytes as f64 / 1e6,
             count(found.kept, "segment")

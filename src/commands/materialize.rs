@@ -23,6 +23,9 @@ struct Outcome {
 }
 
 pub fn materialize(context: &Context, args: &Materialize) -> Result<(), CliError> {
+    if let Some(at) = args.as_known_at {
+        return super::known::materialize(context, args, at);
+    }
     let wish = Wish { selecting: &args.selecting, dates: args.dates.clone(), only: args.only, force: args.force };
     start(context, &wish, &args.running, args.dry_run)
 }
@@ -40,12 +43,31 @@ fn start(context: &Context, wish: &Wish<'_>, running: &Running, dry_run: bool) -
     let planned = loaded.plan(existing.as_ref(), snapshot.as_ref(), wish, context.clock.now())?;
     drop(snapshot);
     if dry_run {
-        let outcome = Outcome { plan: planned.plan, run: None };
-        return report::result(context.format, &outcome, |outcome| report::plan::human(&outcome.plan));
+        return show_plan(context, planned);
     }
     // Made only now: a wrong selection, or a source that is refused, leaves no empty store behind.
     drop(existing);
     let store = loaded.store()?;
+    execute(context, loaded, store, planned, running, false)
+}
+
+fn show_plan(context: &Context, planned: Planned) -> Result<(), CliError> {
+    let outcome = Outcome { plan: planned.plan, run: None };
+    report::result(context.format, &outcome, |outcome| report::plan::human(&outcome.plan))
+}
+
+/// Executes a plan on a store, or only shows it.
+pub fn execute(
+    context: &Context,
+    loaded: Loaded,
+    store: assetctl_store::Store,
+    planned: Planned,
+    running: &Running,
+    dry_run: bool,
+) -> Result<(), CliError> {
+    if dry_run {
+        return show_plan(context, planned);
+    }
     if planned.plan.is_empty() {
         return nothing_to_do(context, &loaded, &store, planned);
     }
@@ -64,8 +86,7 @@ fn nothing_to_do(
 ) -> Result<(), CliError> {
     assetctl_execute::note_clean(store, &planned.plan, &planned.sources).map_err(CliError::Run)?;
     loaded.publish_if_behind(store)?;
-    let outcome = Outcome { plan: planned.plan, run: None };
-    report::result(context.format, &outcome, |outcome| report::plan::human(&outcome.plan))
+    show_plan(context, planned)
 }
 
 fn run(
@@ -86,6 +107,10 @@ fn run(
         clock: || Clock::new(None).wall(),
     };
     let Planned { plan, sources, observations } = planned;
+    let fetchers = match assetctl_execute::fetchers(&loaded.project, &loaded.graph, &plan) {
+        Ok(fetchers) => fetchers,
+        Err(diagnostics) => return Err(CliError::Config { sources: loaded.project.sources, diagnostics }),
+    };
     // A quarter for what assets hand to each other, the rest for what is being made.
     store.set_memory(running.memory.as_u64() / 4);
     let work = Work {
@@ -95,6 +120,7 @@ fn run(
         plan: plan.clone(),
         sources,
         observations,
+        fetchers,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

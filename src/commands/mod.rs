@@ -2,11 +2,13 @@
 
 mod check;
 mod completions;
+mod diff;
 mod explain;
 mod functions;
 mod gc;
 mod graph;
 mod init;
+mod known;
 mod ls;
 mod materialize;
 mod plan;
@@ -34,6 +36,7 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
         Command::Materialize(args) => materialize::materialize(&context, &args),
         Command::Backfill(args) => materialize::backfill(&context, &args),
         Command::Explain(args) => explain::run(&context, &args),
+        Command::Diff(args) => diff::run(&context, &args),
         Command::Status(args) => status::run(&context, &args),
         Command::Runs(args) => runs::run(&context, &args),
         Command::Check(args) => check::run(&context, &args),

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Read};
 use std::path::Path;
 
-use assetctl_store::{AsOf, connect_snapshot, newest_warehouse};
+use assetctl_store::{AsOf, connect_known, connect_snapshot, newest_warehouse};
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use duckdb::{AccessMode, Config, Connection};
 
@@ -19,14 +19,26 @@ const SCRATCH: &str = "scratch.duckdb";
 pub fn run(context: &Context, args: &Sql) -> Result<(), CliError> {
     let query = query(args)?;
     let loaded = context.load()?;
-    let connection = connect(&loaded, args)?;
+    let connection = connect(context, &loaded, args)?;
     let output = args.output.unwrap_or(match context.format {
         Format::Json => SqlOutput::Json,
         Format::Human => SqlOutput::Table,
     });
     match query {
-        Some(query) => show(&connection, query.trim().trim_end_matches(';'), output, args),
+        Some(query) => show(&connection, query.trim().trim_end_matches(';'), output, args)
+            .map_err(|error| if args.as_known_at.is_some() { of_the_past(error) } else { error }),
         None => shell::run(&connection, &loaded.data().join("sql_history.txt"), args.rows),
+    }
+}
+
+/// What is not there may not have been made yet of what was known.
+fn of_the_past(error: CliError) -> CliError {
+    match error {
+        CliError::Usage { message, help: None } => {
+            let help = "`assetctl materialize --as-known-at … --select scores` makes what would have been made then";
+            CliError::usage(message, Some(help))
+        }
+        other => other,
     }
 }
 
@@ -52,8 +64,13 @@ fn query(args: &Sql) -> Result<Option<String>, CliError> {
     Ok(Some(text))
 }
 
-fn connect(loaded: &Loaded, args: &Sql) -> Result<Connection, CliError> {
+fn connect(context: &Context, loaded: &Loaded, args: &Sql) -> Result<Connection, CliError> {
     let nothing = || CliError::usage("nothing was materialized yet", Some("`assetctl materialize` makes everything"));
+    if let Some(at) = args.as_known_at {
+        let (history, made) = super::known::open(context, loaded, at)?;
+        let made = made.as_ref().map(assetctl_store::Store::snapshot).transpose()?;
+        return Ok(connect_known(&history, made.as_ref())?);
+    }
     if let Some(as_of) = &args.as_of {
         let store = loaded.existing_store()?.ok_or_else(nothing)?;
         let snapshot = store.snapshot_at(instant_or_run(as_of)?).map_err(|error| match error {

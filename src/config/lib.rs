@@ -5,6 +5,7 @@
 //! 1. [`parse`]: YAML → a tree of [`node`]s that know where they stand
 //! 2. [`load`]: the main file and its `include:`s; what they declare, put together
 //! 3. [`interpolate`]: `${name}` and `${env.NAME}`; [`expand`]: `for_each:` and `defaults:`
+//!    and [`vendors`]: the preset or file under an `http:`
 //! 4. [`structure`]: the tree against the JSON Schema of the types in [`spec`] ([`schema`]), then serde, asset by asset ([`assets`])
 //! 5. [`validate`]: rules that one asset, or its neighbours' names, can break
 //!
@@ -15,6 +16,7 @@ mod calendars;
 mod diagnostic;
 mod duration;
 mod expand;
+mod file_name;
 mod interpolate;
 mod load;
 mod names;
@@ -22,6 +24,7 @@ mod node;
 mod ordered;
 mod parse;
 mod place;
+mod presets;
 mod project;
 mod scalar;
 mod schema;
@@ -30,13 +33,16 @@ mod structure;
 #[cfg(test)]
 mod testing;
 mod validate;
+mod vendors;
 
 pub use calendars::{Calendars, calendar_warnings};
 pub use diagnostic::{ConfigErrors, Diagnostic, DiagnosticSeverity, FileId, Label, Loc, SourceFile, SourceMap};
 pub use duration::{Span, SpanError};
+pub use file_name::{FileNameError, FileNamePattern};
 pub use load::{load, load_with};
 pub use names::{NameError, check_name, did_you_mean};
 pub use ordered::Ordered;
+pub use presets::{PRESETS, Preset};
 pub use project::{Asset, Project};
 pub use schema::json_schema;
 pub use spec::*;

@@ -17,6 +17,7 @@ use crate::project::Project;
 use crate::schema::SCHEMAS;
 use crate::spec::{CalendarSpec, ProjectSpec};
 use crate::structure::{Keys, Structure, Subject};
+use crate::vendors;
 
 /// Reads a configuration, with `${env.NAME}` from the process's environment.
 ///
@@ -125,6 +126,8 @@ impl Loader<'_> {
         for file in &files {
             self.unread |= declared(file, &scope, &mut all, &mut problems).is_err();
         }
+        vendors::resolve(&mut all, &mut self.sources, &mut problems);
+        let sources = self.sources.clone();
         let shared = Shared {
             defaults: main_node.get("defaults").filter(|node| is_right(node, "defaults")),
             calendar: calendar.as_ref().map(|(name, loc)| (name.as_str(), loc.clone())),

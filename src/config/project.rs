@@ -68,6 +68,13 @@ impl Asset {
         self.places.locate(path)
     }
 
+    /// The place of the value at a path as texts name it: `assets.yaml:12:20`.
+    pub fn place_of(&self, path: &[&str]) -> String {
+        let loc = self.places.locate(path);
+        let (line, column) = self.places.sources.line_column(&loc);
+        format!("{}:{line}:{column}", self.places.sources.path(loc.file).display())
+    }
+
     /// The place of a key: the last step of the path.
     pub fn locate_key(&self, path: &[&str]) -> Loc {
         self.places.locate_key(path)

@@ -15,10 +15,26 @@ use crate::ordered::Ordered;
 
 mod as_of;
 mod columns;
+mod fetch;
+mod http;
+mod query;
+mod secret;
+mod session;
+mod storage;
 mod universe;
 
 pub use as_of::{AsOfSpec, Periods, Reports, Validity};
 pub use columns::{ColumnsSpec, Compat, Dialect, FeatureSet, FeatureSets, WindowAxis};
+pub use fetch::{Empty, FetchSpec, InstrumentTable, Instruments, MinRows, OnMissing, RowBound};
+pub use http::{
+    HttpAtOnce, HttpAuth, HttpBy, HttpCase, HttpColumn, HttpEpoch, HttpField, HttpFormat, HttpLogin, HttpMeaning,
+    HttpMethod, HttpPages, HttpPaging, HttpRate, HttpResponse, HttpRetries, HttpRule, HttpShape, HttpSymbols,
+    HttpVendor, Statuses,
+};
+pub use query::{DatabaseSpec, DuckdbQuery, Engine, ServerQuery};
+pub use secret::{Secret, SecretError, SecretFrom};
+pub use session::SessionFrom;
+pub use storage::Storage;
 pub use universe::{UniverseOf, UniverseRows};
 
 /// One value or a list of them.
@@ -222,8 +238,12 @@ pub enum OffCalendar {
 pub struct Files {
     /// CSV files: a path or glob, or several, relative to this file.
     pub csv: Option<OneOrMany>,
+    /// Files of JSON lines, an object each: a path or glob, or several, relative to this file.
+    pub jsonl: Option<OneOrMany>,
     /// Parquet files: a path or glob, or several, relative to this file.
     pub parquet: Option<OneOrMany>,
+    /// Where `s3://…` paths lead: endpoint, region, keys.
+    pub storage: Option<Storage>,
     /// Our name: the file's name. The rest keep their names.
     pub columns: Ordered<String>,
     /// Types of columns that are not numbers. `instrument` is text and `session` a date without being told.
@@ -248,8 +268,17 @@ pub struct Files {
 pub struct SourceSpec {
     #[serde(flatten)]
     pub files: Files,
+    #[serde(flatten)]
+    pub fetch: FetchSpec,
+    /// Where the session of a row stands, if not in a column: `{ file_name: bars_%Y%m%d.csv }`.
+    pub session: Option<SessionFrom>,
+    #[serde(flatten)]
+    pub database: DatabaseSpec,
     /// A row whose date is not a session of the calendar is an error, or is skipped.
     pub off_calendar: OffCalendar,
+    /// A vendor that is asked over HTTP, instead of files: the name of a preset (`assetctl sources`), a YAML file of your own, or a map.
+    #[schemars(schema_with = "http::http_key")]
+    pub http: Option<Box<HttpVendor>>,
 }
 
 /// How a column of a suspended session is made.

@@ -318,7 +318,8 @@ fn defaults_key(key: &str) -> Option<&'static str> {
 
 /// A schema that says nothing: any value.
 fn is_any(form: &Value) -> bool {
-    *form == Value::Bool(true) || form.as_object().is_some_and(|object| object.keys().all(|key| key == "description"))
+    *form == Value::Bool(true)
+        || form.as_object().is_some_and(|object| object.keys().all(|key| key == "description" || key == "default"))
 }
 
 fn choices_of(form: &Value) -> Option<&Value> {

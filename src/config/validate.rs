@@ -1,7 +1,10 @@
 //! Rules that a schema cannot state and that need no graph: what excludes what, names, bounds, inputs that exist.
 
 mod as_of;
+mod fetch;
 mod files;
+mod http;
+mod query;
 
 use std::collections::BTreeMap;
 
@@ -43,7 +46,14 @@ pub(crate) fn asset(draft: &Draft, problems: &mut Vec<Diagnostic>) {
         rules.check(check, &at.to_string());
     }
     match &draft.kind {
-        Kind::Source(spec) => rules.files(&spec.files),
+        Kind::Source(spec) => {
+            match spec.database.engine() {
+                Some(engine) => rules.database(engine, spec),
+                None => rules.source(&spec.files, spec.http.as_deref()),
+            }
+            rules.session(spec);
+            rules.fetch(spec);
+        }
         Kind::Table(spec) => {
             rules.files(&spec.files);
             rules.key(spec.key.as_ref());
@@ -69,7 +79,12 @@ pub(crate) fn asset(draft: &Draft, problems: &mut Vec<Diagnostic>) {
 pub(crate) fn inputs(draft: &Draft, known: &[&str], problems: &mut Vec<Diagnostic>) {
     let mut check = |name: &str, path: &[&str]| input(draft, known, name, draft.places.locate(path), problems);
     match &draft.kind {
-        Kind::Source(_) | Kind::Table(_) | Kind::Sql(_) => {}
+        Kind::Source(spec) => {
+            if let Some(table) = spec.instrument_table() {
+                check(&table.table, &["instruments", "table"]);
+            }
+        }
+        Kind::Table(_) | Kind::Sql(_) => {}
         Kind::AsOf(spec) => check(&spec.input, &["input"]),
         Kind::Complete(spec) => {
             check(&spec.input, &["input"]);
@@ -214,13 +229,13 @@ impl Rules<'_> {
     }
 
     /// SQL does not tell `Close` from `close`.
-    fn same_but_case<'n>(&mut self, columns: impl Iterator<Item = &'n String>, under: &str) {
+    fn same_but_case<'n>(&mut self, columns: impl Iterator<Item = &'n String>, under: &[&str]) {
         let mut first: BTreeMap<String, &String> = BTreeMap::new();
         for name in columns {
             let Some(known) = first.insert(name.to_lowercase(), name) else { continue };
             let problem = Diagnostic::error(format!("columns `{known}` and `{name}` differ only by case"))
-                .at(self.places.locate_key(&[under, name]), "here again")
-                .and(self.places.locate_key(&[under, known]), "first here")
+                .at(self.places.locate_key(&[under, &[name]].concat()), "here again")
+                .and(self.places.locate_key(&[under, &[known]].concat()), "first here")
                 .help("rename one of them: SQL does not tell them apart");
             self.problems.push(problem);
         }
@@ -267,7 +282,7 @@ impl Rules<'_> {
                 self.error(message, &["columns", name], "empty", "write `close / ref(close, 20) - 1`, say");
             }
         }
-        self.same_but_case(spec.columns.keys(), "columns");
+        self.same_but_case(spec.columns.keys(), &["columns"]);
     }
 
     /// `features`, and what goes with a dialect.
@@ -302,7 +317,7 @@ impl Rules<'_> {
         for name in spec.columns.keys() {
             self.column_name(name, &["columns", name]);
         }
-        self.same_but_case(spec.columns.keys(), "columns");
+        self.same_but_case(spec.columns.keys(), &["columns"]);
         for column in spec.key.iter().flat_map(OneOrMany::as_slice).filter(|column| *column != "session") {
             if !spec.columns.is_empty() && spec.columns.get(column).is_none() {
                 let columns: Vec<&str> = spec.columns.keys().map(String::as_str).collect();

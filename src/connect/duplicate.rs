@@ -27,7 +27,7 @@ pub(crate) fn refuse_duplicates(
         }
         let place = |entry: &Entry| {
             let (file, rows) = parts[entry.part as usize];
-            loader.place(&sources[file], rows.places[entry.row as usize])
+            loader.place(&sources[file], rows, entry.row as usize)
         };
         let instrument = rows[two.part as usize].instrument(two.row as usize);
         let session = from_days(two.session);

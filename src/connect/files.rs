@@ -5,9 +5,11 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
+use assetctl_config::Files;
 use glob::{MatchOptions, Pattern};
 
 use crate::error::{ConnectError, Place, Problem, Problems};
+use crate::objects::{copies, is_object};
 use crate::source::FileSource;
 use crate::suggest;
 
@@ -17,6 +19,7 @@ const MOST_READS: usize = 3;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     Csv,
+    JsonLines,
     Parquet,
 }
 
@@ -97,15 +100,25 @@ pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Problem {
 pub(crate) fn find(source: &FileSource) -> Result<Vec<SourceFile>, ConnectError> {
     let mut files: Vec<SourceFile> = Vec::new();
     let mut problems = Problems::default();
-    let lists = [(&source.files.csv, Format::Csv), (&source.files.parquet, Format::Parquet)];
+    let Files { csv, jsonl, parquet, .. } = source.files;
+    let lists = [(csv, Format::Csv), (jsonl, Format::JsonLines), (parquet, Format::Parquet)];
     if lists.iter().all(|(patterns, _)| patterns.is_none()) {
         problems.push(
             Problem::new(Place::file(source.base), "no files are given")
-                .help("say `csv:` or `parquet:` with a path or a pattern"),
+                .help("say `csv:`, `jsonl:` or `parquet:` with a path or a pattern"),
         );
     }
     for (patterns, format) in lists {
         for pattern in patterns.iter().flat_map(|patterns| patterns.as_slice()) {
+            if is_object(pattern) {
+                match copies(source, pattern) {
+                    Ok(found) => {
+                        files.extend(found.into_iter().map(|(name, path)| SourceFile { name, path, format }));
+                    }
+                    Err(problem) => problems.push(problem),
+                }
+                continue;
+            }
             match matches(source.base, pattern) {
                 Ok(paths) if paths.is_empty() => problems.push(nothing(source.base, pattern)),
                 Ok(paths) => files.extend(paths.into_iter().map(|path| SourceFile {

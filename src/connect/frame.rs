@@ -13,17 +13,28 @@ use crate::unique::Entry;
 
 /// The rows that `entries` name, in their order, with the layout's columns in theirs.
 pub(crate) fn frame(entries: &[Entry], parts: &[&Rows], layout: &Layout) -> PolarsResult<DataFrame> {
-    let mut columns = Vec::with_capacity(layout.columns.len());
-    if layout.keys > 0 {
+    let values = layout.values().iter().map(|column| (column.name.as_str(), column.kind));
+    keyed(entries, parts, layout.keys, values)
+}
+
+/// The same, of as many keys (`session`, then `instrument`) and of values by name and type.
+pub(crate) fn keyed<'c>(
+    entries: &[Entry],
+    parts: &[&Rows],
+    keys: usize,
+    values: impl Iterator<Item = (&'c str, ColumnType)>,
+) -> PolarsResult<DataFrame> {
+    let mut columns = Vec::new();
+    if keys > 0 {
         let days = Int32Chunked::from_iter_values("session".into(), entries.iter().map(|entry| entry.session));
         columns.push(days.into_date().into_column());
     }
-    if layout.has_instrument() {
+    if keys == 2 {
         let names = entries.iter().map(|entry| parts[entry.part as usize].instrument(entry.row as usize));
         columns.push(StringChunked::from_iter_values("instrument".into(), names).into_column());
     }
-    for (at, column) in layout.values().iter().enumerate() {
-        columns.push(gather(&column.name, column.kind, at, entries, parts));
+    for (at, (name, kind)) in values.enumerate() {
+        columns.push(gather(name, kind, at, entries, parts));
     }
     DataFrame::new(entries.len(), columns)
 }

@@ -29,6 +29,8 @@ pub(crate) struct Layout {
     pub columns: Vec<Column>,
     /// How many of the columns are keys: 0 for a table.
     pub keys: usize,
+    /// The session is in the files' names: the first column is none of theirs.
+    pub is_dated_by_name: bool,
     pub settings: Settings,
     /// The name of the file that the columns are those of.
     pub first: String,
@@ -44,6 +46,10 @@ impl Layout {
     pub fn new(source: &FileSource, settings: Settings, header: &Header, first: &str) -> Result<Self, ConnectError> {
         let mut problems = Problems::default();
         let mut columns = columns(source.files, header, &mut problems);
+        let is_dated_by_name = source.session.is_some();
+        if is_dated_by_name {
+            add_session(&mut columns, header, &mut problems);
+        }
         check_types(source, &columns, header, &mut problems);
         let mut keys = 0;
         if source.calendar.is_some() {
@@ -72,7 +78,12 @@ impl Layout {
         problems.into_result()?;
         let shape = shape(&columns, keys);
         let hash = hash(source, &settings, &columns, &shape);
-        Ok(Self { columns, keys, settings, first: first.to_owned(), hash, shape })
+        Ok(Self { columns, keys, is_dated_by_name, settings, first: first.to_owned(), hash, shape })
+    }
+
+    /// The columns that are in the files.
+    pub fn fields(&self) -> &[Column] {
+        &self.columns[usize::from(self.is_dated_by_name)..]
     }
 
     /// The columns that are no keys.
@@ -84,12 +95,12 @@ impl Layout {
         self.keys == 2
     }
 
-    /// Where each of the columns is in a file.
+    /// Where each of the `fields()` is in a file.
     ///
     /// # Errors
     /// The file lacks a column that the first file has.
     pub fn bind(&self, header: &Header) -> Result<Vec<usize>, Problem> {
-        self.columns
+        self.fields()
             .iter()
             .map(|column| {
                 header.position(&column.from).ok_or_else(|| {
@@ -108,7 +119,7 @@ impl Layout {
 
     /// The columns of a file that the first file does not have, and that are therefore not read.
     pub fn ignored<'h>(&self, header: &'h Header) -> Vec<&'h str> {
-        header.named().filter(|name| self.columns.iter().all(|column| column.from != *name)).collect()
+        header.named().filter(|name| self.fields().iter().all(|column| column.from != *name)).collect()
     }
 }
 
@@ -149,6 +160,17 @@ fn columns(files: &Files, header: &Header, problems: &mut Problems) -> Vec<Colum
         }
     }
     columns
+}
+
+/// The session as a column that is in no file.
+fn add_session(columns: &mut Vec<Column>, header: &Header, problems: &mut Problems) {
+    if columns.iter().any(|column| column.name == "session") {
+        let message = "the session is in the file's name, and the file has a column `session`";
+        let help = "take `session:` away, or give the column another name, in `columns:`: `session_2: session`";
+        problems.push(Problem::new(header.place.clone(), message).help(help).declared(["session", "file_name"]));
+        return;
+    }
+    columns.insert(0, Column { name: "session".to_owned(), kind: ColumnType::Date, from: String::new() });
 }
 
 fn check_types(source: &FileSource, columns: &[Column], header: &Header, problems: &mut Problems) {
@@ -282,6 +304,10 @@ fn hash(source: &FileSource, settings: &Settings, columns: &[Column], shape: &[u
     }
     for key in source.key {
         parts.text(key);
+    }
+    if let Some(pattern) = source.session {
+        parts.text("session in the name");
+        parts.text(pattern);
     }
     if let Some(calendar) = source.calendar {
         parts.number(u64::from(source.off_calendar == OffCalendar::Skip));

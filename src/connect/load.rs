@@ -1,13 +1,11 @@
 //! From a file to its rows: reads it whole, and tells what is wrong with it.
 
-use std::borrow::Cow;
-use std::fs::File;
-use std::io::Read;
+use assetctl_config::FileNamePattern;
 
 use crate::decode::decode;
 use crate::error::{ConnectError, Place, Problem, Problems};
 use crate::excerpt;
-use crate::files::{Content, Format, SourceFile, Stat, changing, unreadable};
+use crate::files::{Content, Format, SourceFile, Stat, changing};
 use crate::gate::Gate;
 use crate::header::Header;
 use crate::layout::Layout;
@@ -15,7 +13,8 @@ use crate::parquet::Parquet;
 use crate::rows::{RowBuilder, Rows};
 use crate::settings::Settings;
 use crate::source::FileSource;
-use crate::{csv, suggest};
+use crate::unpack::unpacked_name;
+use crate::{csv, jsonl, suggest, unpack};
 
 /// The first part of a file that is read for its header.
 const HEAD: u64 = 64 * 1024;
@@ -33,34 +32,46 @@ impl<'a> Loader<'a> {
         Ok(Self { source: *source, settings: Settings::new(source)?, parquet: None })
     }
 
-    /// The layout that the first file's header gives.
+    /// The layout that the first file's header gives; of JSON lines, the first file's that has a row.
     pub fn layout(&mut self, files: &[SourceFile]) -> Result<Layout, ConnectError> {
         let Some(first) = files.first() else {
             return Err(Problem::new(Place::file(self.source.base), "the source has no files").into());
         };
-        let header = match first.format {
-            Format::Parquet => self.parquet(first)?.header(&first.path)?,
-            Format::Csv => self.head(first)?,
-        };
-        Layout::new(&self.source, self.settings.clone(), &header, &first.name)
+        for file in files {
+            let header = match file.format {
+                Format::Parquet => Some(self.parquet(file)?.header(&file.path)?),
+                Format::Csv | Format::JsonLines => self.head(file)?,
+            };
+            if let Some(header) = header {
+                return Layout::new(&self.source, self.settings.clone(), &header, &file.name);
+            }
+        }
+        Err(Problem::new(
+            Place::file(&first.path),
+            "no file of the source has a row, so that its columns are not known",
+        )
+        .help("JSON lines name their columns in every row: wait for the first one")
+        .into())
     }
 
-    /// The header of a CSV file, from as little of it as there must be.
-    fn head(&self, file: &SourceFile) -> Result<Header, Problem> {
+    /// The header of a file of text, from as little of it as there must be; `None` for JSON lines without a row.
+    fn head(&self, file: &SourceFile) -> Result<Option<Header>, Problem> {
         let mut length = HEAD;
         loop {
-            let mut bytes = Vec::new();
-            let open = File::open(&file.path).map_err(|error| unreadable(&file.path, &error))?;
-            open.take(length).read_to_end(&mut bytes).map_err(|error| unreadable(&file.path, &error))?;
-            let whole = (bytes.len() as u64) < length;
+            let (path, mut bytes, whole) = unpack::head(file, length)?;
             if !whole {
                 // A character may be cut in two, but no encoding has a line feed within one.
                 let end = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
                 bytes.truncate(end);
             }
-            let text = decode(&file.path, &bytes, self.settings.encoding)?;
-            if whole || csv::has_rows(&text, self.settings.delimiter) {
-                return csv::header(&file.path, &text, self.settings.delimiter);
+            let text = decode(&path, &bytes, self.settings.encoding)?;
+            if file.format == Format::JsonLines {
+                let header = jsonl::header(&path, &text)?;
+                if whole || header.is_some() {
+                    return Ok(header);
+                }
+            } else if whole || csv::has_rows(&text, self.settings.delimiter) {
+                return csv::header(&path, &text, self.settings.delimiter).map(Some);
             }
             length *= 4;
         }
@@ -109,58 +120,117 @@ impl<'a> Loader<'a> {
         notes: &mut Vec<String>,
     ) -> Result<Rows, Problem> {
         let mut builder = RowBuilder::new(layout, Gate::new(&self.source));
-        let delimiter = self.settings.delimiter;
-        let header = match file.format {
-            Format::Csv => {
-                let text = decode(&file.path, &content.bytes, self.settings.encoding)?;
-                let header = csv::header(&file.path, &text, delimiter)?;
-                let binding = layout.bind(&header)?;
-                csv::read(&file.path, &text, delimiter, &header, &binding, &mut builder, problems);
-                header
+        let session = self.source.session.map(FileNamePattern::parse).transpose();
+        let pattern = session.map_err(|mistake| Problem::new(Place::file(&file.path), mistake.to_string()))?;
+        if let Format::Parquet = file.format {
+            if pattern.as_ref().is_some_and(|pattern| !begin_session(&mut builder, pattern, file, None, problems)) {
+                return Ok(builder.finish());
             }
-            Format::Parquet => {
-                let parquet = self.parquet(file)?;
-                let header = parquet.header(&file.path)?;
-                let binding = layout.bind(&header)?;
-                parquet.read(&file.path, &header, &binding, layout, &mut builder, problems);
-                // DuckDB has opened the file anew: it must still be the one whose bytes were hashed.
-                if Stat::read(file)? != content.stat {
-                    return Err(changing(&file.path));
-                }
-                header
+            let parquet = self.parquet(file)?;
+            let header = parquet.header(&file.path)?;
+            let binding = layout.bind(&header)?;
+            parquet.read(&file.path, &header, &binding, layout, &mut builder, problems);
+            // DuckDB has opened the file anew: it must still be the one whose bytes were hashed.
+            if Stat::read(file)? != content.stat {
+                return Err(changing(&file.path));
             }
-        };
-        let ignored = layout.ignored(&header);
-        if !ignored.is_empty() {
-            let columns = suggest::list(ignored, 8);
-            notes.push(format!(
-                "`{}`: not read, since `{}` does not have them: the columns {columns}",
-                file.name, layout.first
-            ));
+            note_columns(&file.name, &header, layout, notes);
+            return Ok(builder.finish());
         }
-        if header.names.iter().any(String::is_empty) {
-            notes.push(format!("`{}`: a column without a name is not read", file.name));
+        let delimiter = self.settings.delimiter;
+        let not_read = unpack::each(file, &content.bytes, |part| {
+            let member = part.member.as_deref();
+            if let Some(member) = member {
+                builder.begin_member(member);
+            }
+            if pattern.as_ref().is_some_and(|pattern| !begin_session(&mut builder, pattern, file, member, problems)) {
+                return Ok(());
+            }
+            let text = decode(&part.path, &part.bytes, self.settings.encoding)?;
+            let header = if file.format == Format::JsonLines {
+                jsonl::read(&part.path, &text, layout, &mut builder, problems)
+            } else {
+                let header = csv::header(&part.path, &text, delimiter)?;
+                let binding = layout.bind(&header)?;
+                csv::read(&part.path, &text, delimiter, &header, &binding, &mut builder, problems);
+                Some(header)
+            };
+            let name = member.map_or_else(|| file.name.clone(), |member| format!("{}/{member}", file.name));
+            header.iter().for_each(|header| note_columns(&name, header, layout, notes));
+            Ok(())
+        })?;
+        if !not_read.is_empty() {
+            let members = suggest::list(not_read.iter().map(String::as_str), 8);
+            notes.push(format!("`{}`: not read, since their names end in nothing that is read: {members}", file.name));
         }
         Ok(builder.finish())
     }
 
-    /// The place of a row by its number, with its line if the file can still be read.
-    pub fn place(&self, file: &SourceFile, number: u32) -> Place {
-        let number = number as usize;
-        match file.format {
-            Format::Parquet => Place { row: Some(number), ..Place::file(&file.path) },
-            Format::Csv => self.line(file, number).unwrap_or(Place { line: Some(number), ..Place::file(&file.path) }),
+    /// The place of a row, with its line if the file can still be read.
+    pub fn place(&self, file: &SourceFile, rows: &Rows, row: usize) -> Place {
+        let number = rows.places[row] as usize;
+        if file.format == Format::Parquet {
+            return Place { row: Some(number), ..Place::file(&file.path) };
         }
+        let member = rows.member(row);
+        let path = member.map_or_else(|| file.path.clone(), |member| file.path.join(member));
+        self.line(file, member, number).unwrap_or(Place { line: Some(number), ..Place::file(&path) })
     }
 
-    fn line(&self, file: &SourceFile, number: usize) -> Option<Place> {
+    fn line(&self, file: &SourceFile, member: Option<&str>, number: usize) -> Option<Place> {
         let bytes = std::fs::read(&file.path).ok()?;
-        let text: Cow<str> = decode(&file.path, &bytes, self.settings.encoding).ok()?;
-        let start = match number {
-            0 | 1 => 0,
-            number => text.match_indices('\n').nth(number - 2).map(|(at, _)| at + 1)?,
-        };
-        let end = text[start..].find(['\r', '\n']).map_or(text.len(), |at| start + at);
-        Some(excerpt::place(&file.path, &text, start..end, None))
+        let mut found = None;
+        unpack::each(file, &bytes, |part| {
+            if part.member.as_deref() == member {
+                let text = decode(&part.path, &part.bytes, self.settings.encoding)?;
+                let start = match number {
+                    0 | 1 => Some(0),
+                    number => text.match_indices('\n').nth(number - 2).map(|(at, _)| at + 1),
+                };
+                found = start.map(|start| {
+                    let end = text[start..].find(['\r', '\n']).map_or(text.len(), |at| start + at);
+                    excerpt::place(&part.path, &text, start..end, None)
+                });
+            }
+            Ok(())
+        })
+        .ok()?;
+        found
+    }
+}
+
+/// Takes the session out of a file's name, or out of that of a member of an archive; gives whether its rows are to be read.
+fn begin_session(
+    builder: &mut RowBuilder,
+    pattern: &FileNamePattern,
+    file: &SourceFile,
+    member: Option<&str>,
+    problems: &mut Problems,
+) -> bool {
+    let names = [member, Some(file.name.as_str())];
+    let names = names.into_iter().flatten().flat_map(|name| [name, unpacked_name(name)]);
+    let Some(date) = names.into_iter().find_map(|name| pattern.date(name)) else {
+        let problem = Problem::new(
+            Place::file(&file.path),
+            "the name of the file is not of the pattern that `session:` declares",
+        );
+        problems.push(problem.help("name only such files, or correct the pattern: `session: { file_name: … }`"));
+        return false;
+    };
+    builder.begin_session(date).unwrap_or_else(|fault| {
+        problems.push(fault.at(Place::file(&file.path)));
+        false
+    })
+}
+
+/// What of a file is not read.
+fn note_columns(name: &str, header: &Header, layout: &Layout, notes: &mut Vec<String>) {
+    let ignored = layout.ignored(header);
+    if !ignored.is_empty() {
+        let columns = suggest::list(ignored, 8);
+        notes.push(format!("`{name}`: not read, since `{}` does not have them: the columns {columns}", layout.first));
+    }
+    if header.names.iter().any(String::is_empty) {
+        notes.push(format!("`{name}`: a column without a name is not read"));
     }
 }

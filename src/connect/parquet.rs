@@ -164,7 +164,7 @@ impl Parquet {
     ) -> Result<Vec<RecordBatch>, Problem> {
         let own = self.columns(path)?;
         let columns: Vec<String> = layout
-            .columns
+            .fields()
             .iter()
             .zip(binding)
             .map(|(column, &at)| {

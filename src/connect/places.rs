@@ -19,8 +19,8 @@ pub fn problem_of_rows(
         let mut before = 0;
         for (at, file) in scan.sources.iter().enumerate() {
             let Some(parsed) = scan.parsed.get(&at) else { continue };
-            if let Some(number) = parsed.places.get(row - before) {
-                return Some(loader.place(file, *number));
+            if row - before < parsed.len() {
+                return Some(loader.place(file, parsed, row - before));
             }
             before += parsed.len();
         }

@@ -144,6 +144,8 @@ mod tests {
         let source = FileSource {
             base: &base,
             files: &files,
+            copies: None,
+            session: None,
             calendar: Some(&calendar),
             off_calendar: OffCalendar::Error,
             start: None,

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use chrono::NaiveDate;
+
 use crate::cell::{Cells, Context, Value};
+use crate::date::to_days;
 use crate::error::Fault;
 use crate::gate::Gate;
 use crate::layout::Layout;
@@ -20,6 +23,8 @@ pub(crate) struct Lanes {
 pub(crate) struct Rows {
     /// Where each row stands: a line of a text file or a row of a Parquet file, from 1.
     pub places: Vec<u32>,
+    /// The members of an archive, and the first row of each.
+    pub members: Vec<(u32, String)>,
     /// Days since 1970-01-01; empty for a table.
     pub sessions: Vec<i32>,
     /// `None` where the layout has no column `instrument`, and for a table.
@@ -43,6 +48,12 @@ impl Rows {
         }
     }
 
+    /// The member of an archive that a row is in.
+    pub fn member(&self, row: usize) -> Option<&str> {
+        let after = self.members.partition_point(|(first, _)| *first as usize <= row);
+        self.members[..after].last().map(|(_, name)| name.as_str())
+    }
+
     /// The instrument of a row; empty where there are none.
     pub fn instrument(&self, row: usize) -> &str {
         match &self.lanes {
@@ -58,6 +69,8 @@ pub(crate) struct RowBuilder<'a> {
     context: Context<'a>,
     gate: Option<Gate<'a>>,
     codes: HashMap<String, u32>,
+    /// The session of the rows, where it is not in a column.
+    session: Option<i32>,
     rows: Rows,
 }
 
@@ -68,15 +81,35 @@ impl<'a> RowBuilder<'a> {
             columns: layout.values().iter().map(|column| Cells::new(column.kind)).collect(),
             ..Rows::default()
         };
-        Self { layout, context: Context::new(layout), gate, codes: HashMap::new(), rows }
+        Self { layout, context: Context::new(layout), gate, codes: HashMap::new(), session: None, rows }
     }
 
-    /// Takes a row whose fields `field` gives by position in the layout's columns; tells `refuse` of those that are not as
+    /// What follows is of this member of an archive.
+    pub fn begin_member(&mut self, name: &str) {
+        self.rows.members.push((self.rows.len() as u32, name.to_owned()));
+    }
+
+    /// What follows is of this session, which is in no column. Gives whether rows of it are taken.
+    ///
+    /// # Errors
+    /// It is not a session of the calendar.
+    pub fn begin_session(&mut self, date: NaiveDate) -> Result<bool, Fault> {
+        let day = to_days(date);
+        self.session = Some(day);
+        self.gate.as_mut().map_or(Ok(true), |gate| gate.admits(day))
+    }
+
+    /// Takes a row whose fields `field` gives by position in the layout's `fields()`; tells `refuse` of those that are not as
     /// they should be. A row before the source's start, or off its calendar where those are skipped, is left out unread.
     pub fn row<'v>(&mut self, place: u32, field: impl Fn(usize) -> Value<'v>, mut refuse: impl FnMut(usize, Fault)) {
         let layout = self.layout;
+        let given = usize::from(layout.is_dated_by_name);
         if let Some(gate) = &mut self.gate {
-            match self.context.session(field(0)).and_then(|day| gate.admits(day).map(|admitted| (day, admitted))) {
+            let day = match self.session {
+                Some(day) => Ok(day),
+                None => self.context.session(field(0)),
+            };
+            match day.and_then(|day| gate.admits(day).map(|admitted| (day, admitted))) {
                 Ok((_, false)) => return,
                 Ok((day, true)) => self.rows.sessions.push(day),
                 Err(fault) => {
@@ -87,12 +120,13 @@ impl<'a> RowBuilder<'a> {
         }
         self.rows.places.push(place);
         if let Some(lanes) = &mut self.rows.lanes {
-            let name = match field(1) {
+            let at = 1 - given;
+            let name = match field(at) {
                 Value::Text(text) => text.trim_ascii(),
                 _ => "",
             };
             if name.is_empty() {
-                refuse(1, Fault::new("the instrument is missing").help("every row of a source names its instrument"));
+                refuse(at, Fault::new("the instrument is missing").help("every row of a source names its instrument"));
             }
             let again = lanes.codes.last().copied().filter(|&code| lanes.names[code as usize] == name);
             let code = again.or_else(|| self.codes.get(name).copied()).unwrap_or_else(|| {
@@ -104,7 +138,7 @@ impl<'a> RowBuilder<'a> {
             lanes.codes.push(code);
         }
         for (at, (cells, column)) in self.rows.columns.iter_mut().zip(layout.values()).enumerate() {
-            let at = at + layout.keys;
+            let at = at + layout.keys - given;
             if let Err(fault) = cells.push(field(at), column, &mut self.context) {
                 refuse(at, fault);
             }

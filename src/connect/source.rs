@@ -9,6 +9,7 @@ use chrono::NaiveDate;
 use crate::error::ConnectError;
 use crate::files::find;
 use crate::load::Loader;
+use crate::objects::{has_copies, refresh};
 
 /// Files of rows, and how to read them.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +17,10 @@ pub struct FileSource<'a> {
     /// The folder that patterns are relative to.
     pub base: &'a Path,
     pub files: &'a Files,
+    /// The folder for copies of objects, of a source that names any.
+    pub copies: Option<&'a Path>,
+    /// The pattern of the files' names, where the session of a file's rows stands in its name.
+    pub session: Option<&'a str>,
     /// The calendar that sessions are held against; `None` for a `table`, which has no sessions.
     pub calendar: Option<&'a Calendar>,
     /// What becomes of a row whose date is no session.
@@ -28,12 +33,15 @@ pub struct FileSource<'a> {
 }
 
 /// The columns of a source by our names: `session`, `instrument` if the files have it, then the others in the order of
-/// the first file. Reads the first file's header and nothing more. A column of a CSV file is a number unless `types:`
+/// the first file. Reads the first file's header and nothing more; objects of which there are no copies are copied first. A column of a CSV file is a number unless `types:`
 /// says otherwise; a Parquet file knows its types.
 ///
 /// # Errors
 /// No file, an unreadable or ambiguous header, a mapped or typed column that is not there.
 pub fn schema(source: &FileSource) -> Result<Vec<(String, ColumnType)>, ConnectError> {
+    if !has_copies(source) {
+        refresh(source)?;
+    }
     let files = find(source)?;
     let layout = Loader::new(source)?.layout(&files)?;
     Ok(layout.columns.into_iter().map(|column| (column.name, column.kind)).collect())

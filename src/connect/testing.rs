@@ -20,6 +20,10 @@ pub(crate) struct Folder {
     pub off_calendar: OffCalendar,
     pub start: Option<NaiveDate>,
     pub key: Vec<String>,
+    /// The folder for copies of objects.
+    pub copies: Option<PathBuf>,
+    /// The pattern of the files' names that gives the session.
+    pub session: Option<String>,
     pub table: bool,
 }
 
@@ -41,6 +45,8 @@ impl Folder {
             off_calendar: OffCalendar::Error,
             start: None,
             key: Vec::new(),
+            copies: None,
+            session: None,
             table: false,
         }
     }
@@ -64,6 +70,8 @@ impl Folder {
         FileSource {
             base: &self.base,
             files: &self.files,
+            copies: self.copies.as_deref(),
+            session: self.session.as_deref(),
             calendar: (!self.table).then_some(&*self.calendar),
             off_calendar: self.off_calendar,
             start: self.start,

@@ -1,13 +1,16 @@
 //! One asset of a run: settle what is stale, make it batch by batch, check it, commit it.
 
+mod asking;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use assetctl_calendar::SessionRange;
 use assetctl_config::{Asset, Project, Severity};
-use assetctl_connect::Scan;
-use assetctl_graph::{AssetNode, Axis, Body, Graph};
+use assetctl_connect::{Fetch, Progress, Scan};
+use assetctl_graph::{AssetNode, Axis, Graph};
 use assetctl_plan::{AssetPlan, Fingerprints, Hash128, Observation, RecordCache, date_of, ix_of, settle};
 use assetctl_store::{CheckRow, Commit, Lanes, NewPartition, RunId, Snapshot, Store};
 use chrono::{DateTime, NaiveDate, Utc};
@@ -18,8 +21,10 @@ use crate::batch::{self, Shape};
 use crate::cancel::Cancel;
 use crate::checks::{self, Finding};
 use crate::event::{AssetReport, AssetStatus, RunEvent};
-use crate::kinds::{Batch, Made, MakeError, Materializer, as_of, materializer};
+use crate::kinds::{Asking, Batch, Made, MakeError, Materializer, as_of, materializer};
 use crate::{lanes, observe};
+
+pub use asking::Missing;
 
 /// Lanes that are assumed of an asset nothing is known of.
 const UNKNOWN_LANES: usize = 5_000;
@@ -35,6 +40,12 @@ pub struct Job {
     pub plan: AssetPlan,
     pub scan: Option<Arc<Mutex<Scan>>>,
     pub observation: Option<Observation>,
+    /// Who is asked, of a source that has to be.
+    pub fetcher: Option<Arc<dyn Fetch>>,
+    /// The instant that decided which sessions are final; for what is asked for, of now.
+    pub now: DateTime<Utc>,
+    /// What inputs could not make yet.
+    pub missing: Vec<Missing>,
     pub asked_batch: Option<usize>,
     /// Bytes that the run may work in.
     pub memory: u64,
@@ -52,6 +63,8 @@ struct Ready {
     made: Made,
     /// What a check says against it, after what failed was taken out.
     failed: Option<String>,
+    /// Where the answers lie that it was made from.
+    spool: Option<PathBuf>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +92,10 @@ impl Job {
             other => other,
         });
         match done {
-            Ok(()) if report.ran.is_empty() && report.dropped == 0 => report.status = AssetStatus::Unchanged,
+            Ok(()) if report.ran.is_empty() && report.dropped == 0 => {
+                let waits = !report.waits.is_empty();
+                report.status = if waits { AssetStatus::Waits } else { AssetStatus::Unchanged };
+            }
             Ok(()) => {}
             Err(JobError::Make(MakeError::Cancelled)) => report.status = AssetStatus::Cancelled,
             Err(error) => {
@@ -114,12 +130,12 @@ impl Job {
             let snapshot = self.store.snapshot()?;
             let of_table = as_of::observe(&self.graph, self.plan.node, &snapshot)?;
             // What a plan saw of a table may have changed since; of files it has not.
-            let is_as_of = matches!(self.node().body, Body::AsOf { .. });
-            let observation = if is_as_of { of_table.as_ref() } else { self.observation.as_ref() };
+            let observation = if self.node().is_as_of() { of_table.as_ref() } else { self.observation.as_ref() };
             let settled = settle(&self.graph, &snapshot, observation, &self.plan)?;
-            let done: BTreeSet<NaiveDate> = report.ran.iter().copied().collect();
+            let done: BTreeSet<NaiveDate> = report.ran.iter().chain(&report.untaken).copied().collect();
             let mut sessions: Vec<NaiveDate> =
                 settled.sessions.into_iter().filter(|session| !done.contains(session)).collect();
+            self.leave_what_waits(&mut sessions, report);
             sessions.extend(settled.others.iter().filter(|session| lost.contains(session)));
             sessions.sort_unstable();
             if !announced {
@@ -127,12 +143,17 @@ impl Job {
                 announced = true;
             }
             if sessions.is_empty() {
-                return self.finish(&snapshot, settled.whole, report);
+                return self.finish(&snapshot, settled.whole && report.waits.is_empty(), report);
             }
             let shape = self.shape(&snapshot, materializer.as_ref());
             // A snapshot keeps the ledger's log from shrinking.
             drop(snapshot);
-            let batches = batch::split(&sessions, shape, |date| ix_of(self.node(), date).map_or(0, |ix| ix.0));
+            let position = |date| ix_of(self.node(), date).map_or(0, |ix| ix.0);
+            let batches = match &self.fetcher {
+                Some(fetcher) => batch::split_asked(&sessions, fetcher.sessions_at_once(), self.asked_batch, position),
+                None => batch::split(&sessions, shape, position),
+            };
+            self.forget_answers_if_forced()?;
             lost.extend(self.batches(materializer.as_ref(), &batches, report)?);
         }
     }
@@ -195,6 +216,15 @@ impl Job {
         let common = &self.asset().common;
         let cancel = self.cancel.within(common.timeout.as_ref().map(|span| span.to_std()));
         let snapshot = self.store.snapshot()?;
+        let spool = self.spool(sessions)?;
+        let progress = |progress: Progress| self.tell_progress(progress);
+        let asking = self.fetcher.as_deref().zip(spool.as_deref()).map(|(fetcher, spool)| Asking {
+            fetcher,
+            asked: self.observation.as_ref().and_then(|seen| seen.asked.as_ref()),
+            now: self.now.min((self.clock)()),
+            spool,
+            progress: &progress,
+        });
         let batch = Batch {
             graph: &self.graph,
             node: self.node(),
@@ -206,6 +236,7 @@ impl Job {
             plan: &self.plan,
             threads: self.threads,
             scan: self.scan.as_deref(),
+            asking,
             cancel: &cancel,
         };
         let mut tries_left = common.retries.unwrap_or(0);
@@ -215,7 +246,7 @@ impl Job {
                 Ok(made) => break made,
                 Err(MakeError::Cancelled) if cancel.is_late() => return Err(JobError::Late),
                 Err(MakeError::Cancelled) => return Err(MakeError::Cancelled.into()),
-                Err(error) if tries_left == 0 => return Err(error.into()),
+                Err(error) if tries_left == 0 || error.is_final() => return Err(error.into()),
                 Err(error) => {
                     tries_left -= 1;
                     tracing::warn!(asset = self.plan.asset, %error, tries_left, "a batch failed and is tried again");
@@ -224,13 +255,25 @@ impl Job {
         };
         let failed = self.check(&batch, &mut made)?;
         batch.check_cancel()?;
-        Ok(Ready { snapshot, made, failed })
+        Ok(Ready { snapshot, made, failed, spool })
     }
 
     /// Commits what was made. Gives the partitions that the commit found lost.
     fn finish_batch(&self, batch: Ready, report: &mut AssetReport) -> Result<Vec<NaiveDate>, JobError> {
-        let Ready { snapshot, made, failed } = batch;
-        let lost = if made.sessions.is_empty() { Vec::new() } else { self.commit(&snapshot, made, report)? };
+        let Ready { snapshot, mut made, failed, spool } = batch;
+        self.note(&mut made, report);
+        let lost = if made.sessions.is_empty() {
+            if let Some(fetches) = &made.fetches {
+                self.store.record_fetches(self.run, &self.plan.asset, fetches)?;
+            }
+            Vec::new()
+        } else {
+            self.commit(&snapshot, made, report)?
+        };
+        if let Some(spool) = spool {
+            // Taken or not: the next run asks again.
+            self.store.discard_spool(&spool)?;
+        }
         match failed {
             Some(message) => Err(JobError::Check(message)),
             None => Ok(lost),
@@ -275,6 +318,9 @@ impl Job {
             carried.trace = rows_before(&carried.trace, session)?;
             carried.checkpoints.retain(|(at, _)| *at < session);
         }
+        if let Some(fetches) = &mut made.fetches {
+            fetches.sessions.retain(|asked, _| *asked < session || made.untaken.contains(asked));
+        }
         if self.node().recursive && !made.sessions.is_empty() {
             // They would have followed from what is committed; the ledger must know that they did not.
             for session in cut {
@@ -307,6 +353,7 @@ impl Job {
             frame: made.frame,
             key: made.key,
             carried: made.carried,
+            fetches: made.fetches,
             partitions,
             sources: if report.ran.is_empty() { self.unsettled() } else { None },
             ..self.empty_commit(snapshot)
@@ -350,6 +397,7 @@ impl Job {
             is_static: self.node().axis == Axis::Static,
             sources: None,
             carried: None,
+            fetches: None,
             at: (self.clock)(),
         }
     }
@@ -387,6 +435,9 @@ impl Job {
         if !self.plan.obsolete.is_empty() {
             self.store.commit(Commit { drop: self.plan.obsolete.clone(), ..self.empty_commit(snapshot) })?;
             report.dropped = self.plan.obsolete.len() as u32;
+        }
+        if self.fetcher.is_some() {
+            self.store.discard_spool(&self.store.layout().spool(&self.plan.asset))?;
         }
         if whole {
             if let Some(scan) = &self.scan {

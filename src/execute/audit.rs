@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use assetctl_config::Project;
-use assetctl_graph::{Axis, Body, Graph};
+use assetctl_graph::{Axis, Graph};
 use assetctl_plan::{AssetPlan, Plan, RecordCache, StaleRange, StaleReason};
 use assetctl_store::{Difference, Snapshot, Store};
 use chrono::NaiveDate;
@@ -48,7 +48,7 @@ pub fn audit(
     let mut audited = Vec::new();
     for asset in plan.assets.iter().filter(|asset| asset.selected) {
         let node = graph.node(asset.node);
-        if matches!(node.body, Body::Source | Body::Table) || node.axis == Axis::Static {
+        if node.is_external() || node.axis == Axis::Static {
             continue;
         }
         let of_asset = |error: MakeError| (asset.asset.clone(), error);
@@ -106,6 +106,7 @@ fn again(
         plan: &plan,
         threads: 1,
         scan: None,
+        asking: None,
         cancel,
     };
     batch.check_cancel()?;

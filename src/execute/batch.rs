@@ -60,6 +60,29 @@ pub fn split(sessions: &[NaiveDate], shape: Shape, position: impl Fn(NaiveDate) 
     batches
 }
 
+/// Cuts ascending sessions that somebody is asked for: into runs that follow one another, of `at_once` at most; not at all where it
+/// makes no difference how many are asked for. Nowhere longer than `asked`.
+pub fn split_asked(
+    sessions: &[NaiveDate],
+    at_once: Option<usize>,
+    asked: Option<usize>,
+    position: impl Fn(NaiveDate) -> u32,
+) -> Vec<Vec<NaiveDate>> {
+    let most = at_once.into_iter().chain(asked).min().unwrap_or(usize::MAX).max(1);
+    let mut batches: Vec<Vec<NaiveDate>> = Vec::new();
+    let mut last: Option<u32> = None;
+    for session in sessions {
+        let at = position(*session);
+        let follows = at_once.is_none() || last.is_some_and(|last| at == last + 1);
+        match batches.last_mut() {
+            Some(batch) if follows && batch.len() < most => batch.push(*session),
+            _ => batches.push(vec![*session]),
+        }
+        last = Some(at);
+    }
+    batches
+}
+
 /// Where in a full batch its last month begins that is not over before `next`; its end, if there is no other month in it.
 fn last_month(batch: &[NaiveDate], next: NaiveDate) -> usize {
     let begins = batch.partition_point(|session| Month::of(*session) < Month::of(next));
@@ -102,6 +125,19 @@ mod tests {
         assert_eq!(asked[0].len(), 7);
         assert_eq!(asked.concat(), sessions);
         assert_eq!(year.concat(), sessions);
+    }
+
+    #[test]
+    fn what_is_asked_for_is_cut_as_the_one_who_is_asked_likes_it() {
+        let sessions: Vec<NaiveDate> = [0, 1, 2, 3, 7, 8].map(day).to_vec();
+        let lengths = |at_once, asked| -> Vec<usize> {
+            split_asked(&sessions, at_once, asked, position).iter().map(Vec::len).collect()
+        };
+        assert_eq!(lengths(None, None), [6]);
+        assert_eq!(lengths(None, Some(4)), [4, 2]);
+        assert_eq!(lengths(Some(3), None), [3, 1, 2]);
+        assert_eq!(lengths(Some(3), Some(1)), [1; 6]);
+        assert_eq!(lengths(Some(0), None), [1; 6]);
     }
 
     #[test]

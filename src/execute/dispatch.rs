@@ -14,7 +14,8 @@ use chrono::{DateTime, Utc};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 
-use crate::asset::Job;
+use crate::asked::Fetchers;
+use crate::asset::{Job, Missing};
 use crate::cancel::Cancel;
 use crate::event::{AssetReport, AssetStatus, RunEvent, RunReport};
 use crate::observe::{self, Sources};
@@ -61,6 +62,7 @@ pub struct Work {
     pub plan: Plan,
     pub sources: Sources,
     pub observations: HashMap<usize, Observation>,
+    pub fetchers: Fetchers,
 }
 
 /// Executes a plan: at most what it announces, less what turns out not to be stale once its inputs are up to date.
@@ -140,6 +142,9 @@ async fn execute(
                 run,
                 scan: work.sources.get(&plan.node).cloned(),
                 observation: work.observations.get(&plan.node).cloned(),
+                fetcher: work.fetchers.get(&plan.node).cloned(),
+                now: work.plan.now,
+                missing: missing(&work.graph, &planned, &reports, plan.node),
                 plan,
                 asked_batch: options.batch,
                 // Assets that are computed at once share it.
@@ -170,6 +175,28 @@ async fn execute(
         }
     }
     Ok(RunReport { run: run.0, cancelled, assets: reports.into_values().collect() })
+}
+
+/// What the inputs of an asset could not make yet.
+fn missing(
+    graph: &Graph,
+    planned: &[AssetPlan],
+    reports: &BTreeMap<usize, AssetReport>,
+    reader: usize,
+) -> Vec<Missing> {
+    let inputs: BTreeSet<usize> = graph.node(reader).edges.iter().map(|edge| edge.input).collect();
+    let of_input = |(at, report): (&usize, &AssetReport)| {
+        let input = planned[*at].node;
+        let waits = inputs.contains(&input) && !report.waits.is_empty();
+        waits.then(|| {
+            let reason = match (graph.node(input).is_external(), report.waits.values().next()) {
+                (true, Some(why)) => format!("`{}`: {why}", report.asset),
+                _ => format!("`{}` waits too", report.asset),
+            };
+            Missing { input, sessions: report.waits.keys().copied().collect(), reason }
+        })
+    };
+    reports.iter().filter_map(of_input).collect()
 }
 
 /// The next asset that finished; `None` when none is left, or when a cancelled run has waited long enough.
@@ -215,7 +242,7 @@ fn record(store: &Store, run: RunId, plan: &AssetPlan, report: &AssetReport) -> 
         AssetStatus::Ok => assetctl_store::AssetStatus::Ok,
         AssetStatus::Unchanged => assetctl_store::AssetStatus::Unchanged,
         AssetStatus::Failed => assetctl_store::AssetStatus::Failed,
-        AssetStatus::Blocked => assetctl_store::AssetStatus::Blocked,
+        AssetStatus::Waits | AssetStatus::Blocked => assetctl_store::AssetStatus::Blocked,
         AssetStatus::Cancelled => assetctl_store::AssetStatus::Cancelled,
     };
     store.record_asset(
@@ -277,7 +304,7 @@ impl Dispatch {
     }
 
     fn done(&mut self, at: usize, status: AssetStatus) {
-        if matches!(status, AssetStatus::Ok | AssetStatus::Unchanged) {
+        if matches!(status, AssetStatus::Ok | AssetStatus::Unchanged | AssetStatus::Waits) {
             for reader in &self.readers[at] {
                 self.waits[*reader].remove(&at);
             }

@@ -1,6 +1,6 @@
 //! What happens in a run, as values. The command line draws a progress bar from them; nothing in this crate prints.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use assetctl_connect::ConnectError;
 use assetctl_store::Lanes;
@@ -15,6 +15,22 @@ pub enum RunEvent {
     AssetStarted {
         asset: String,
         sessions: u32,
+    },
+    /// Somebody is being asked.
+    Asking {
+        asset: String,
+        /// Calls answered, and as many as are known to be needed.
+        done: u64,
+        of: u64,
+        rows: u64,
+        bytes: u64,
+        /// What is waited for, if anything.
+        waits: Option<String>,
+    },
+    /// Something that a person should know and need not mend.
+    Noted {
+        asset: String,
+        note: String,
     },
     /// A batch was committed.
     BatchCommitted {
@@ -40,6 +56,8 @@ pub enum AssetStatus {
     Ok,
     /// Its inputs came out as they were: nothing needed to be computed.
     Unchanged,
+    /// Nothing could be made yet: somebody who was asked has no rows, or an input waits.
+    Waits,
     Failed,
     /// An input failed.
     Blocked,
@@ -65,6 +83,15 @@ pub struct AssetReport {
     pub lanes: BTreeMap<NaiveDate, Lanes>,
     pub bytes: u64,
     pub seconds: f64,
+    /// Sessions that could not be made yet, with the reason.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub waits: BTreeMap<NaiveDate, String>,
+    /// Sessions that were asked for, and whose answer was not taken.
+    #[serde(skip)]
+    pub untaken: BTreeSet<NaiveDate>,
+    /// What a person should know and need not mend.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     pub error: Option<String>,
     /// What is wrong with its files, if that is what failed: `error` in parts, each with its places.
     #[serde(skip)]
@@ -86,6 +113,9 @@ impl AssetReport {
             lanes: BTreeMap::new(),
             bytes: 0,
             seconds: 0.0,
+            waits: BTreeMap::new(),
+            untaken: BTreeSet::new(),
+            notes: Vec::new(),
             error: None,
             mistakes: None,
             check_failed: false,

@@ -1,14 +1,17 @@
 //! What the sources' files hold now: the first, effectful step of every plan.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use assetctl_config::{Asset, Diagnostic, Kind, OffCalendar, Project};
 use assetctl_connect::{ConnectError, FileSource, FileState, KnownFile, Scan};
-use assetctl_graph::{Graph, SchemaSource};
+use assetctl_graph::{Fetched, Graph, SchemaSource};
 use assetctl_plan::{Hash128, Observation, STATIC_SESSION};
 use assetctl_store::{SourceFileRow, Store};
+use chrono::{DateTime, Utc};
 
+use crate::asked;
 use crate::kinds::as_of;
 
 /// The scans of the sources and tables of a plan, by position in the graph.
@@ -23,12 +26,21 @@ pub enum ObserveError {
     Store(#[from] assetctl_store::Error),
 }
 
-/// How an asset's files are read; `None` for an asset that is not read from files.
-pub fn file_source(asset: &Asset) -> Option<FileSource<'_>> {
+/// Where the copies of an asset's objects lie, in the folder of everything materialized.
+pub fn copies(data: &Path, asset: &str) -> PathBuf {
+    data.join("cache").join(asset)
+}
+
+/// How an asset's files are read; `None` for an asset that is not read from files. `copies` is for looking at files anew: those that a
+/// scan has found are known.
+pub fn file_source<'a>(asset: &'a Asset, copies: Option<&'a Path>) -> Option<FileSource<'a>> {
     match &asset.kind {
+        Kind::Source(spec) if spec.is_fetched() => None,
         Kind::Source(spec) => Some(FileSource {
             base: &asset.base,
             files: &spec.files,
+            copies,
+            session: spec.session.as_ref().map(|session| session.file_name.as_str()),
             calendar: Some(&asset.calendar),
             off_calendar: spec.off_calendar,
             start: Some(asset.start),
@@ -37,6 +49,8 @@ pub fn file_source(asset: &Asset) -> Option<FileSource<'_>> {
         Kind::Table(spec) => Some(FileSource {
             base: &asset.base,
             files: &spec.files,
+            copies,
+            session: None,
             calendar: None,
             off_calendar: OffCalendar::Error,
             start: None,
@@ -46,12 +60,14 @@ pub fn file_source(asset: &Asset) -> Option<FileSource<'_>> {
     }
 }
 
-/// Looks at the files of the needed sources. Files that look as the ledger knows them are not opened.
+/// Looks at the files of the needed sources, and at what the ledger knows of those that have to be asked. Files that look as the ledger
+/// knows them are not opened, and nobody is asked.
 pub fn observe(
     project: &Project,
     graph: &Graph,
     needed: &BTreeSet<usize>,
     store: Option<&Store>,
+    now: DateTime<Utc>,
 ) -> Result<(Sources, HashMap<usize, Observation>), ObserveError> {
     let mut sources = Sources::new();
     let mut observations = HashMap::new();
@@ -62,12 +78,18 @@ pub fn observe(
         if let Some(snapshot) = &snapshot {
             observations.extend(as_of::observe(graph, ix, snapshot)?.map(|seen| (ix, seen)));
         }
-        let Some(source) = file_source(&project.assets[node.asset]) else { continue };
+        if node.is_fetched() {
+            observations.insert(ix, asked::observe(&project.assets[node.asset], node, store, now)?);
+            continue;
+        }
+        let folder = copies(&project.data_dir, &node.name);
+        let Some(source) = file_source(&project.assets[node.asset], Some(&folder)) else { continue };
         let known: Vec<KnownFile> = match store {
             Some(store) => store.sources(&node.name)?.into_iter().map(known_file).collect(),
             None => Vec::new(),
         };
-        let scan = match assetctl_connect::scan(&source, &known) {
+        let scanned = assetctl_connect::refresh(&source).and_then(|_| assetctl_connect::scan(&source, &known));
+        let scan = match scanned {
             Ok(scan) => scan,
             Err(error) => {
                 refused.push((node.name.clone(), error));
@@ -91,6 +113,7 @@ fn observation(scan: &Scan) -> Observation {
         last: scan.sessions.map(|(_, last)| last),
         digests: (!files.is_empty()).then(|| digests(scan)),
         files,
+        asked: None,
     }
 }
 
@@ -155,14 +178,24 @@ fn known_file(row: SourceFileRow) -> KnownFile {
     KnownFile { path: row.path, size: row.size, mtime_ns: row.mtime_ns, content: row.content.0, digest: row.digest }
 }
 
-/// The columns of files, by their headers.
+/// The columns of what comes from outside: of files by their headers, of others by what is declared of them.
 #[derive(Debug)]
-pub struct FileSchemas;
+pub struct FileSchemas<'a> {
+    data: &'a Path,
+}
 
-impl SchemaSource for FileSchemas {
+impl<'a> FileSchemas<'a> {
+    pub fn new(project: &'a Project) -> Self {
+        Self { data: &project.data_dir }
+    }
+}
+
+impl SchemaSource for FileSchemas<'_> {
     fn schema(&self, asset: &Asset) -> Result<assetctl_graph::Schema, Vec<Diagnostic>> {
-        let Some(source) = file_source(asset) else { return Ok(Vec::new()) };
-        let at = if source.files.csv.is_some() { "csv" } else { "parquet" };
+        let folder = copies(self.data, &asset.name);
+        let Some(source) = file_source(asset, Some(&folder)) else { return Ok(Vec::new()) };
+        let forms = [("csv", &source.files.csv), ("jsonl", &source.files.jsonl)];
+        let at = forms.iter().find(|(_, paths)| paths.is_some()).map_or("parquet", |(form, _)| form);
         match assetctl_connect::schema(&source) {
             Ok(schema) => Ok(schema.into_iter().filter(|(name, _)| name != "session").collect()),
             Err(error) => Err(error
@@ -183,5 +216,14 @@ impl SchemaSource for FileSchemas {
                 })
                 .collect()),
         }
+    }
+
+    fn fetched(&self, asset: &Asset) -> Result<Fetched, Vec<Diagnostic>> {
+        let Some(fetcher) = assetctl_connect::fetcher(asset)? else {
+            let problem = Diagnostic::error(format!("nothing says where the rows of `{}` come from", asset.name));
+            return Err(vec![problem.at(asset.name_loc(), "neither files nor somebody to ask")]);
+        };
+        let schema = fetcher.schema().into_iter().filter(|(name, _)| name != "session").collect();
+        Ok(Fetched { schema, request: fetcher.spec_text() })
     }
 }

@@ -20,7 +20,7 @@ mod testing;
 
 pub use assetctl_config::WindowAxis;
 pub use dag::Graph;
-pub use lower::{Schema, SchemaSource};
-pub use node::{AsOfRows, AssetNode, Axis, Body, Edge, EdgeColumns, Member, ReadGroup, SqlRef, Universe};
+pub use lower::{Fetched, Schema, SchemaSource};
+pub use node::{AsOfRows, AssetNode, Axis, Body, Edge, EdgeColumns, Member, ReadGroup, SqlRef, Universe, Wanted};
 pub use reach::{ColumnReach, Extent, Reach};
 pub use select::{SelectError, Selection, StateOf};

@@ -2,6 +2,7 @@
 
 mod as_of;
 mod columns;
+mod fetched;
 mod universe;
 
 use std::sync::Arc;
@@ -20,16 +21,28 @@ use crate::template::{self, Rendered, TemplateRef};
 /// Columns besides `session`, the key first.
 pub type Schema = Vec<(String, ColumnType)>;
 
-/// Knows the columns of assets that are read from files.
+/// Knows the columns of assets that come from outside.
 pub trait SchemaSource {
-    /// The columns of a `source` or `table`; a missing or malformed file is reported where the asset names it.
+    /// The columns of a `source` or `table` that is read from files; a missing or malformed file is reported where the asset names it.
     fn schema(&self, asset: &Asset) -> Result<Schema, Vec<Diagnostic>>;
+
+    /// What is known of a `source` that has to be asked, without asking.
+    fn fetched(&self, asset: &Asset) -> Result<Fetched, Vec<Diagnostic>>;
+}
+
+/// What a source that has to be asked declares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    pub schema: Schema,
+    /// All that its rows depend on but the instruments, as canonical JSON.
+    pub request: String,
 }
 
 /// Versions of the algorithms behind the kinds: a change of results moves the number, and with it every spec hash.
 mod version {
     pub const FILES: u32 = 1;
     pub const AS_OF: u32 = 1;
+    pub const FETCH: u32 = 1;
     pub const COMPLETE: u32 = 1;
     pub const COLUMNS: u32 = 1;
     pub const TOP_K: u32 = 1;
@@ -99,7 +112,8 @@ impl Lowering<'_> {
         let own = references.len() - usize::from(asset.kind.universe().is_some());
         let ((references, of_universe), (inputs, universes)) = (references.split_at(own), inputs.split_at(own));
         let mut lowered = match &asset.kind {
-            Kind::Source(spec) => self.files(schemas, files_spec(&spec.files, Some(spec.off_calendar)), Body::Source),
+            Kind::Source(spec) if spec.is_fetched() => self.fetched(schemas, spec, references, inputs),
+            Kind::Source(spec) => self.files(schemas, source_spec(spec), Body::Source),
             Kind::Table(spec) => self.files(schemas, files_spec(&spec.files, None), Body::Table),
             Kind::AsOf(spec) => self.as_of(spec, references, inputs),
             Kind::Complete(spec) => self.complete(spec, references, inputs),
@@ -408,6 +422,15 @@ impl Lowering<'_> {
             }
         }
     }
+}
+
+fn source_spec(source: &assetctl_config::SourceSpec) -> serde_json::Value {
+    let mut spec = files_spec(&source.files, Some(source.off_calendar));
+    // Added only where it is said: what was there before keeps its text.
+    if let Some(session) = &source.session {
+        spec["session"] = json!(session);
+    }
+    spec
 }
 
 /// How rows are read out of files; where the files lie is left out, for it changes no row.

@@ -89,11 +89,27 @@ pub enum AsOfRows {
     Reports(Box<Reports>),
 }
 
+/// The instruments that a source is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// All that there are.
+    All,
+    /// These, sorted.
+    Names(Vec<String>),
+    /// Those in this column of the table behind edge 0.
+    Column(String),
+}
+
 /// What is done to make a partition.
 #[derive(Debug, Clone)]
 pub enum Body {
     /// Read from files; the spec stays in the project's asset.
     Source,
+    /// Somebody is asked: `request` is all that the rows depend on but the instruments, as canonical JSON.
+    Fetched {
+        request: String,
+        wanted: Wanted,
+    },
     Table,
     /// Edge 0 is the table; the key is that of a row within its session.
     AsOf {
@@ -161,6 +177,20 @@ pub struct AssetNode {
 }
 
 impl AssetNode {
+    /// Whether its rows come from outside: from files, or from somebody who is asked.
+    pub fn is_external(&self) -> bool {
+        matches!(self.body, Body::Source | Body::Fetched { .. } | Body::Table)
+    }
+
+    /// Whether it has the rows of a table session by session.
+    pub fn is_as_of(&self) -> bool {
+        matches!(self.body, Body::AsOf { .. })
+    }
+
+    pub fn is_fetched(&self) -> bool {
+        matches!(self.body, Body::Fetched { .. })
+    }
+
     pub fn start_date(&self) -> NaiveDate {
         self.calendar.date(self.start).date()
     }

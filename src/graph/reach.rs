@@ -168,7 +168,7 @@ fn plain_reads<'a>(node: &AssetNode, column: Option<&'a str>) -> Vec<Read<'a>> {
             })
             .collect(),
         // Of a table, which has no sessions.
-        Body::Source | Body::Table | Body::AsOf { .. } | Body::Columns(_) => Vec::new(),
+        Body::Source | Body::Fetched { .. } | Body::Table | Body::AsOf { .. } | Body::Columns(_) => Vec::new(),
     }
 }
 

@@ -76,7 +76,12 @@ fn mentions(project: &Project, asset: &Asset, problems: &mut Vec<Diagnostic>) ->
     let at =
         |name: &str, path: &str| Mention { name: name.to_owned(), alias: name.to_owned(), loc: asset.locate(&[path]) };
     let mut mentions: Vec<Mention> = match &asset.kind {
-        Kind::Source(_) | Kind::Table(_) => Vec::new(),
+        Kind::Source(spec) => {
+            let table = spec.instrument_table().map(|table| table.table.clone());
+            let loc = || asset.locate(&["instruments", "table"]);
+            table.map(|name| Mention { alias: name.clone(), name, loc: loc() }).into_iter().collect()
+        }
+        Kind::Table(_) => Vec::new(),
         Kind::AsOf(spec) => vec![at(&spec.input, "input")],
         Kind::Complete(spec) => std::iter::once(at(&spec.input, "input"))
             .chain(spec.listing.iter().map(|name| at(name, "listing")))

@@ -1,10 +1,10 @@
 //! Which partitions of one asset are stale, judged from the ledger alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use assetctl_calendar::{SessionIx, SessionRange, SessionSet};
 use assetctl_graph::{AssetNode, Edge};
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::axis::{EdgeMap, date_of, ix_of};
 use crate::hash::Hash128;
@@ -21,6 +21,26 @@ pub struct Observation {
     pub digests: Option<BTreeMap<NaiveDate, Hash128>>,
     /// New, changed or removed files, for the reason.
     pub files: Vec<String>,
+    /// Of a source that has to be asked, what is to be asked for again; [`Observation::last`] is then the last session that has closed.
+    pub asked: Option<Asked>,
+}
+
+/// What the ledger knows of having asked for the sessions of a source.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// How many sessions before the newest final one are asked for again.
+    pub lookback: u32,
+    /// Those of them that were asked for last before the newest one was final.
+    pub due: BTreeSet<NaiveDate>,
+    /// Sessions whose answer was not taken, and that have no partition.
+    pub vain: BTreeMap<NaiveDate, Vain>,
+}
+
+/// An answer that was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Vain {
+    pub at: DateTime<Utc>,
+    pub rows: u64,
 }
 
 /// A reason, before dates and names are put to it.
@@ -32,6 +52,10 @@ pub enum Cause {
         old: Hash128,
     },
     Source,
+    /// Asked for before, and nothing was taken.
+    Vain,
+    /// To be asked for again.
+    Refetch,
     Carry,
     /// Something behind this edge.
     Edge(usize),
@@ -79,15 +103,20 @@ pub fn assess<L: Ledger>(cache: &RecordCache<'_, L>, question: &Question<'_>) ->
     let node = cache.graph.node(question.asset);
     let available = question.available;
     let Some(head) = cache.ledger.head(&node.name) else {
-        return Ok(Assessment {
-            stale: available.iter().map(|ix| (ix, Cause::Never)).collect(),
-            ..Assessment::default()
-        });
+        let vain = question.observation.and_then(|seen| seen.asked.as_ref()).map(|asked| &asked.vain);
+        let cause = |ix| match vain {
+            Some(vain) if vain.contains_key(&date_of(node, ix)) => Cause::Vain,
+            _ => Cause::Never,
+        };
+        return Ok(Assessment { stale: available.iter().map(|ix| (ix, cause(ix))).collect(), ..Assessment::default() });
     };
     let whole = is_whole(cache, question, head);
     let candidates = candidates(cache, question, head)?;
     let digests = question.observation.and_then(|seen| seen.digests.as_ref());
-    if whole && candidates.is_empty() && digests.is_none() {
+    let asked = question.observation.and_then(|seen| seen.asked.as_ref());
+    // Without news from outside only what reads something that moved may have changed.
+    let quiet = whole && digests.is_none() && asked.is_none_or(|asked| asked.due.is_empty());
+    if quiet && candidates.is_empty() {
         let moved = |edge: &Edge| {
             let of_input = cache.ledger.head(&cache.graph.node(edge.input).name);
             of_input.is_some_and(|of_input| of_input.tip_rev > head.verified_rev)
@@ -95,8 +124,7 @@ pub fn assess<L: Ledger>(cache: &RecordCache<'_, L>, question: &Question<'_>) ->
         return Ok(Assessment { by_head: !node.edges.iter().any(moved), ..Assessment::default() });
     }
 
-    let records = if whole && digests.is_none() {
-        // Only what may have changed needs to be opened.
+    let records = if quiet {
         let (Some(first), Some(last)) = (candidates.first(), candidates.last()) else {
             return Ok(Assessment::default());
         };
@@ -109,10 +137,11 @@ pub fn assess<L: Ledger>(cache: &RecordCache<'_, L>, question: &Question<'_>) ->
         _ => None,
     };
     let mut assessment = Assessment::default();
-    let positions = if whole && digests.is_none() { candidates.clone() } else { SessionSet::from_range(available) };
+    let positions = if quiet { candidates.clone() } else { SessionSet::from_range(available) };
     for ix in positions.iter() {
         let session = date_of(node, ix);
         let cause = match records.get(session) {
+            None if asked.is_some_and(|asked| asked.vain.contains_key(&session)) => Some(Cause::Vain),
             None => Some(Cause::Never),
             Some(_) if head.damaged.contains(&Month::of(session)) => Some(Cause::Missing),
             Some((_, record)) if record.spec != question.spec => Some(Cause::Spec { old: record.spec }),
@@ -121,13 +150,13 @@ pub fn assess<L: Ledger>(cache: &RecordCache<'_, L>, question: &Question<'_>) ->
                 (Some(digests), _) => {
                     let seen = digests.get(&session).copied().unwrap_or(Hash128::ZERO);
                     // Of a source the rows of its files; of an `as_of` those of its table.
-                    let cause = if node.edges.is_empty() { Cause::Source } else { Cause::Edge(0) };
+                    let cause = if node.is_as_of() { Cause::Edge(0) } else { Cause::Source };
                     (seen != record.inputs).then_some(cause)
                 }
                 (None, Some(fingerprints)) if candidates.contains(ix) && fingerprints.of(ix) != record.inputs => {
                     Some(culprit(cache, question.asset, ix, record.built_rev)?)
                 }
-                _ => None,
+                _ => asked.is_some_and(|asked| asked.due.contains(&session)).then_some(Cause::Refetch),
             },
         };
         assessment.stale.extend(cause.map(|cause| (ix, cause)));

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use assetctl_calendar::{SessionIx, SessionRange, SessionSet};
 use assetctl_graph::{AssetNode, Axis, Edge};
 
-use crate::assess::{Assessment, Cause, Observation, Question, assess, reaches_beyond};
+use crate::assess::{Asked, Assessment, Cause, Observation, Question, assess, reaches_beyond};
 use crate::axis::{EdgeMap, date_of, universe};
 use crate::fingerprint::wiring;
 use crate::ledger::Ledger;
@@ -170,9 +170,11 @@ impl<L: Ledger> AssetPlanner<'_, L> {
         if node.axis == Axis::Static {
             return (Some(data), Some(available));
         }
-        if node.edges.is_empty() {
+        if node.edges.is_empty() || node.is_fetched() {
             let Some(last) = self.source_end() else {
-                if self.observation.is_some() {
+                if node.is_fetched() {
+                    self.block(plan, everything.first, everything.first, self.not_final(everything.first));
+                } else if self.observation.is_some() {
                     self.block(plan, everything.first, everything.first, BlockReason::NoData { until: None });
                 }
                 return (None, None);
@@ -196,10 +198,8 @@ impl<L: Ledger> AssetPlanner<'_, L> {
                 return (Some(data), None);
             }
         }
-        // What only a table bounds goes on as long as the calendar does: that tomorrow is not there yet is nothing to wait for.
-        let is_bounded = node.edges.is_empty()
-            || node.edges.iter().any(|edge| self.cache.graph.node(edge.input).axis == Axis::Session);
-        if available.last < data.last && is_bounded {
+        // The rows of a table go on as long as the calendar does: that tomorrow is not there yet is nothing to wait for.
+        if available.last < data.last && !node.is_as_of() {
             let first = SessionIx(available.last.0 + 1);
             let reason = match waits_for {
                 Some(asset) => BlockReason::InputBlocked { asset },
@@ -215,8 +215,13 @@ impl<L: Ledger> AssetPlanner<'_, L> {
         let Some(wanted) = wanted.filter(|_| self.request.to.is_some() && self.node.axis == Axis::Session) else {
             return;
         };
-        if self.node.edges.is_empty() && wanted.last > data.last {
-            let first = wanted.first.max(SessionIx(data.last.0 + 1));
+        if wanted.last <= data.last {
+            return;
+        }
+        let first = wanted.first.max(SessionIx(data.last.0 + 1));
+        if self.node.is_fetched() {
+            self.block(plan, first, wanted.last, self.not_final(first));
+        } else if self.node.edges.is_empty() {
             let until = Some(date_of(self.node, data.last));
             self.block(plan, first, wanted.last, BlockReason::NoData { until });
         }
@@ -226,11 +231,14 @@ impl<L: Ledger> AssetPlanner<'_, L> {
         BlockReason::NotFinal { until: self.node.calendar.close(ix) + self.node.settlement }
     }
 
-    /// The last session of a source: as its files were seen, or else as the ledger has it.
+    /// The last session of a source: as its files were seen, or else as the ledger has it. Of one that is asked, the last that has closed; what
+    /// was made by a later `now` is no less part of it.
     fn source_end(&self) -> Option<SessionIx> {
+        let made = self.cache.ledger.head(&self.node.name).and_then(|head| head.last);
         let last = match self.observation {
+            Some(seen) if self.node.is_fetched() => seen.last.max(made)?,
             Some(seen) => seen.last?,
-            None => self.cache.ledger.head(&self.node.name)?.last?,
+            None => made?,
         };
         self.node.calendar.at_or_before(last).ok().filter(|ix| *ix >= self.node.start)
     }
@@ -249,7 +257,7 @@ impl<L: Ledger> AssetPlanner<'_, L> {
         let absent = assessment
             .stale
             .iter()
-            .filter(|(_, cause)| matches!(cause, Cause::Never | Cause::Missing))
+            .filter(|(_, cause)| matches!(cause, Cause::Never | Cause::Vain | Cause::Missing))
             .map(|(ix, _)| *ix);
         SessionSet::from_iter(absent).difference(planned)
     }
@@ -331,6 +339,14 @@ impl<L: Ledger> AssetPlanner<'_, L> {
             Cause::Source => StaleReason::SourceRevised {
                 files: self.observation.map(|seen| seen.files.clone()).unwrap_or_default(),
             },
+            Cause::Vain => {
+                let vain = self.asked().and_then(|asked| asked.vain.get(&date_of(self.node, range.first)));
+                vain.map_or(StaleReason::NeverMaterialized, |vain| StaleReason::AskedInVain {
+                    at: vain.at,
+                    rows: vain.rows,
+                })
+            }
+            Cause::Refetch => StaleReason::Refetch { lookback: self.asked().map_or(0, |asked| asked.lookback) },
             Cause::Carry => StaleReason::CarryChanged,
             Cause::Windows => StaleReason::InputChanged {
                 asset: self
@@ -355,6 +371,10 @@ impl<L: Ledger> AssetPlanner<'_, L> {
                 StaleReason::InputChanged { asset: self.cache.graph.node(edge.input).name.clone(), dates }
             }
         })
+    }
+
+    fn asked(&self) -> Option<&Asked> {
+        self.observation.and_then(|seen| seen.asked.as_ref())
     }
 
     fn possible_ranges(&self, plan: &mut AssetPlan, sessions: &SessionSet, why: Maybe) {

@@ -33,7 +33,7 @@ mod planner;
 mod records;
 mod settle;
 
-pub use assess::Observation;
+pub use assess::{Asked, Observation, Vain};
 pub use axis::{EdgeMap, date_of, dates_of, ix_of};
 pub use fingerprint::wiring;
 pub use hash::Hash128;
@@ -41,4 +41,4 @@ pub use ledger::{AssetHead, Ledger, Month, PartitionRecord, STATIC_SESSION, Segm
 pub use model::{AssetPlan, BlockReason, BlockedRange, Dates, Plan, StaleRange, StaleReason};
 pub use planner::{PlanError, Request, plan, spec_hash};
 pub use records::{Fingerprints, RecordCache};
-pub use settle::{Settled, settle};
+pub use settle::{Settled, readers_of, settle};

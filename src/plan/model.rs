@@ -90,6 +90,15 @@ pub enum StaleReason {
     SourceRevised {
         files: Vec<String>,
     },
+    /// Somebody was asked for this session, and what came was not taken: nothing, or fewer rows than there must be.
+    AskedInVain {
+        at: DateTime<Utc>,
+        rows: u64,
+    },
+    /// A newer session has become final since these were asked for: they may have been corrected.
+    Refetch {
+        lookback: u32,
+    },
     /// Something that the partition reads of this input has other content than when it was built.
     InputChanged {
         asset: String,
@@ -188,6 +197,10 @@ impl fmt::Display for StaleReason {
                 [file] => write!(f, "source revised: {file}"),
                 [file, rest @ ..] => write!(f, "source revised: {file} and {} more", rest.len()),
             },
+            Self::AskedInVain { at, rows: 0 } => write!(f, "no rows when asked on {}", minute(*at)),
+            Self::AskedInVain { at, rows } => write!(f, "too few rows ({rows}) when asked on {}", minute(*at)),
+            Self::Refetch { lookback: 1 } => f.write_str("asked for again: the look-back is 1 session"),
+            Self::Refetch { lookback } => write!(f, "asked for again: the look-back is {lookback} sessions"),
             Self::InputChanged { asset, dates: Some(dates) } if dates.first != STATIC_SESSION => {
                 write!(f, "`{asset}` changed on {dates}")
             }
@@ -206,11 +219,15 @@ impl fmt::Display for StaleReason {
 impl fmt::Display for BlockReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotFinal { until } => write!(f, "not final until {}", until.format("%Y-%m-%d %H:%M UTC")),
+            Self::NotFinal { until } => write!(f, "not final until {}", minute(*until)),
             Self::InputMissing { asset, dates } => write!(f, "`{asset}` has no partition for {dates}"),
             Self::InputBlocked { asset } => write!(f, "`{asset}` waits too"),
             Self::NoData { until: Some(until) } => write!(f, "its files end on {until}"),
             Self::NoData { until: None } => f.write_str("its files hold no row"),
         }
     }
+}
+
+fn minute(at: DateTime<Utc>) -> impl fmt::Display {
+    at.format("%Y-%m-%d %H:%M UTC")
 }

@@ -25,6 +25,8 @@ pub struct Request {
     pub selected: BTreeSet<usize>,
     /// Leave out what the selected assets need.
     pub only: bool,
+    /// Assets that are taken as the ledger has them, whatever there is outside.
+    pub given: BTreeSet<usize>,
     /// Only sessions between these dates, both included, of the selected assets (and what those sessions need).
     pub from: Option<NaiveDate>,
     pub to: Option<NaiveDate>,
@@ -62,11 +64,12 @@ pub fn plan<L: Ledger>(
         return Err(PlanError::EmptyRange { from, to });
     }
     let cache = RecordCache::new(graph, ledger);
-    let included: BTreeSet<usize> = if request.only {
+    let mut included: BTreeSet<usize> = if request.only {
         request.selected.clone()
     } else {
         request.selected.iter().flat_map(|ix| graph.above(*ix, None)).collect()
     };
+    included.retain(|ix| !request.given.contains(ix));
     let wanted = wanted(graph, &included, request)?;
     let mut known: HashMap<usize, Known> = HashMap::new();
     let mut assets = Vec::with_capacity(included.len());

@@ -1,11 +1,13 @@
 //! The second look at a plan, when an asset's turn has come: its inputs are up to date now, so what may have been stale is, or is not.
 
+use std::collections::BTreeSet;
+
 use assetctl_calendar::{SessionRange, SessionSet};
 use assetctl_graph::Graph;
 use chrono::NaiveDate;
 
 use crate::assess::{Observation, Question, assess, reaches_beyond};
-use crate::axis::{date_of, dates_of, ix_of, universe};
+use crate::axis::{EdgeMap, date_of, dates_of, ix_of, universe};
 use crate::ledger::Ledger;
 use crate::model::{AssetPlan, StaleReason};
 use crate::records::RecordCache;
@@ -63,4 +65,30 @@ pub fn settle<L: Ledger>(
         whole = beyond.all(|session| plan.obsolete.contains(&session));
     }
     Ok(Settled { sessions: dates_of(node, &now), others, whole })
+}
+
+/// Those of an asset's sessions that cannot be made while `missing` sessions of an input are not there: whose windows hold one, and, of
+/// an asset that goes on from its own past, everything after them.
+pub fn readers_of(
+    graph: &Graph,
+    asset: usize,
+    input: usize,
+    missing: &BTreeSet<NaiveDate>,
+    sessions: &[NaiveDate],
+) -> BTreeSet<NaiveDate> {
+    let (node, of_input) = (graph.node(asset), graph.node(input));
+    let positions: Vec<_> = sessions.iter().filter_map(|session| ix_of(node, *session)).collect();
+    let (Some(first), Some(last)) = (positions.iter().min(), positions.iter().max()) else { return BTreeSet::new() };
+    let missing = SessionSet::from_iter(missing.iter().filter_map(|session| ix_of(of_input, *session)));
+    let range = SessionRange { first: *first, last: *last };
+    let edges = node.edges.iter().filter(|edge| edge.input == input);
+    let mut touched = edges.fold(SessionSet::new(), |so_far, edge| {
+        so_far.union(&EdgeMap::new(node, of_input, edge).touched(&missing, range))
+    });
+    if node.recursive
+        && let Some(first) = touched.first()
+    {
+        touched.insert(SessionRange { first, last: range.last });
+    }
+    positions.into_iter().filter(|ix| touched.contains(*ix)).map(|ix| date_of(node, ix)).collect()
 }

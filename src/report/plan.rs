@@ -84,7 +84,8 @@ fn dates(range: &StaleRange) -> String {
     }
 }
 
-fn span(dates: &[NaiveDate]) -> String {
+/// The first and the last of ascending dates.
+pub fn span(dates: &[NaiveDate]) -> String {
     match dates {
         [] => String::new(),
         [one] => one.to_string(),

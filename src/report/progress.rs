@@ -14,6 +14,8 @@ pub struct Progress {
     /// Sessions of each asset that are still counted in the bar's length.
     open: HashMap<String, u64>,
     running: Vec<String>,
+    /// How far those are that ask somebody.
+    asking: HashMap<String, String>,
 }
 
 impl Progress {
@@ -29,7 +31,7 @@ impl Progress {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(200));
-        Self { bar, quiet, open, running: Vec::new() }
+        Self { bar, quiet, open, running: Vec::new(), asking: HashMap::new() }
     }
 
     pub fn on(&mut self, event: &RunEvent) {
@@ -47,6 +49,11 @@ impl Progress {
                 *open = open.saturating_sub(done);
                 self.bar.inc(done);
             }
+            RunEvent::Asking { asset, done, of, waits, .. } => {
+                let waits = waits.as_ref().map(|waits| format!(", {waits}")).unwrap_or_default();
+                self.asking.insert(asset.clone(), format!("{asset} ({done}/{of} calls{waits})"));
+            }
+            RunEvent::Noted { asset, note } => self.say(&format!("warning: {asset}: {note}")),
             RunEvent::CheckWarned { asset, session, check, message } => {
                 self.say(&format!("warning: {asset}@{session}: {check}: {message}"));
             }
@@ -60,7 +67,8 @@ impl Progress {
                 }
             }
         }
-        self.bar.set_message(self.running.join(", "));
+        let shown = |asset: &String| self.asking.get(asset).unwrap_or(asset).clone();
+        self.bar.set_message(self.running.iter().map(shown).collect::<Vec<_>>().join(", "));
     }
 
     pub fn finish(&self) {

@@ -2,6 +2,7 @@
 
 use assetctl_execute::{AssetReport, AssetStatus, RunReport};
 use assetctl_plan::STATIC_SESSION;
+use chrono::NaiveDate;
 
 use super::diagnostics;
 use super::table::{count, render, table, thousands};
@@ -25,6 +26,9 @@ pub fn human(report: &RunReport) -> String {
         text.push_str(&format!("{}: {dropped} dropped, no longer part of the asset\n", asset.asset));
     }
     for asset in &report.assets {
+        text.push_str(&waits(asset));
+    }
+    for asset in &report.assets {
         if let Some(mistakes) = &asset.mistakes {
             text.push('\n');
             text.push_str(&diagnostics::connect(&asset.asset, mistakes, "what was committed before is kept"));
@@ -33,6 +37,22 @@ pub fn human(report: &RunReport) -> String {
         }
     }
     text
+}
+
+/// One line for each reason: `raw_bars waits: 2 sessions (2024-03-14…2024-03-15): no rows came`.
+fn waits(asset: &AssetReport) -> String {
+    let mut by_reason: Vec<(&str, Vec<NaiveDate>)> = Vec::new();
+    for (session, reason) in &asset.waits {
+        match by_reason.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, sessions)) => sessions.push(*session),
+            None => by_reason.push((reason, vec![*session])),
+        }
+    }
+    let line = |(reason, sessions): (&str, Vec<NaiveDate>)| {
+        let dates = super::plan::span(&sessions);
+        format!("{} waits: {} ({dates}): {reason}\n", asset.asset, count(sessions.len() as u64, "session"))
+    };
+    by_reason.into_iter().map(line).collect()
 }
 
 fn ran(asset: &AssetReport) -> String {
@@ -45,6 +65,7 @@ pub fn outcome(asset: &AssetReport) -> &'static str {
         AssetStatus::Unchanged => "unchanged",
         AssetStatus::Failed if asset.check_failed => "check failed",
         AssetStatus::Failed => "failed",
+        AssetStatus::Waits => "waits",
         AssetStatus::Blocked => "blocked",
         AssetStatus::Cancelled => "cancelled",
     }

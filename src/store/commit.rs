@@ -11,6 +11,7 @@ use crate::canonical::{Extent, canonicalize, content_hashes, extents, is_large};
 use crate::carried::{self, Carried, StateChange};
 use crate::database::micros;
 use crate::error::{Error, Result};
+use crate::fetches::{Fetches, write_fetches};
 use crate::head::{self, HeadChange};
 use crate::layout::{self, create_folder, sync_folder};
 use crate::manifest::{SourceFileRow, write_sources, write_spec};
@@ -51,6 +52,8 @@ pub struct Commit<'a> {
     pub is_static: bool,
     /// What to know of the source's files from now on.
     pub sources: Option<Vec<SourceFileRow>>,
+    /// What came of asking for the partitions, of a source that has to be asked.
+    pub fetches: Option<Fetches>,
     /// The states after the partitions' sessions, of an asset that carries any.
     pub carried: Option<Carried>,
     pub at: DateTime<Utc>,
@@ -187,6 +190,9 @@ impl Store {
         write_spec(transaction, asset, commit.spec, commit.spec_text, commit.at).map_err(&failed)?;
         if let Some(sources) = &commit.sources {
             write_sources(transaction, asset, sources).map_err(&failed)?;
+        }
+        if let Some(fetches) = &commit.fetches {
+            write_fetches(transaction, commit.run, asset, fetches).map_err(&failed)?;
         }
         let lost = months.iter().any(|month| !month.lost.is_empty());
         let shrunk = lost || months.iter().any(|month| !month.dropped.is_empty());

@@ -57,6 +57,9 @@ struct Folder {
 /// One version of a month's segment or of one of its files of states.
 struct Version {
     id: i64,
+    asset: String,
+    /// It stays, whatever is kept.
+    forever: bool,
     is_state: bool,
     file: String,
     created: u64,
@@ -83,6 +86,11 @@ impl Store {
     /// live run may read or is writing stays. The ledger forgets segments before their files go, so that a kill between
     /// leaves orphans and no holes.
     pub fn gc(&self, policy: GcPolicy) -> Result<GcReport> {
+        self.gc_except(policy, &[])
+    }
+
+    /// [`Store::gc`] that leaves all of the history of some assets: every content that they ever had.
+    pub fn gc_except(&self, policy: GcPolicy, histories: &[String]) -> Result<GcReport> {
         let mut report = GcReport::default();
         let kept = self.kept(policy)?;
         for (name, folder) in self.folders()? {
@@ -90,8 +98,9 @@ impl Store {
                 report.busy.push(name);
                 continue;
             };
-            self.collect(&folder, &kept, policy.dry_run, &mut report)?;
+            self.collect(&folder, &kept, histories, policy.dry_run, &mut report)?;
         }
+        self.discard_spools(policy, &mut report)?;
         if let Some(_lock) = self.try_lock_publishing()? {
             for path in warehouse::replaced(&self.layout)? {
                 report.warehouses += 1;
@@ -150,7 +159,7 @@ impl Store {
         Ok(Kept { from, also })
     }
 
-    fn versions(&self, asset: &str) -> Result<Vec<Version>> {
+    fn versions(&self, asset: &str, forever: bool) -> Result<Vec<Version>> {
         let failed = self.ledger.failed("read");
         let connection = self.connection();
         let mut statement = connection
@@ -166,6 +175,8 @@ impl Store {
             let content = hash_of(row, 2, &self.ledger)?;
             versions.push(Version {
                 id: row.get(0).map_err(&failed)?,
+                asset: asset.to_owned(),
+                forever,
                 is_state: false,
                 file: segment_name(month, row.get(5).map_err(&failed)?, content),
                 created: row.get::<_, i64>(3).map_err(&failed)? as u64,
@@ -181,6 +192,8 @@ impl Store {
             let kind = StateKind::parse(&kind).ok_or_else(|| Error::corrupt(format!("a state of kind `{kind}`")))?;
             versions.push(Version {
                 id: row.get(0).map_err(&failed)?,
+                asset: asset.to_owned(),
+                forever: false,
                 is_state: true,
                 file: state_name(Month(row.get(1).map_err(&failed)?), kind, hash_of(row, 3, &self.ledger)?),
                 created: row.get::<_, i64>(4).map_err(&failed)? as u64,
@@ -191,13 +204,21 @@ impl Store {
     }
 
     /// One folder, whose lock is held.
-    fn collect(&self, folder: &Folder, kept: &Kept, dry_run: bool, report: &mut GcReport) -> Result<()> {
+    fn collect(
+        &self,
+        folder: &Folder,
+        kept: &Kept,
+        histories: &[String],
+        dry_run: bool,
+        report: &mut GcReport,
+    ) -> Result<()> {
         let mut versions = Vec::new();
         for asset in &folder.assets {
-            versions.extend(self.versions(asset)?);
+            versions.extend(self.versions(asset, histories.contains(asset))?);
         }
-        let is_garbage =
-            |version: &&Version| version.dropped.is_some_and(|dropped| !kept.needs(version.created, dropped));
+        let is_garbage = |version: &&Version| {
+            !version.forever && version.dropped.is_some_and(|dropped| !kept.needs(version.created, dropped))
+        };
         let (garbage, staying): (Vec<&Version>, Vec<&Version>) = versions.iter().partition(is_garbage);
         let segments = |version: &&&Version| !version.is_state;
         report.kept += staying.iter().filter(segments).filter(|version| version.dropped.is_some()).count() as u32;
@@ -216,6 +237,11 @@ impl Store {
                     transaction
                         .prepare_cached("INSERT OR IGNORE INTO collected (created_rev, dropped_rev) VALUES (?1, ?2)")?
                         .execute(params![created, dropped])?;
+                    transaction
+                        .prepare_cached(
+                            "INSERT OR IGNORE INTO collected_assets (asset, created_rev, dropped_rev) VALUES (?1, ?2, ?3)",
+                        )?
+                        .execute(params![version.asset, created, dropped])?;
                     transaction.prepare_cached("DELETE FROM segments WHERE id = ?1")?.execute(params![version.id])?;
                 }
                 Ok(())
@@ -239,6 +265,27 @@ impl Store {
             self.write("update", |transaction| {
                 folder.assets.iter().try_for_each(|asset| head::note_folder(transaction, asset, mtime))
             })?;
+        }
+        Ok(())
+    }
+
+    /// Removes answers that were spooled and never committed: of assets that nobody writes now, and as old as nothing else is kept.
+    fn discard_spools(&self, policy: GcPolicy, report: &mut GcReport) -> Result<()> {
+        for path in folders_in(&self.layout.spools())? {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+            let Some(_lock) = self.lock_for_gc(&name)? else { continue };
+            let written =
+                std::fs::metadata(&path).and_then(|found| found.modified()).map_err(Error::io("read", &path))?;
+            if policy.keep_since.is_some_and(|since| DateTime::<Utc>::from(written) >= since) {
+                continue;
+            }
+            for file in files_below(&path)? {
+                report.orphans += 1;
+                report.bytes += discard(&file, policy.dry_run)?;
+            }
+            if !policy.dry_run {
+                std::fs::remove_dir_all(&path).map_err(Error::io("remove", &path))?;
+            }
         }
         Ok(())
     }
@@ -288,6 +335,14 @@ fn ours_in(folder: &Path) -> Result<Vec<PathBuf>> {
 
 pub(crate) fn files_in(folder: &Path) -> Result<Vec<PathBuf>> {
     entries_in(folder, std::fs::FileType::is_file)
+}
+
+fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = files_in(folder)?;
+    for below in folders_in(folder)? {
+        files.extend(files_below(&below)?);
+    }
+    Ok(files)
 }
 
 fn folders_in(folder: &Path) -> Result<Vec<PathBuf>> {

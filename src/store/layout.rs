@@ -46,6 +46,15 @@ impl Layout {
         self.asset(asset).join(file)
     }
 
+    /// The folder of answers that an asset's vendor gave and that are not committed yet.
+    pub fn spool(&self, asset: &str) -> PathBuf {
+        self.spools().join(folder_name(asset))
+    }
+
+    pub(crate) fn spools(&self) -> PathBuf {
+        self.root.join("spool")
+    }
+
     pub fn locks(&self) -> PathBuf {
         self.root.join("locks")
     }

@@ -10,6 +10,7 @@ use crate::codec;
 use crate::database::LedgerPath;
 use crate::error::{Error, Result};
 use crate::layout::segment_name;
+use crate::revisions::Version;
 use crate::schema::AssetSchema;
 
 /// A segment as the ledger holds it.
@@ -58,30 +59,67 @@ pub(crate) fn load(
         .map_err(&failed)?;
     let mut rows = statement.query(params![asset, from.0, to.0, rev as i64]).map_err(&failed)?;
     let mut months = Vec::new();
-    let mut known: Option<(i64, Arc<AssetSchema>)> = None;
+    let mut schemas = Schemas::default();
     while let Some(row) = rows.next().map_err(&failed)? {
-        let schema_id: i64 = row.get(4).map_err(&failed)?;
-        let schema = match &known {
-            Some((id, schema)) if *id == schema_id => schema.clone(),
-            _ => {
-                let json = row.get_ref(5).and_then(|json| Ok(json.as_str()?)).map_err(&failed)?;
-                let parsed =
-                    serde_json::from_str(json).map_err(|error| Error::corrupt(format!("a schema: {error}")))?;
-                let schema = Arc::new(parsed);
-                known = Some((schema_id, Arc::clone(&schema)));
-                schema
-            }
-        };
-        months.push(MonthRow {
-            id: row.get(0).map_err(&failed)?,
-            month: Month(row.get(1).map_err(&failed)?),
-            content: hash_of(row, 2, ledger)?,
-            size: row.get::<_, i64>(3).map_err(&failed)? as u64,
-            schema,
-            partitions: codec::unpack_partitions(blob(row, 6).map_err(&failed)?)?,
-        });
+        months.push(month_of(row, ledger, &mut schemas)?);
     }
     Ok(months)
+}
+
+/// Every version of one month that is kept, oldest first, with the revisions that it was created and superseded at.
+pub(crate) fn versions(
+    connection: &Connection,
+    ledger: &LedgerPath,
+    asset: &str,
+    month: Month,
+) -> Result<Vec<Version>> {
+    let failed = ledger.failed("read");
+    let mut statement = connection
+        .prepare_cached(
+            "SELECT s.id, s.month, s.content, s.size, s.schema, c.json, s.records, s.created_rev, s.dropped_rev
+             FROM segments s JOIN schemas c ON c.id = s.schema WHERE s.asset = ?1 AND s.month = ?2
+             ORDER BY s.created_rev",
+        )
+        .map_err(&failed)?;
+    let mut rows = statement.query(params![asset, month.0]).map_err(&failed)?;
+    let mut versions = Vec::new();
+    let mut schemas = Schemas::default();
+    while let Some(row) = rows.next().map_err(&failed)? {
+        versions.push(Version {
+            row: month_of(row, ledger, &mut schemas)?,
+            created: row.get::<_, i64>(7).map_err(&failed)? as u64,
+            dropped: row.get::<_, Option<i64>>(8).map_err(&failed)?.map(|rev| rev as u64),
+        });
+    }
+    Ok(versions)
+}
+
+/// The schema that was parsed last: neighbours share one.
+#[derive(Default)]
+struct Schemas(Option<(i64, Arc<AssetSchema>)>);
+
+/// A month from the columns id, month, content, size, schema, its JSON, records.
+fn month_of(row: &Row<'_>, ledger: &LedgerPath, schemas: &mut Schemas) -> Result<MonthRow> {
+    let failed = ledger.failed("read");
+    let schema_id: i64 = row.get(4).map_err(&failed)?;
+    let schema = match &schemas.0 {
+        Some((id, schema)) if *id == schema_id => schema.clone(),
+        _ => {
+            let json = row.get_ref(5).and_then(|json| Ok(json.as_str()?)).map_err(&failed)?;
+            let parsed = serde_json::from_str(json).map_err(|error| Error::corrupt(format!("a schema: {error}")))?;
+            let schema = Arc::new(parsed);
+            schemas.0 = Some((schema_id, Arc::clone(&schema)));
+            schema
+        }
+    };
+    Ok(MonthRow {
+        id: row.get(0).map_err(&failed)?,
+        month: Month(row.get(1).map_err(&failed)?),
+        content: hash_of(row, 2, ledger)?,
+        size: row.get::<_, i64>(3).map_err(&failed)? as u64,
+        schema,
+        partitions: codec::unpack_partitions(blob(row, 6).map_err(&failed)?)?,
+    })
 }
 
 pub(crate) fn blob<'a>(row: &'a Row<'_>, column: usize) -> rusqlite::Result<&'a [u8]> {

@@ -90,10 +90,30 @@ impl Store {
             .prepare("SELECT DISTINCT asset FROM segments ORDER BY asset")
             .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
             .map_err(&failed)?;
+        self.snapshot_of_then(connection, rev, &assets)
+    }
+
+    /// Some assets as they were known at an instant: with every commit that had been made by then. Its heads say nothing of
+    /// verification. An asset that was not known then is not there.
+    ///
+    /// # Errors
+    /// [`Error::BeforeFirst`]; [`Error::Collected`] where `gc` removed some of what these assets held then.
+    pub fn snapshot_known(&self, assets: &[String], at: DateTime<Utc>) -> Result<Snapshot> {
+        let connection = self.reader()?;
+        let rev = rev_at(&connection, &self.ledger, AsOf::Instant(at))?;
+        for asset in assets {
+            if self.is_collected(asset, rev)? {
+                return Err(Error::Collected { rev });
+            }
+        }
+        self.snapshot_of_then(connection, rev, assets)
+    }
+
+    fn snapshot_of_then(&self, connection: Connection, rev: u64, assets: &[String]) -> Result<Snapshot> {
         let mut heads = Vec::new();
         for asset in assets {
-            let months = month::load(&connection, &self.ledger, &asset, EVER, rev)?;
-            heads.extend(head::of_months(&asset, &months));
+            let months = month::load(&connection, &self.ledger, asset, EVER, rev)?;
+            heads.extend(head::of_months(asset, &months));
         }
         Ok(self.snapshot_of(connection, rev, heads))
     }

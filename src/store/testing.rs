@@ -83,6 +83,7 @@ pub(crate) fn commit_of<'a>(asset: &'a str, sessions: &[&str], frame: DataFrame)
         verified: None,
         is_static: false,
         sources: None,
+        fetches: None,
         carried: None,
         at: at(0),
     }

@@ -104,6 +104,8 @@ impl Store {
         // One thread: starting more costs more than these few tables and views take.
         let config = duckdb::Config::default().threads(1).map_err(failed)?;
         let connection = Connection::open_with_flags(path, config).map_err(failed)?;
+        // Looking for symbols in hashes, which have none, takes more time than all the rest of a small publication.
+        connection.execute_batch("SET disabled_compression_methods = 'fsst,dict_fsst'").map_err(failed)?;
         fill(&connection, snapshot, only, path)?;
         self.fill_runs(&connection, path)?;
         connection.execute_batch("CHECKPOINT").map_err(failed)?;
@@ -165,6 +167,22 @@ pub fn connect_snapshot(snapshot: &Snapshot) -> Result<Connection> {
     let failed = |source| Error::Warehouse { action: "open", path: path.to_path_buf(), source };
     let connection = Connection::open_in_memory().map_err(failed)?;
     fill(&connection, snapshot, None, path)?;
+    Ok(connection)
+}
+
+/// As [`connect_snapshot`], of two stores: what was made on the assets of `history`, where there is anything, and those themselves.
+pub fn connect_known(history: &Snapshot, made: Option<&Snapshot>) -> Result<Connection> {
+    let path = Path::new(":memory:");
+    let failed = |source| Error::Warehouse { action: "open", path: path.to_path_buf(), source };
+    let connection = Connection::open_in_memory().map_err(failed)?;
+    let Some(made) = made else {
+        fill(&connection, history, None, path)?;
+        return Ok(connection);
+    };
+    fill(&connection, made, None, path)?;
+    let there: Vec<&str> = made.assets().collect();
+    let rest: Vec<String> = history.assets().filter(|asset| !there.contains(asset)).map(str::to_owned).collect();
+    fill_assets(&connection, history, Some(&rest), path)?;
     Ok(connection)
 }
 
@@ -247,6 +265,11 @@ fn wal_of(path: &Path) -> PathBuf {
 fn fill(connection: &Connection, snapshot: &Snapshot, only: Option<&[String]>, path: &Path) -> Result<()> {
     let failed = |source| Error::Warehouse { action: "write", path: path.to_path_buf(), source };
     connection.execute_batch(LEDGER_TABLES).map_err(failed)?;
+    fill_assets(connection, snapshot, only, path)
+}
+
+fn fill_assets(connection: &Connection, snapshot: &Snapshot, only: Option<&[String]>, path: &Path) -> Result<()> {
+    let failed = |source| Error::Warehouse { action: "write", path: path.to_path_buf(), source };
     let mut partitions = connection.appender_to_db("partitions", "assetctl").map_err(failed)?;
     let mut segments = connection.appender_to_db("segments", "assetctl").map_err(failed)?;
     let is_wanted = |asset: &&str| only.is_none_or(|only| only.iter().any(|name| name == asset));

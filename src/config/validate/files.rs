@@ -4,43 +4,53 @@ use chrono::format::{Item, StrftimeItems};
 
 use super::Rules;
 use crate::diagnostic::Diagnostic;
-use crate::spec::Files;
+use crate::file_name::FileNamePattern;
+use crate::spec::{Files, Secret, SessionFrom, SourceSpec};
+
+/// What paths in an object store begin with.
+const OBJECT_STORE: &str = "s3://";
 
 impl Rules<'_> {
     pub(super) fn files(&mut self, files: &Files) {
         let name = &self.draft.name;
-        match (&files.csv, &files.parquet) {
-            (None, None) => self.problems.push(
+        let forms = [("csv", &files.csv), ("jsonl", &files.jsonl), ("parquet", &files.parquet)];
+        let given: Vec<&str> = forms.iter().filter(|(_, paths)| paths.is_some()).map(|(form, _)| *form).collect();
+        match given.as_slice() {
+            [] => self.problems.push(
                 Diagnostic::error(format!("asset `{name}` has no files"))
-                    .at(self.places.name_loc.clone(), "neither `csv` nor `parquet`")
+                    .at(self.places.name_loc.clone(), "none of `csv`, `jsonl` and `parquet`")
                     .help("say which files it reads: `csv: data/source/bars/*.csv`"),
             ),
-            (Some(_), Some(_)) => {
-                let problem = Diagnostic::error(format!("asset `{name}` has both `csv` and `parquet`"))
-                    .at(self.places.locate_key(&["parquet"]), "one of the two")
-                    .and(self.places.locate_key(&["csv"]), "and the other")
+            [first, second, ..] => {
+                let problem = Diagnostic::error(format!("asset `{name}` has both `{first}` and `{second}`"))
+                    .at(self.places.locate_key(&[second]), "one of the two")
+                    .and(self.places.locate_key(&[first]), "and the other")
                     .help("make two assets of it, or keep one");
                 self.problems.push(problem);
             }
-            _ => {}
+            [_] => {}
         }
-        for (form, paths) in [("csv", &files.csv), ("parquet", &files.parquet)] {
+        for (form, paths) in forms {
             if paths.as_ref().is_some_and(|paths| paths.as_slice().iter().all(String::is_empty)) {
                 self.error(format!("`{form}` names no file"), &[form], "empty", "give it a path or glob");
             }
         }
-        if files.parquet.is_some() && files.csv.is_none() {
-            for key in ["date_format", "encoding", "delimiter", "thousands", "decimal", "missing"] {
-                if self.places.node.get(key).is_some() {
-                    let message = format!("`{key}` is for CSV files, and `{name}` reads Parquet");
-                    self.error(message, &[key], "has no meaning here", "take it away");
-                }
+        let foreign: (&str, &[&str]) = match given.as_slice() {
+            ["parquet"] => ("Parquet", &["date_format", "encoding", "delimiter", "thousands", "decimal", "missing"]),
+            ["jsonl"] => ("JSON lines", &["delimiter"]),
+            _ => ("", &[]),
+        };
+        for key in foreign.1 {
+            if self.places.node.get(key).is_some() {
+                let message = format!("`{key}` is for CSV files, and `{name}` reads {}", foreign.0);
+                self.error(message, &[key], "has no meaning here", "take it away");
             }
         }
+        self.storage(files);
         for key in files.columns.keys() {
             self.column_name(key, &["columns", key]);
         }
-        self.same_but_case(files.columns.keys(), "columns");
+        self.same_but_case(files.columns.keys(), &["columns"]);
         for key in files.types.keys() {
             self.column_name(key, &["types", key]);
         }
@@ -49,6 +59,79 @@ impl Rules<'_> {
             && let Some(help) = date_format_mistake(format)
         {
             self.error(format!("`{format}` is not a date format"), &["date_format"], "how a date is written", help);
+        }
+    }
+
+    /// Paths in an object store, and what is said of it.
+    fn storage(&mut self, files: &Files) {
+        let paths = [("csv", &files.csv), ("jsonl", &files.jsonl), ("parquet", &files.parquet)];
+        let paths: Vec<(&str, usize, &String)> = paths
+            .into_iter()
+            .filter_map(|(form, paths)| Some((form, paths.as_ref()?)))
+            .flat_map(|(form, paths)| paths.as_slice().iter().enumerate().map(move |(at, path)| (form, at, path)))
+            .collect();
+        let remote = |path: &str| path.starts_with(OBJECT_STORE);
+        for (form, at, path) in paths.iter().filter(|(_, _, path)| remote(path)) {
+            let mut parts = path[OBJECT_STORE.len()..].splitn(2, '/');
+            let wild = |text: &str| text.contains(['*', '?', '[']);
+            let bucket = parts.next().unwrap_or_default();
+            if bucket.is_empty() || wild(bucket) || parts.next().is_none_or(str::is_empty) {
+                self.error(
+                    format!("`{path}` names no objects of a bucket"),
+                    &[form, &at.to_string()],
+                    "a bucket, and a path or glob in it",
+                    "write `s3://bucket/bars/*.csv.gz`",
+                );
+            }
+        }
+        let Some(storage) = &files.storage else { return };
+        if paths.iter().all(|(_, _, path)| !remote(path)) {
+            let help = "name objects, as `csv: s3://bucket/bars/*.csv.gz`, or take the key away";
+            self.error("`storage` is for `s3://` paths, and there is none", &["storage"], "has no meaning here", help);
+        }
+        if storage.access_key.is_some() != storage.secret_key.is_some() {
+            let (there, lacks) =
+                if storage.access_key.is_some() { ("access_key", "secret_key") } else { ("secret_key", "access_key") };
+            self.error(
+                format!("`{there}` is of no use without `{lacks}`"),
+                &["storage", there],
+                "one half of a key",
+                format!("add `{lacks}: {{ env: … }}`"),
+            );
+        }
+        if let Some(Secret::Text(_)) = &storage.secret_key {
+            self.error(
+                "a secret does not stand in a file that is shared",
+                &["storage", "secret_key"],
+                "written down here",
+                "keep it elsewhere: `secret_key: { env: BARS_SECRET }` or `secret_key: { file: secrets/bars }`",
+            );
+        }
+        if let Some(endpoint) = &storage.endpoint
+            && !(endpoint.starts_with("https://") || endpoint.starts_with("http://"))
+        {
+            let message = format!("`{endpoint}` is not the address of an object store");
+            self.error(message, &["storage", "endpoint"], "no scheme", "write `https://minio.internal:9000`, say");
+        }
+    }
+
+    /// The names that files must have where the session stands in them.
+    pub(super) fn session(&mut self, spec: &SourceSpec) {
+        let Some(SessionFrom { file_name }) = &spec.session else { return };
+        if let Err(mistake) = FileNamePattern::parse(file_name) {
+            self.error(
+                format!("`{file_name}` is not a file name with a date in it"),
+                &["session", "file_name"],
+                mistake.to_string(),
+                "write the date as `strftime` does: `bars_%Y%m%d.csv` is `bars_20240315.csv`",
+            );
+        }
+        if spec.files.columns.get("session").is_some() {
+            let problem = Diagnostic::error("the session is in the file's name, and in a column")
+                .at(self.places.locate_key(&["columns", "session"]), "one of the two")
+                .and(self.places.locate_key(&["session"]), "and the other")
+                .help("keep one");
+            self.problems.push(problem);
         }
     }
 
@@ -91,7 +174,7 @@ impl Rules<'_> {
 }
 
 /// What to do about a `strftime` format that gives no date; `None` when it gives one.
-fn date_format_mistake(format: &str) -> Option<String> {
+pub(super) fn date_format_mistake(format: &str) -> Option<String> {
     let items: Vec<Item<'_>> = StrftimeItems::new(format).collect();
     if items.iter().any(|item| matches!(item, Item::Error)) {
         return Some("`%Y-%m-%d` is 2024-03-15, `%Y%m%d` is 20240315, `%d/%m/%Y` is 15/03/2024".to_owned());

@@ -4,7 +4,6 @@
 //! judged by the fingerprint of what it reads, but, as a source is, by a digest of each session's rows: they follow from the
 //! table at little cost, without making the sessions.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use assetctl_calendar::SessionIx;
@@ -18,7 +17,7 @@ use chrono::NaiveDate;
 use polars::prelude::*;
 
 use super::{Batch, Made, MakeError, Materializer};
-use crate::observe::file_source;
+use crate::observe::{copies, file_source};
 
 pub struct AsOf {
     kind: AsOfRows,
@@ -159,7 +158,7 @@ pub fn observe(graph: &Graph, ix: usize, snapshot: &Snapshot) -> Result<Option<O
         .iter()
         .enumerate()
         .map(|(at, sum)| (date_of(node, SessionIx(node.start.0 + at as u32)), Hash128(sum.to_le_bytes())));
-    Ok(Some(Observation { last: None, digests: Some(digests.collect::<BTreeMap<_, _>>()), files: Vec::new() }))
+    Ok(Some(Observation { digests: Some(digests.collect()), ..Observation::default() }))
 }
 
 /// The same mistake of a table with the places of its rows, where the table is read from files that still hold them.
@@ -167,7 +166,8 @@ pub fn placed(project: &Project, graph: &Graph, ix: usize) -> Option<ConnectErro
     let node = graph.node(ix);
     let Body::AsOf { rows: kind, key } = &node.body else { return None };
     let table = graph.node(node.edges[0].input);
-    let source = file_source(&project.assets[table.asset])?;
+    let copies = copies(&project.data_dir, &table.name);
+    let source = file_source(&project.assets[table.asset], Some(&copies))?;
     let mut scan = assetctl_connect::scan(&source, &[]).ok()?;
     let rows = assetctl_connect::read(&source, &mut scan, |_| true).ok()?;
     let mistake = Panel::of(node, &table.name, kind, key, &rows).err()?;

@@ -12,7 +12,7 @@ pub struct Files;
 
 impl Materializer for Files {
     fn make(&self, batch: &Batch<'_>) -> Result<Made, MakeError> {
-        let (Some(source), Some(scan)) = (file_source(batch.asset), batch.scan) else {
+        let (Some(source), Some(scan)) = (file_source(batch.asset, None), batch.scan) else {
             return Err(MakeError::Io(std::io::Error::other("the files were not looked at")));
         };
         let mut scan = scan.lock().unwrap_or_else(PoisonError::into_inner);

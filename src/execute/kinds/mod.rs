@@ -3,25 +3,28 @@
 pub mod as_of;
 mod columns;
 mod complete;
+mod fetched;
 mod files;
 mod signals;
 mod sql;
 pub mod universe;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use assetctl_calendar::SessionIx;
 use assetctl_compute::WindowAxis;
 use assetctl_config::Asset;
-use assetctl_connect::{ConnectError, Scan};
+use assetctl_connect::{ConnectError, FetchError, Scan};
 use assetctl_graph::{AssetNode, Axis, Body, Edge, Graph};
 use assetctl_plan::{AssetPlan, EdgeMap, Hash128, STATIC_SESSION, date_of, ix_of};
-use assetctl_store::{Carried, Lanes, Snapshot, Store};
+use assetctl_store::{Carried, Fetches, Lanes, Snapshot, Store};
 use chrono::NaiveDate;
 use polars::prelude::DataFrame;
 
 use crate::cancel::Cancel;
+
+pub use fetched::Asking;
 
 /// Some sessions of one asset, and where what they read is found.
 pub struct Batch<'a> {
@@ -39,6 +42,8 @@ pub struct Batch<'a> {
     /// Threads that the work may be spread over.
     pub threads: usize,
     pub scan: Option<&'a Mutex<Scan>>,
+    /// Of a source that has to be asked.
+    pub asking: Option<Asking<'a>>,
     pub cancel: &'a Cancel,
 }
 
@@ -60,6 +65,14 @@ pub struct Made {
     pub carried: Option<Carried>,
     /// What each session was made from, where the windows do not say it: see [`as_of`].
     pub inputs: Option<BTreeMap<NaiveDate, Hash128>>,
+    /// What came of asking, of a source that has to be asked.
+    pub fetches: Option<Fetches>,
+    /// Sessions of the batch that were asked for and not taken: none of them is among `sessions`.
+    pub untaken: BTreeSet<NaiveDate>,
+    /// Those of them that have no partition, with the reason: what reads them waits.
+    pub waits: BTreeMap<NaiveDate, String>,
+    /// What a person should know.
+    pub notes: Vec<String>,
 }
 
 /// Makes the partitions of one kind of asset.
@@ -85,6 +98,10 @@ pub enum MakeError {
     #[error("{0}")]
     Source(Box<ConnectError>),
     #[error(transparent)]
+    Fetch(FetchError),
+    #[error("there is no instrument to ask for: `{table}.{column}` names none")]
+    NoInstruments { table: String, column: String },
+    #[error(transparent)]
     Complete(#[from] assetctl_compute::CompleteError),
     #[error(transparent)]
     Listing(#[from] assetctl_compute::ListingError),
@@ -106,6 +123,22 @@ pub enum MakeError {
     Io(#[from] std::io::Error),
 }
 
+impl MakeError {
+    /// Whether trying again is of no use.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Fetch(FetchError::Refused { .. }) | Self::NoInstruments { .. })
+    }
+}
+
+impl From<FetchError> for MakeError {
+    fn from(error: FetchError) -> Self {
+        match error {
+            FetchError::Cancelled => Self::Cancelled,
+            other => Self::Fetch(other),
+        }
+    }
+}
+
 impl From<assetctl_compute::EvaluateError> for MakeError {
     fn from(error: assetctl_compute::EvaluateError) -> Self {
         match error {
@@ -119,6 +152,7 @@ impl From<assetctl_compute::EvaluateError> for MakeError {
 pub fn materializer(node: &AssetNode) -> Box<dyn Materializer> {
     match &node.body {
         Body::Source | Body::Table => Box::new(files::Files),
+        Body::Fetched { request, wanted } => Box::new(fetched::Fetched::new(request, wanted)),
         Body::AsOf { rows, key } => Box::new(as_of::AsOf::new(rows, key)),
         Body::Complete { fill, listing } => Box::new(complete::Complete::new(fill, *listing)),
         Body::Columns(program) => Box::new(columns::Columns::new(program.clone(), window_axis(node))),

@@ -98,6 +98,7 @@ impl World {
             selection: String::new(),
             selected: wish.selected.clone().unwrap_or_else(everything),
             only: wish.only,
+            given: BTreeSet::new(),
             from: wish.from,
             to: wish.to,
             force: wish.force,
@@ -108,7 +109,7 @@ impl World {
         } else {
             request.selected.iter().flat_map(|ix| self.graph.above(*ix, None)).collect()
         };
-        let (sources, observations) = observe(&self.project, &self.graph, &needed, Some(&self.store)).unwrap();
+        let (sources, observations) = observe(&self.project, &self.graph, &needed, Some(&self.store), now()).unwrap();
         snapshot.check_files();
         let plan = assetctl_plan::plan(&self.graph, &snapshot, snapshot.rev(), &observations, &request).unwrap();
         Work {
@@ -118,6 +119,7 @@ impl World {
             plan,
             sources,
             observations,
+            fetchers: Default::default(),
         }
     }
 
@@ -149,6 +151,6 @@ fn write(folder: &Path, yaml: &str, csv: &str) {
 
 fn load(folder: &Path) -> (Arc<Project>, Arc<Graph>) {
     let project = assetctl_config::load(&folder.join("assets.yaml")).unwrap_or_else(|errors| panic!("{errors:?}"));
-    let graph = Graph::build(&project, &FileSchemas).unwrap_or_else(|problems| panic!("{problems:?}"));
+    let graph = Graph::build(&project, &FileSchemas::new(&project)).unwrap_or_else(|problems| panic!("{problems:?}"));
     (Arc::new(project), Arc::new(graph))
 }

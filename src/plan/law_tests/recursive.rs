@@ -82,6 +82,7 @@ fn planned(graph: &Graph, ledger: &Memory, asset: usize, from: Option<u32>) -> P
         selection: String::new(),
         selected: [asset].into(),
         only: false,
+        given: std::collections::BTreeSet::new(),
         from: from.map(date),
         to: None,
         force: false,

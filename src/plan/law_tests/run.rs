@@ -60,6 +60,7 @@ impl World {
             selection: String::new(),
             selected: wish.selected.clone(),
             only: wish.only,
+            given: BTreeSet::new(),
             from: Wish::date(wish.from),
             to: Wish::date(wish.to),
             force: wish.force,

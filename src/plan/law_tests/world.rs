@@ -151,7 +151,7 @@ impl World {
                 let changed = self.noted.get(asset) != Some(&digests);
                 let files = if changed { vec!["file.csv".to_owned()] } else { Vec::new() };
                 let last = rows.keys().next_back().copied();
-                (*asset, Observation { last, digests: changed.then_some(digests), files })
+                (*asset, Observation { last, digests: changed.then_some(digests), files, asked: None })
             })
             .collect()
     }

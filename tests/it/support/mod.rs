@@ -9,6 +9,7 @@ pub mod output;
 pub mod project;
 pub mod ran;
 pub mod running;
+pub mod vendor;
 
 pub use bars::{Bars, date, from_on, repository, sessions, sessions_from};
 pub use output::Output;

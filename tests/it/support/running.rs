@@ -29,7 +29,12 @@ pub struct Running {
 impl Project {
     /// Starts the program at [`NOW`] and does not wait for it.
     pub fn start(&self, args: &[&str]) -> Running {
-        let all: Vec<&str> = args.iter().copied().chain(["--now", NOW]).collect();
+        self.start_at(NOW, args)
+    }
+
+    /// Starts the program as if it were this instant.
+    pub fn start_at(&self, now: &str, args: &[&str]) -> Running {
+        let all: Vec<&str> = args.iter().copied().chain(["--now", now]).collect();
         let child = self.command(&all).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         Running { command: format!("assetctl {}", args.join(" ")), child: Some(child) }
     }

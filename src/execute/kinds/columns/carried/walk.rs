@@ -209,8 +209,8 @@ impl Yield {
             key,
             computed: Some(self.computed),
             lanes: self.lanes,
-            inputs: None,
             carried: Some(Carried { trace: trace::by_instrument(stacked(self.traces)?)?, checkpoints }),
+            ..Made::default()
         })
     }
 }

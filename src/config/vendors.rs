@@ -1,0 +1,208 @@
+//! `http:` of a source: the preset or file that it names, with what the asset says put over it.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use crate::assets::Declared;
+use crate::diagnostic::{Diagnostic, Loc, SourceMap};
+use crate::load::{join, reason};
+use crate::names;
+use crate::node::{Content, Entry, Node, Origin, Scalar, Style};
+use crate::parse;
+use crate::presets::{PRESETS, Preset};
+
+/// Keys whose maps are one thing: a user's replaces the preset's instead of being mixed with it.
+const WHOLE: [&str; 3] = ["auth", "pagination", "rate"];
+
+/// Puts the whole description of its vendor into every source that asks one. What cannot be read is reported, and leaves a value
+/// that counts as reported.
+pub(crate) fn resolve(declared: &mut [Declared], sources: &mut SourceMap, problems: &mut Vec<Diagnostic>) {
+    let mut vendors = Vendors { sources, problems, read: HashMap::new() };
+    for asset in declared {
+        let is_source = asset.node.get("kind").and_then(Node::scalar).is_some_and(|kind| kind.text == "source");
+        let Content::Map(entries) = &mut asset.node.content else { continue };
+        let Some(entry) = entries.iter_mut().find(|entry| is_source && entry.key.text() == "http") else { continue };
+        if let Some(whole) = vendors.whole(&entry.value, &asset.base) {
+            entry.value = whole.unwrap_or_else(|| unresolved(&entry.value));
+        }
+    }
+}
+
+struct Vendors<'a> {
+    sources: &'a mut SourceMap,
+    problems: &'a mut Vec<Diagnostic>,
+    /// Each preset and file once; `None` for what cannot be read, which was reported.
+    read: HashMap<PathBuf, Option<Node>>,
+}
+
+impl Vendors<'_> {
+    /// The description as one map. `None` when it names nothing to be put under it; `Some(None)` when that cannot be had.
+    fn whole(&mut self, node: &Node, base: &Path) -> Option<Option<Node>> {
+        let (named, over) = match &node.content {
+            Content::Scalar(scalar) if !scalar.is_empty() => (node, None),
+            Content::Map(_) => (node.get("preset")?, Some(node)),
+            _ => return None,
+        };
+        let scalar = named.scalar().filter(|scalar| !scalar.unresolved() && !scalar.is_empty())?;
+        let under = self.named(&scalar.text, scalar.shown(), &named.loc, base);
+        Some(under.map(|under| match over {
+            Some(over) => merge(under, over, "http"),
+            None => under,
+        }))
+    }
+
+    fn named(&mut self, name: &str, shown: &str, loc: &Loc, base: &Path) -> Option<Node> {
+        if let Some(preset) = Preset::named(name) {
+            return self.parsed(preset.path(), || Ok(preset.text.as_bytes().to_vec()), loc, shown);
+        }
+        if !(name.ends_with(".yaml") || name.ends_with(".yml")) {
+            let known: Vec<&str> = PRESETS.iter().map(|preset| preset.name).collect();
+            let help = names::suggest(name, &known, "there are").unwrap_or_default();
+            self.problems.push(
+                Diagnostic::error(format!("there is no preset `{shown}`"))
+                    .at(loc.clone(), "unknown vendor")
+                    .help(help)
+                    .help("a vendor of your own is a file: `http: vendors/mine.yaml`"),
+            );
+            return None;
+        }
+        let path = join(base, name);
+        let node = self.parsed(path.clone(), || std::fs::read(&path), loc, shown)?;
+        let Some(under) = node.get("preset") else { return Some(node) };
+        // One step: a file may stand on a preset, and not on a file that stands on it.
+        let under_name = under.scalar().map(|scalar| scalar.text.clone()).unwrap_or_default();
+        if Preset::named(&under_name).is_none() {
+            let known: Vec<&str> = PRESETS.iter().map(|preset| preset.name).collect();
+            self.problems.push(
+                Diagnostic::error(format!("there is no preset `{under_name}`"))
+                    .at(under.loc.clone(), "unknown vendor")
+                    .help(names::suggest(&under_name, &known, "there are").unwrap_or_default()),
+            );
+            return None;
+        }
+        let below = self.named(&under_name, &under_name, &under.loc.clone(), base)?;
+        Some(merge(below, &node, "http"))
+    }
+
+    fn parsed(
+        &mut self,
+        path: PathBuf,
+        bytes: impl FnOnce() -> std::io::Result<Vec<u8>>,
+        loc: &Loc,
+        shown: &str,
+    ) -> Option<Node> {
+        if let Some(known) = self.read.get(&path) {
+            return known.clone();
+        }
+        let node = match bytes() {
+            Err(error) => {
+                self.problems.push(
+                    Diagnostic::error(format!("cannot read `{shown}`: {}", reason(&error)))
+                        .at(loc.clone(), "named here")
+                        .help("paths are relative to the file that names them"),
+                );
+                None
+            }
+            Ok(bytes) => {
+                let (text, not_utf8) = parse::decode(&bytes);
+                let file = self.sources.add(&path, text.as_str());
+                match not_utf8 {
+                    Some(mistake) => {
+                        self.problems.push(mistake.diagnostic(file));
+                        None
+                    }
+                    None => parse::parse(file, &text, self.problems),
+                }
+            }
+        };
+        self.read.insert(path, node.clone());
+        node
+    }
+}
+
+/// `over` put over `under`: maps key by key, rules for errors before those that were there, all else replaced. A key without a value
+/// takes away.
+fn merge(under: Node, over: &Node, key: &str) -> Node {
+    let (mut entries, more) = match (under.content, &over.content) {
+        (Content::Map(entries), Content::Map(more)) if !WHOLE.contains(&key) && !is_secret(more) => (entries, more),
+        (Content::List(under), Content::List(over_items)) if key == "errors" => {
+            let items = over_items.iter().cloned().chain(under).collect();
+            return Node { loc: over.loc.clone(), content: Content::List(items) };
+        }
+        _ => return over.clone(),
+    };
+    for entry in more {
+        let at = entries.iter().position(|known| known.key.text() == entry.key.text());
+        let is_gone = entry.value.scalar().is_some_and(Scalar::is_null);
+        match at {
+            Some(at) if is_gone => {
+                entries.remove(at);
+            }
+            Some(at) => {
+                let under = entries[at].value.clone();
+                entries[at] = Entry { key: entry.key.clone(), value: merge(under, &entry.value, entry.key.text()) };
+            }
+            None if is_gone => {}
+            None => entries.push(entry.clone()),
+        }
+    }
+    Node { loc: over.loc.clone(), content: Content::Map(entries) }
+}
+
+/// `{ env: … }` and `{ file: … }` are values: one replaces the other.
+fn is_secret(entries: &[Entry]) -> bool {
+    !entries.is_empty() && entries.iter().all(|entry| ["env", "file"].contains(&entry.key.text()))
+}
+
+fn unresolved(node: &Node) -> Node {
+    // Not empty, for an empty value counts as none.
+    let scalar = Scalar { text: "http".to_owned(), style: Style::Plain, origin: Origin::Unresolved };
+    Node { loc: node.loc.clone(), content: Content::Scalar(scalar) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{load_text, mistakes};
+    use crate::{HttpColumn, HttpVendor, Kind};
+
+    const HEAD: &str = "calendar: XSHG\nstart: 2024-01-02\nassets:\n  bars:\n    kind: source\n    http:";
+
+    fn vendor(http: &str) -> HttpVendor {
+        let project = load_text(&format!("{HEAD}{http}\n")).unwrap_or_else(|errors| panic!("{errors}"));
+        let Kind::Source(spec) = &project.assets[0].kind else { panic!() };
+        *spec.http.clone().unwrap()
+    }
+
+    #[test]
+    fn a_name_alone_is_the_preset_and_a_map_is_put_over_it() {
+        let plain = vendor(" tushare");
+        assert_eq!(plain.truncated_at, Some(6000));
+        let over = vendor(
+            "\n      preset: tushare\n      base_url: http://127.0.0.1:9\n      truncated_at:\n      params: { more: 1, token: { file: token.txt } }\n      columns: { volume: { times: 1 }, amount: , turn: turnover }\n      errors: [{ status: 599, means: refused }]",
+        );
+        assert_eq!(over.base_url.as_deref(), Some("http://127.0.0.1:9"));
+        assert_eq!((over.truncated_at, over.params.len()), (None, plain.params.len() + 1));
+        assert_eq!(over.secrets()[0].1, crate::SecretFrom { file: Some("token.txt".into()), env: None });
+        let HttpColumn::Field(volume) = over.columns.get("volume").unwrap() else { panic!() };
+        assert_eq!((volume.from.as_str(), volume.times), ("vol", Some(1.0)));
+        assert!(over.columns.get("amount").is_none());
+        assert_eq!(over.columns.keys().next_back().unwrap(), "turn");
+        assert_eq!(over.errors[1..], plain.errors[..]);
+        assert_eq!(over.by, plain.by);
+    }
+
+    #[test]
+    fn an_unknown_vendor_is_reported_once_where_it_stands() {
+        let said = mistakes(&format!("{HEAD} tushar\n"));
+        assert_eq!(said, [("there is no preset `tushar`".to_owned(), "tushar".to_owned())]);
+        let said = mistakes(&format!("{HEAD} vendors/none.yaml\n"));
+        assert_eq!(said[0].0, "cannot read `vendors/none.yaml`: there is no such file");
+    }
+
+    #[test]
+    fn a_key_that_is_none_is_reported_where_it_stands() {
+        let said = mistakes(&format!("{HEAD}\n      preset: stooq\n      symbol: {{ case: lower }}\n"));
+        assert_eq!(said, [("`http` has no key `symbol`".to_owned(), "symbol".to_owned())]);
+    }
+}

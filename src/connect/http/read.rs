@@ -1,0 +1,415 @@
+//! One answer → typed rows of what was asked for.
+
+use std::collections::{HashMap, HashSet};
+
+use assetctl_config::{ColumnType, HttpEpoch, HttpFormat, HttpMeaning};
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use reqwest::StatusCode;
+use serde_json_path::JsonPath;
+
+use super::faults::{Fault, Rules, as_text};
+use super::format::{Bound, Cell, Field, Format, Table};
+use super::symbols::Back;
+use super::units;
+use crate::cell::Cells;
+use crate::date::{DateReader, to_days};
+use crate::number::NumberFormat;
+use crate::rows::{Lanes, Rows};
+
+/// One of our columns, and how it comes from the vendor's.
+#[derive(Debug, Clone)]
+pub(super) struct Column {
+    pub name: String,
+    pub kind: ColumnType,
+    pub field: Field,
+    pub times: Option<f64>,
+    pub dates: Dates,
+}
+
+/// How the vendor writes dates.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Dates {
+    Text(Option<String>),
+    Epoch(HttpEpoch, Tz),
+}
+
+/// How answers go on in the next.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Pointers {
+    pub cursor: Option<JsonPath>,
+    pub more: Option<JsonPath>,
+    pub key: Option<Field>,
+}
+
+/// Reads the answers of one vendor.
+#[derive(Debug, Clone)]
+pub(super) struct Reader {
+    pub format: Format,
+    pub rules: Rules,
+    pub session: Option<Column>,
+    pub instrument: Option<Column>,
+    pub closes: Option<Column>,
+    pub values: Vec<Column>,
+    pub missing: Vec<String>,
+    pub pointers: Pointers,
+}
+
+/// What was asked for, in all calls of a request.
+pub(super) struct Asked {
+    /// Days since 1970-01-01.
+    pub sessions: HashSet<i32>,
+    pub back: Back,
+    pub now: DateTime<Utc>,
+}
+
+/// What the call that is answered covers, where its rows do not say.
+#[derive(Debug, Clone)]
+pub(super) struct Covered {
+    pub session: Option<i32>,
+    pub instrument: Option<String>,
+}
+
+/// What one answer brings.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Page {
+    pub rows: Rows,
+    /// Rows of the answer, those not asked for too.
+    pub count: u64,
+    pub cursor: Option<String>,
+    pub more: Option<bool>,
+    /// The field at which the next page starts, of the last row.
+    pub key: Option<String>,
+}
+
+/// The fields of one answer, found.
+struct Fields<'a> {
+    session: Option<Bound<'a>>,
+    instrument: Option<Bound<'a>>,
+    closes: Option<Bound<'a>>,
+    key: Option<Bound<'a>>,
+    values: Vec<Bound<'a>>,
+}
+
+impl Reader {
+    /// # Errors
+    /// What the answer means if it brings no rows, or why they cannot be read.
+    pub fn read(&self, status: StatusCode, body: &[u8], covered: &Covered, asked: &Asked) -> Result<Page, Fault> {
+        let (text, broken) = self.format.text(body);
+        let wants_json = self.format.kind == HttpFormat::Json;
+        let json = (wants_json || self.rules.look_into_json()).then(|| Format::json(&text));
+        let parsed = json.as_ref().and_then(|json| json.as_ref().ok());
+        if let Some(fault) = self.rules.judge(status, &text, parsed) {
+            return Err(fault);
+        }
+        if broken {
+            return Err(refused(
+                "the answer is not in the declared encoding".to_owned(),
+                "say `response: { encoding: gbk }`, if it is",
+            ));
+        }
+        if let Some(Err(error)) = &json
+            && wants_json
+        {
+            // An answer that was cut off on its way is not JSON either: the next may be whole.
+            let what = format!("the answer is not JSON ({error}): {}", super::faults::excerpt(&text));
+            return Err(Fault { meaning: HttpMeaning::Transient, what, help: None, wait: None });
+        }
+        let table = self.format.table(&text, parsed).map_err(|what| {
+            refused(
+                format!("{what}: {}", super::faults::excerpt(&text)),
+                "the vendor's answer is not as `response` says",
+            )
+        })?;
+        let mut page = self.rows(&table, covered, asked)?;
+        let query =
+            |path: &Option<JsonPath>| path.as_ref().zip(parsed).and_then(|(path, json)| path.query(json).first());
+        page.cursor =
+            query(&self.pointers.cursor).filter(|value| !value.is_null()).map(as_text).filter(|text| !text.is_empty());
+        page.more =
+            query(&self.pointers.more).map(|value| !matches!(as_text(value).as_str(), "false" | "0" | "null" | ""));
+        Ok(page)
+    }
+
+    fn rows(&self, table: &Table<'_>, covered: &Covered, asked: &Asked) -> Result<Page, Fault> {
+        let layout = |what: String| refused(what, "map the fields that the vendor has, under `columns`");
+        let leading = self.session.as_ref().or(self.values.first());
+        if leading.is_some_and(|column| table.lacks(&column.field)) {
+            return Ok(Page { rows: self.empty(), ..Page::default() });
+        }
+        let fields = self.bind(table).map_err(layout)?;
+        let all: Vec<&Bound<'_>> = fields.session.iter().chain(&fields.closes).chain(&fields.values).collect();
+        let count = table.len(&all).map_err(layout)?;
+        let mut builder = Builder::new(self, covered, asked);
+        for row in 0..count {
+            builder.row(table, &fields, row).map_err(|(what, help)| Fault {
+                what: format!("row {}: {what}", row + 1),
+                help,
+                meaning: HttpMeaning::Refused,
+                wait: None,
+            })?;
+        }
+        let last = count.checked_sub(1).zip(fields.key.as_ref());
+        let key = last.map(|(row, key)| table.cell(row, key)).transpose().map_err(layout)?.map(|cell| cell.shown());
+        Ok(Page { rows: builder.finish(), count: count as u64, key, ..Page::default() })
+    }
+
+    fn bind<'f>(&'f self, table: &Table<'f>) -> Result<Fields<'f>, String> {
+        let one = |column: &'f Option<Column>| column.as_ref().map(|column| table.bind(&column.field)).transpose();
+        Ok(Fields {
+            session: one(&self.session)?,
+            instrument: one(&self.instrument)?,
+            closes: one(&self.closes)?,
+            key: self.pointers.key.as_ref().map(|field| table.bind(field)).transpose()?,
+            values: self.values.iter().map(|column| table.bind(&column.field)).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// No rows.
+    pub fn empty(&self) -> Rows {
+        Rows {
+            lanes: Some(Lanes::default()),
+            columns: self.values.iter().map(|column| Cells::new(column.kind)).collect(),
+            ..Rows::default()
+        }
+    }
+}
+
+fn refused(what: String, help: &str) -> Fault {
+    Fault { meaning: HttpMeaning::Refused, what, help: Some(help.to_owned()), wait: None }
+}
+
+/// What is wrong, and what to do.
+type Wrong = (String, Option<String>);
+
+/// Makes rows of an answer's.
+struct Builder<'a> {
+    reader: &'a Reader,
+    covered: &'a Covered,
+    asked: &'a Asked,
+    /// By the vendor's name: the code of ours, or `None` for one that was not asked for.
+    codes: HashMap<String, Option<u32>>,
+    dates: Vec<DateReader>,
+    session_dates: DateReader,
+    rows: Rows,
+}
+
+impl<'a> Builder<'a> {
+    fn new(reader: &'a Reader, covered: &'a Covered, asked: &'a Asked) -> Self {
+        let dates = |dates: &Dates| match dates {
+            Dates::Text(format) => DateReader::new(format.as_deref()),
+            Dates::Epoch(..) => DateReader::new(None),
+        };
+        let mut rows = reader.empty();
+        if let (Some(lanes), Some(name)) = (&mut rows.lanes, &covered.instrument) {
+            lanes.names.push(name.clone());
+        }
+        Self {
+            reader,
+            covered,
+            asked,
+            codes: HashMap::new(),
+            dates: reader.values.iter().map(|column| dates(&column.dates)).collect(),
+            session_dates: reader.session.as_ref().map_or_else(|| DateReader::new(None), |column| dates(&column.dates)),
+            rows,
+        }
+    }
+
+    fn row(&mut self, table: &Table<'_>, fields: &Fields<'_>, row: usize) -> Result<(), Wrong> {
+        if let (Some(column), Some(bound)) = (&self.reader.closes, &fields.closes) {
+            let value = cell(table, row, bound)?;
+            let closes = instant(value, column).ok_or_else(|| unreadable(value, column, "instant"))?;
+            if closes >= self.asked.now {
+                return Ok(());
+            }
+        }
+        let session = match (&self.reader.session, &fields.session) {
+            (Some(column), Some(bound)) => {
+                let value = cell(table, row, bound)?;
+                let day = day(value, column, &mut self.session_dates, &self.reader.missing)?;
+                day.ok_or_else(|| (format!("field `{}`, the session, is missing", column.field.text()), None))?
+            }
+            _ => self.covered.session.ok_or_else(|| ("nothing says of which session it is".to_owned(), None))?,
+        };
+        if !self.asked.sessions.contains(&session) {
+            return Ok(());
+        }
+        let code = match (&self.reader.instrument, &fields.instrument) {
+            (Some(column), Some(bound)) => {
+                let name = match cell(table, row, bound)? {
+                    Cell::Missing => {
+                        return Err((format!("field `{}`, the instrument, is missing", column.field.text()), None));
+                    }
+                    other => other.shown(),
+                };
+                match self.code(&name)? {
+                    Some(code) => code,
+                    None => return Ok(()),
+                }
+            }
+            _ => 0,
+        };
+        let mut some = false;
+        for at in 0..self.reader.values.len() {
+            let (reader, value) = (self.reader, cell(table, row, &fields.values[at])?);
+            let column = &reader.values[at];
+            let missing = &reader.missing;
+            some |= match &mut self.rows.columns[at] {
+                Cells::Number(cells) => {
+                    let number = number(value, column, missing)?;
+                    cells.push(number);
+                    !number.is_nan()
+                }
+                Cells::Text(cells) => push(cells, text(value, column, missing)?),
+                Cells::Bool(cells) => push(cells, flag(value, column, missing)?),
+                Cells::Date(cells) => push(cells, day(value, column, &mut self.dates[at], missing)?),
+            };
+        }
+        if !some {
+            // A row in which nothing has a value says nothing.
+            for cells in &mut self.rows.columns {
+                match cells {
+                    Cells::Number(cells) => drop(cells.pop()),
+                    Cells::Text(cells) => drop(cells.pop()),
+                    Cells::Bool(cells) => drop(cells.pop()),
+                    Cells::Date(cells) => drop(cells.pop()),
+                }
+            }
+            return Ok(());
+        }
+        self.rows.places.push(row as u32 + 1);
+        self.rows.sessions.push(session);
+        if let Some(lanes) = &mut self.rows.lanes {
+            lanes.codes.push(code);
+        }
+        Ok(())
+    }
+
+    /// The code of one of the vendor's names; `None` for an instrument that was not asked for.
+    fn code(&mut self, name: &str) -> Result<Option<u32>, Wrong> {
+        if let Some(&known) = self.codes.get(name) {
+            return Ok(known);
+        }
+        let help = "map it under `symbols: { exchanges: … }`";
+        let ours = self.asked.back.ours(name).map_err(|what| (what, Some(help.to_owned())))?;
+        let code = match (ours, &mut self.rows.lanes) {
+            (Some(ours), Some(lanes)) => {
+                // Two of the vendor's names may be one of ours.
+                let at = lanes.names.iter().position(|known| *known == ours).unwrap_or_else(|| {
+                    lanes.names.push(ours);
+                    lanes.names.len() - 1
+                });
+                Some(at as u32)
+            }
+            _ => None,
+        };
+        self.codes.insert(name.to_owned(), code);
+        Ok(code)
+    }
+
+    fn finish(mut self) -> Rows {
+        self.rows.index();
+        self.rows
+    }
+}
+
+fn cell<'c>(table: &'c Table<'_>, row: usize, bound: &Bound<'c>) -> Result<Cell<'c>, Wrong> {
+    table.cell(row, bound).map_err(|what| (what, None))
+}
+
+fn push<T>(cells: &mut Vec<Option<T>>, value: Option<T>) -> bool {
+    let some = value.is_some();
+    cells.push(value);
+    some
+}
+
+fn unreadable(value: Cell<'_>, column: &Column, kind: &str) -> Wrong {
+    let shown = value.shown();
+    let help = match value {
+        Cell::Text(text) => {
+            format!(
+                "if it stands for a missing value, add it: `missing: [{text:?}]`; if the field is something else, give it a `type`"
+            )
+        }
+        _ => "give the column another `type`, or map another field".to_owned(),
+    };
+    (format!("field `{}` (`{}`) is `{shown}`, which is no {kind}", column.field.text(), column.name), Some(help))
+}
+
+fn is_missing(text: &str, missing: &[String]) -> bool {
+    text.is_empty() || missing.iter().any(|known| known == text)
+}
+
+/// NaN for a missing one.
+fn number(value: Cell<'_>, column: &Column, missing: &[String]) -> Result<f64, Wrong> {
+    let number = match value {
+        Cell::Missing => return Ok(f64::NAN),
+        Cell::Number(number) => number.as_f64().filter(|number| number.is_finite()),
+        Cell::Text(text) if is_missing(text.trim(), missing) => return Ok(f64::NAN),
+        Cell::Text(text) => NumberFormat::default().parse(text.trim()).ok(),
+        Cell::Bool(_) | Cell::Other(_) => None,
+    };
+    let number = number.ok_or_else(|| unreadable(value, column, "number"))?;
+    let number = column.times.map_or(number, |unit| units::times(number, unit));
+    // A product may be too large for a number; and there is one zero.
+    if number.is_finite() { Ok(number + 0.0) } else { Err(unreadable(value, column, "finite number")) }
+}
+
+fn text(value: Cell<'_>, column: &Column, missing: &[String]) -> Result<Option<String>, Wrong> {
+    match value {
+        Cell::Missing => Ok(None),
+        Cell::Text(text) => Ok(Some(text.trim()).filter(|text| !is_missing(text, missing)).map(str::to_owned)),
+        Cell::Number(number) => Ok(Some(number.to_string())),
+        Cell::Bool(_) | Cell::Other(_) => Err(unreadable(value, column, "text")),
+    }
+}
+
+fn flag(value: Cell<'_>, column: &Column, missing: &[String]) -> Result<Option<bool>, Wrong> {
+    let text = match value {
+        Cell::Missing => return Ok(None),
+        Cell::Bool(flag) => return Ok(Some(flag)),
+        other => other.shown().trim().to_ascii_lowercase(),
+    };
+    match text.as_str() {
+        _ if is_missing(&text, missing) => Ok(None),
+        "true" | "t" | "yes" | "y" | "1" => Ok(Some(true)),
+        "false" | "f" | "no" | "n" | "0" => Ok(Some(false)),
+        _ => Err(unreadable(value, column, "bool")),
+    }
+}
+
+/// Days since 1970-01-01.
+fn day(value: Cell<'_>, column: &Column, reader: &mut DateReader, missing: &[String]) -> Result<Option<i32>, Wrong> {
+    match (value, &column.dates) {
+        (Cell::Missing, _) => Ok(None),
+        (Cell::Text(text), _) if is_missing(text.trim(), missing) => Ok(None),
+        (_, Dates::Epoch(_, zone)) => {
+            let instant = instant(value, column).ok_or_else(|| unreadable(value, column, "instant"))?;
+            Ok(Some(to_days(units::date(instant, *zone))))
+        }
+        // `20240315` is a number in JSON.
+        (Cell::Text(_) | Cell::Number(_), Dates::Text(_)) => {
+            let text = value.shown();
+            reader.parse(text.trim()).map(|date| Some(to_days(date))).map_err(|_| {
+                let (what, _) = unreadable(value, column, "date");
+                (what, Some("say how the vendor writes dates: `format: \"%Y%m%d\"`, or `epoch: ms`".to_owned()))
+            })
+        }
+        _ => Err(unreadable(value, column, "date")),
+    }
+}
+
+fn instant(value: Cell<'_>, column: &Column) -> Option<DateTime<Utc>> {
+    let Dates::Epoch(unit, _) = column.dates else { return None };
+    let count = match value {
+        Cell::Number(number) => number.as_f64()?,
+        Cell::Text(text) => NumberFormat::default().parse(text.trim()).ok()?,
+        _ => return None,
+    };
+    let milliseconds = match unit {
+        HttpEpoch::S => count * 1000.0,
+        HttpEpoch::Ms => count,
+    };
+    // Beyond this a number does not count milliseconds any more.
+    (milliseconds.abs() < 9e15).then(|| units::instant(milliseconds.floor() as i64)).flatten()
+}

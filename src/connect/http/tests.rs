@@ -1,0 +1,7 @@
+//! Vendors asked for real, on loopback: all presets, and all that can go wrong.
+
+mod backfills;
+mod faults;
+mod pieces;
+mod secrets;
+mod support;

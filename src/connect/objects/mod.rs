@@ -1,0 +1,17 @@
+//! Files in an object store: `s3://bucket/bars/*.csv.gz`.
+//!
+//! - `address`: what a path says: bucket, glob, where its copies lie
+//! - `client`: a store that speaks S3's protocol, and what its refusals mean
+//! - `mirror`: the copies of the objects, which the scan reads as it reads files. A listing says which objects are not what was copied;
+//!   those are fetched, and no others
+
+mod address;
+mod client;
+mod index;
+mod mirror;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use address::is_object;
+pub use mirror::{Refreshed, refresh};
+pub(crate) use mirror::{copies, has_copies};

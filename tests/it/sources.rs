@@ -1,0 +1,3 @@
+//! Where bars come from: files in all their forms, object stores, databases.
+
+mod files;

@@ -1,0 +1,66 @@
+//! RQData: a login that gives a token as text and ends the one before, then CSV.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::market::{compact, decimal};
+use super::{Asked, Market, Reply, Server};
+
+pub const USER: &str = "license-user";
+pub const PASSWORD: &str = "pass word/9f3c";
+
+/// Its token is no longer valid after every `lasts` calls, as if somebody else had logged in.
+pub fn start(market: Market, lasts: u64) -> Server {
+    let (login, calls) = (AtomicU64::new(0), AtomicU64::new(0));
+    Server::start(move |asked| match asked.path.as_str() {
+        "/auth" => {
+            let body = asked.json();
+            if body["user_name"] != USER || body["password"] != PASSWORD {
+                return Reply::new(401, "invalid user or password");
+            }
+            Reply::new(200, format!("token-number-{}", login.fetch_add(1, Ordering::SeqCst) + 1))
+        }
+        "/api" => {
+            if calls.fetch_add(1, Ordering::SeqCst) % lasts == lasts - 1 {
+                login.fetch_add(1, Ordering::SeqCst);
+            }
+            let token = asked.headers.get("token").cloned().unwrap_or_default();
+            if token != format!("token-number-{}", login.load(Ordering::SeqCst)) {
+                return Reply::new(401, "invalid token");
+            }
+            prices(&market, asked)
+        }
+        _ => Reply::new(404, "not found"),
+    })
+}
+
+fn prices(market: &Market, asked: &Asked) -> Reply {
+    let body = asked.json();
+    let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
+    if text("method") != "get_price" || text("adjust_type") != "none" || body["skip_suspended"] != true {
+        return Reply::new(400, "this fake sells unadjusted prices of traded days alone");
+    }
+    let date = |name: &str| compact(&body[name].as_i64().unwrap_or_default().to_string());
+    let fields: Vec<&str> =
+        body["fields"].as_array().into_iter().flatten().filter_map(|field| field.as_str()).collect();
+    let mut csv = format!("order_book_id,date,{}\n", fields.join(","));
+    for id in body["order_book_ids"].as_array().into_iter().flatten().filter_map(|id| id.as_str()) {
+        let code = id.trim_end_matches(".XSHG");
+        for (session, bar) in market.bars(code, date("start_date"), date("end_date")) {
+            csv.push_str(&format!("{id},{session}"));
+            for field in &fields {
+                csv.push(',');
+                csv.push_str(&match *field {
+                    "open" => decimal(bar.open),
+                    "high" => decimal(bar.high),
+                    "low" => decimal(bar.low),
+                    "close" => decimal(bar.close),
+                    "volume" => format!("{}.0", bar.volume),
+                    "total_turnover" => decimal(bar.amount),
+                    _ => String::new(),
+                });
+            }
+            csv.push('\n');
+        }
+    }
+    Reply::new(200, csv)
+}
