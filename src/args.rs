@@ -84,8 +84,10 @@ pub enum Command {
     Status(Status),
     /// List runs, or show one
     Runs(Runs),
-    /// Audit partitions: make some once more from their windows alone, and compare
+    /// Run the checks on what is there; or audit it, by making some partitions once more
     Check(Check),
+    /// Show what checks have found
+    Checks(Checks),
     /// Query the assets in DuckDB's SQL: a query, a file, or a shell
     Sql(Sql),
     /// Remove files that no kept snapshot needs
@@ -285,12 +287,29 @@ pub enum Point {
 pub struct Check {
     #[command(flatten)]
     pub selecting: Selecting,
-    /// Whether anything depends on more than its window holds: queries in SQL most of all, of which nothing can be proved
-    #[arg(long, required = true)]
+    #[command(flatten)]
+    pub dates: Dates,
+    /// Make partitions once more from their windows alone, and compare: does anything depend on more than its window holds? Queries in
+    /// SQL most of all, of which nothing can be proved
+    #[arg(long, conflicts_with_all = ["from", "to"])]
     pub look_ahead: bool,
     /// Sessions of each asset that are made once more, at most
-    #[arg(long, value_name = "N", default_value = "20")]
+    #[arg(long, value_name = "N", default_value = "20", requires = "look_ahead")]
     pub sessions: std::num::NonZeroUsize,
+}
+
+#[derive(Debug, Args)]
+pub struct Checks {
+    #[command(flatten)]
+    pub selecting: Selecting,
+    #[command(flatten)]
+    pub dates: Dates,
+    /// Only what does not hold, session by session
+    #[arg(long)]
+    pub failed: bool,
+    /// Everything that was ever recorded, not only the newest outcome of each session
+    #[arg(long, conflicts_with = "failed")]
+    pub history: bool,
 }
 
 #[derive(Debug, Args)]

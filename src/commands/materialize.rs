@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use assetctl_config::Severity;
 use assetctl_execute::{Cancel, Options, RunReport, Work};
 use serde::Serialize;
 
@@ -86,7 +87,21 @@ fn nothing_to_do(
 ) -> Result<(), CliError> {
     assetctl_execute::note_clean(store, &planned.plan, &planned.sources).map_err(CliError::Run)?;
     loaded.publish_if_behind(store)?;
-    show_plan(context, planned)
+    let assets: Vec<usize> = planned.plan.assets.iter().map(|asset| asset.node).collect();
+    let late =
+        assetctl_execute::judge_freshness(store, &loaded.graph, &assets, planned.plan.now, None, context.clock.wall())?;
+    show_plan(context, planned)?;
+    let mut result = Ok(());
+    for late in late {
+        let severity = if late.severity == Severity::Error { "error" } else { "warning" };
+        if late.severity == Severity::Error || !context.quiet {
+            anstream::eprintln!("{severity}: {}@{}: freshness: {}", late.asset, late.session, late.message);
+        }
+        if late.severity == Severity::Error {
+            result = Err(CliError::CheckFailed);
+        }
+    }
+    result
 }
 
 fn run(

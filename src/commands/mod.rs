@@ -1,6 +1,7 @@
 //! One file per command, each thin: load, ask, show.
 
 mod check;
+mod checks;
 mod completions;
 mod diff;
 mod explain;
@@ -40,6 +41,7 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
         Command::Status(args) => status::run(&context, &args),
         Command::Runs(args) => runs::run(&context, &args),
         Command::Check(args) => check::run(&context, &args),
+        Command::Checks(args) => checks::run(&context, &args),
         Command::Sql(args) => sql::run(&context, &args),
         Command::Gc(args) => gc::run(&context, &args),
         Command::Completions { shell } => completions::run(shell),

@@ -25,6 +25,9 @@ struct AssetState {
     possibly_stale: u32,
     blocked: u32,
     revision: u64,
+    /// Sessions that a check, when it was last run on them, was found not to hold for: those with severity `error`, and the others.
+    checks_failed: u32,
+    checks_warned: u32,
 }
 
 pub fn run(context: &Context, args: &Status) -> Result<(), CliError> {
@@ -33,6 +36,10 @@ pub fn run(context: &Context, args: &Status) -> Result<(), CliError> {
     let snapshot = store.as_ref().map(assetctl_store::Store::snapshot).transpose()?;
     let wish = Wish { selecting: &args.selecting, dates: Dates { from: None, to: None }, only: false, force: false };
     let planned = loaded.plan(store.as_ref(), snapshot.as_ref(), &wish, context.clock.now())?;
+    let standings = match &store {
+        Some(store) => super::checks::standings(&loaded, &store.check_results()?, None, None),
+        None => Vec::new(),
+    };
     let rows: Vec<AssetState> = planned
         .plan
         .assets
@@ -52,11 +59,14 @@ pub fn run(context: &Context, args: &Status) -> Result<(), CliError> {
                 possibly_stale: asset.possible(),
                 blocked: asset.blocked.iter().map(|range| range.sessions).sum(),
                 revision: head.map_or(0, |head| head.tip_rev),
+                checks_failed: of_checks(&standings, &asset.asset, |standing| standing.failed),
+                checks_warned: of_checks(&standings, &asset.asset, |standing| standing.warned),
             }
         })
         .collect();
     report::result(context.format, &rows, |rows| {
-        let mut shown = table::table(&["asset", "kind", "state", "partitions#", "first", "last", "stale#", "blocked#"]);
+        let mut shown =
+            table::table(&["asset", "kind", "state", "partitions#", "first", "last", "stale#", "blocked#", "checks"]);
         for row in rows {
             let date = |date: Option<NaiveDate>| date.map_or_else(String::new, |date| date.to_string());
             let stale = match row.possibly_stale {
@@ -72,8 +82,23 @@ pub fn run(context: &Context, args: &Status) -> Result<(), CliError> {
                 date(row.last),
                 stale,
                 row.blocked.to_string(),
+                match (row.checks_failed, row.checks_warned) {
+                    (0, 0) => String::new(),
+                    (0, warned) => format!("{warned} warned"),
+                    (failed, 0) => format!("{failed} failed"),
+                    (failed, warned) => format!("{failed} failed, {warned} warned"),
+                },
             ]);
         }
         table::render(&shown)
     })
+}
+
+/// The sessions of an asset in all its checks.
+fn of_checks(
+    standings: &[super::checks::Standing],
+    asset: &str,
+    count: impl Fn(&super::checks::Standing) -> u32,
+) -> u32 {
+    standings.iter().filter(|standing| standing.asset == asset).map(count).sum()
 }

@@ -1,14 +1,26 @@
 //! What must hold for a partition.
+//!
+//! [`run_check`] holds a check against rows of any number of sessions; [`LastValues`] one that looks back, session by session;
+//! [`reconcile`] the rows of one asset against those of another. Nothing here reads anything.
 
-use std::collections::{BTreeMap, HashMap};
+mod bars;
+mod cell;
+mod jump;
+mod reconcile;
+mod rows;
+mod values;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use chrono::NaiveDate;
 use polars::prelude::*;
 
+pub use self::jump::{Jump, LastValues};
+pub use self::reconcile::{Reconcile, reconcile};
 use crate::frame::{self, FrameError};
 
-/// One check.
+/// One check of the rows of a session, whatever other sessions hold.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Check {
     /// No missing value in these columns.
@@ -17,6 +29,14 @@ pub enum Check {
     Unique { columns: Vec<String> },
     /// Every value of a column within bounds, the strict ones and the others; missing values pass.
     Range { column: String, above: Option<f64>, min: Option<f64>, below: Option<f64>, max: Option<f64> },
+    /// Every value of a column one of these, each written as in a file; missing values pass.
+    Accepted { column: String, values: Vec<String> },
+    /// No text of a column one of these, of which `what` says what they are.
+    Refused { column: String, values: BTreeSet<String>, what: String },
+    /// Prices of a bar, by the names of their columns: above 0, `low` the lowest of them, `high` the highest; missing ones pass.
+    OhlcSane { open: String, high: String, low: String, close: String },
+    /// A running total that does not fall within a session and instrument, in the order of the column `time`.
+    Monotonic { column: String, time: String },
     /// The number of rows of every session within bounds.
     Rows { min: Option<u64>, max: Option<u64> },
     /// The exact number of rows of each of these sessions.
@@ -31,176 +51,132 @@ pub struct CheckFailure {
     pub message: String,
     /// How many rows are at fault.
     pub rows: u64,
+    /// The first of them.
+    pub sample: Vec<Sample>,
 }
+
+/// A row at fault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sample {
+    /// The instrument, or else the row's number.
+    pub row: String,
+    /// What is wrong with it, where there is more to say.
+    pub value: Option<String>,
+}
+
+impl Sample {
+    fn new(row: &str, value: Option<String>) -> Self {
+        Self { row: row.to_owned(), value }
+    }
+}
+
+impl fmt::Display for Sample {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.value {
+            Some(value) => write!(f, "{} ({value})", self.row),
+            None => f.write_str(&self.row),
+        }
+    }
+}
+
+/// Rows at fault, by session.
+type AtFault = BTreeMap<NaiveDate, Vec<Sample>>;
 
 /// Examples that a message gives.
 const EXAMPLES: usize = 5;
 
-/// Holds a check against the rows of `sessions`, which may have none. The failures come by column and session.
+impl CheckFailure {
+    /// `3 rows of 2015-07-08 have {what}: {examples}`
+    pub fn of_rows(session: NaiveDate, mut rows: Vec<Sample>, what: &str) -> Self {
+        let count = rows.len();
+        let (subject, verb) = if count == 1 { ("1 row".to_owned(), "has") } else { (format!("{count} rows"), "have") };
+        rows.truncate(EXAMPLES);
+        let examples = rows.iter().map(Sample::to_string).collect::<Vec<_>>().join(", ");
+        let more = if count > EXAMPLES { ", …" } else { "" };
+        let message = format!("{subject} of {session} {verb} {what}: {examples}{more}");
+        Self { session, message, rows: count as u64, sample: rows }
+    }
+}
+
+/// Holds a check against the rows of `sessions`, which may have none. The failures come by column and session. Rows without a column
+/// `session` are all of the first session.
 ///
 /// # Errors
 /// When the frame lacks a column that the check names, or has one of another type.
 pub fn run_check(df: &DataFrame, sessions: &[NaiveDate], check: &Check) -> Result<Vec<CheckFailure>, FrameError> {
+    if df.width() == 0 && !matches!(check, Check::Rows { .. } | Check::ExpectedRows { .. }) {
+        // Sessions without rows have no columns either.
+        return Ok(Vec::new());
+    }
+    let rows = Rows::new(df, sessions)?;
     match check {
-        Check::NotNull { columns } => not_null(df, columns),
-        Check::Unique { columns } => unique(df, columns),
+        Check::NotNull { columns } => values::not_null(&rows, columns),
+        Check::Unique { columns } => values::unique(&rows, columns),
         Check::Range { column, above, min, below, max } => {
             let bounds = [("above", *above), ("at least", *min), ("below", *below), ("at most", *max)];
-            range(df, column, bounds)
+            values::range(&rows, column, bounds)
         }
-        Check::Rows { min, max } => row_count(df, sessions, |_| (*min, *max)),
+        Check::Accepted { column, values } => values::accepted(&rows, column, values),
+        Check::Refused { column, values, what } => values::refused(&rows, column, values, what),
+        Check::OhlcSane { open, high, low, close } => bars::ohlc_sane(&rows, [open, high, low, close]),
+        Check::Monotonic { column, time } => bars::monotonic(&rows, column, time),
+        Check::Rows { min, max } => Ok(rows::row_count(&rows, sessions, |_| (*min, *max))),
         Check::ExpectedRows { counts } => {
             let expected: Vec<NaiveDate> = sessions.iter().copied().filter(|day| counts.contains_key(day)).collect();
-            row_count(df, &expected, |session| (counts.get(&session).copied(), counts.get(&session).copied()))
+            let count = |session: NaiveDate| counts.get(&session).copied();
+            Ok(rows::row_count(&rows, &expected, |session| (count(session), count(session))))
         }
     }
 }
 
 const FRAME: &str = "the result";
 
-/// Rows by what to call them: the instrument, or else the row's number in the frame.
-fn row_names(df: &DataFrame) -> Result<Vec<String>, FrameError> {
-    if frame::has_instruments(df) {
-        return Ok(frame::instruments(df, FRAME)?.into_iter().map(str::to_owned).collect());
-    }
-    Ok((1..=df.height()).map(|row| format!("row {row}")).collect())
+/// A frame with the session and the name of each row.
+struct Rows<'a> {
+    df: &'a DataFrame,
+    sessions: Vec<NaiveDate>,
+    /// What to call them: the instrument, or else the row's number in the frame.
+    names: Vec<String>,
 }
 
-/// `3 rows of 2015-07-08 {what}: {examples}`, for each session that has any.
-fn failures(at_fault: BTreeMap<NaiveDate, Vec<String>>, what: &str) -> impl Iterator<Item = CheckFailure> {
-    at_fault.into_iter().map(move |(session, rows)| {
-        let (subject, verb) =
-            if rows.len() == 1 { ("1 row".to_owned(), "has") } else { (format!("{} rows", rows.len()), "have") };
-        let examples = rows[..rows.len().min(EXAMPLES)].join(", ");
-        let more = if rows.len() > EXAMPLES { ", …" } else { "" };
-        let message = format!("{subject} of {session} {verb} {what}: {examples}{more}");
-        CheckFailure { session, message, rows: rows.len() as u64 }
-    })
-}
-
-fn not_null(df: &DataFrame, columns: &[String]) -> Result<Vec<CheckFailure>, FrameError> {
-    let (sessions, names) = (frame::sessions(df, FRAME)?, row_names(df)?);
-    let mut all = Vec::new();
-    for name in columns {
-        let mut at_fault: BTreeMap<NaiveDate, Vec<String>> = BTreeMap::new();
-        for (row, cell) in cells(frame::column(df, FRAME, name)?)?.into_iter().enumerate() {
-            if cell == Cell::Missing {
-                at_fault.entry(sessions[row]).or_default().push(names[row].clone());
-            }
-        }
-        all.extend(failures(at_fault, &format!("no `{name}`")));
-    }
-    Ok(all)
-}
-
-fn unique(df: &DataFrame, columns: &[String]) -> Result<Vec<CheckFailure>, FrameError> {
-    let sessions = frame::sessions(df, FRAME)?;
-    let columns_read =
-        columns.iter().map(|name| cells(frame::column(df, FRAME, name)?)).collect::<Result<Vec<_>, FrameError>>()?;
-    let mut groups: HashMap<(NaiveDate, Vec<Cell>), Vec<usize>> = HashMap::new();
-    for (row, session) in sessions.iter().enumerate() {
-        let key = columns_read.iter().map(|cells| cells[row]).collect();
-        groups.entry((*session, key)).or_default().push(row);
-    }
-    let mut repeated: Vec<_> = groups.into_iter().filter(|(_, rows)| rows.len() > 1).collect();
-    repeated.sort_unstable_by(|a, b| a.1.cmp(&b.1));
-    let mut at_fault: BTreeMap<NaiveDate, Vec<String>> = BTreeMap::new();
-    for ((session, key), rows) in repeated {
-        let key = key.iter().map(Cell::to_string).collect::<Vec<_>>().join(" ");
-        at_fault.entry(session).or_default().extend(std::iter::repeat_n(key, rows.len()));
-    }
-    let names = columns.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    Ok(failures(at_fault, &format!("the {names} of another")).collect())
-}
-
-/// Bounds are above, min, below, max, each with its words.
-fn range(df: &DataFrame, column: &str, bounds: [(&str, Option<f64>); 4]) -> Result<Vec<CheckFailure>, FrameError> {
-    let values = frame::numbers(frame::column(df, FRAME, column)?, FRAME)?;
-    let (sessions, names) = (frame::sessions(df, FRAME)?, row_names(df)?);
-    let [above, min, below, max] = bounds.map(|(_, bound)| bound);
-    let out = |value: f64| {
-        above.is_some_and(|bound| value <= bound)
-            || min.is_some_and(|bound| value < bound)
-            || below.is_some_and(|bound| value >= bound)
-            || max.is_some_and(|bound| value > bound)
-    };
-    let mut at_fault: BTreeMap<NaiveDate, Vec<String>> = BTreeMap::new();
-    for (row, value) in values.into_iter().enumerate() {
-        if out(value) {
-            at_fault.entry(sessions[row]).or_default().push(format!("{} ({value})", names[row]));
-        }
-    }
-    let words: Vec<String> =
-        bounds.iter().filter_map(|(words, bound)| bound.map(|bound| format!("{words} {bound}"))).collect();
-    Ok(failures(at_fault, &format!("a `{column}` that is not {}", words.join(" and "))).collect())
-}
-
-fn row_count(
-    df: &DataFrame,
-    sessions: &[NaiveDate],
-    bounds: impl Fn(NaiveDate) -> (Option<u64>, Option<u64>),
-) -> Result<Vec<CheckFailure>, FrameError> {
-    let mut counts: BTreeMap<NaiveDate, u64> = sessions.iter().map(|session| (*session, 0)).collect();
-    for session in frame::sessions(df, FRAME)? {
-        if let Some(count) = counts.get_mut(&session) {
-            *count += 1;
-        }
-    }
-    let failures = counts.into_iter().filter_map(|(session, count)| {
-        let (min, max) = bounds(session);
-        let wanted = match (min, max) {
-            (Some(min), Some(max)) if min == max => format!("{min} expected"),
-            (Some(min), _) if count < min => format!("at least {min} expected"),
-            (_, Some(max)) => format!("at most {max} expected"),
-            _ => return None,
+impl<'a> Rows<'a> {
+    fn new(df: &'a DataFrame, asked: &[NaiveDate]) -> Result<Self, FrameError> {
+        let has_sessions = df.columns().iter().any(|column| column.name() == frame::SESSION);
+        let sessions = match asked.first() {
+            Some(only) if !has_sessions => vec![*only; df.height()],
+            _ if df.width() == 0 => Vec::new(),
+            _ => frame::sessions(df, FRAME)?,
         };
-        let fits = min.is_none_or(|min| count >= min) && max.is_none_or(|max| count <= max);
-        let rows = if count == 1 { "row" } else { "rows" };
-        let message = format!("{session} has {count} {rows}, {wanted}");
-        (!fits).then_some(CheckFailure { session, message, rows: count })
-    });
-    Ok(failures.collect())
-}
+        let names = if frame::has_instruments(df) {
+            let texts = frame::texts(frame::column(df, FRAME, frame::INSTRUMENT)?, FRAME)?;
+            texts.iter().enumerate().map(|(at, name)| name.map_or_else(|| numbered(at), str::to_owned)).collect()
+        } else {
+            (0..df.height()).map(numbered).collect()
+        };
+        Ok(Self { df, sessions, names })
+    }
 
-/// A value that can be compared with others of its column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Cell<'a> {
-    Missing,
-    /// The bits of a canonical number.
-    Number(u64),
-    Integer(i64),
-    Bool(bool),
-    Text(&'a str),
-    Date(NaiveDate),
-}
+    fn column(&self, name: &str) -> Result<&'a Column, FrameError> {
+        frame::column(self.df, FRAME, name)
+    }
 
-impl fmt::Display for Cell<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Missing => f.write_str("(missing)"),
-            Self::Number(bits) => write!(f, "{}", f64::from_bits(*bits)),
-            Self::Integer(value) => write!(f, "{value}"),
-            Self::Bool(value) => write!(f, "{value}"),
-            Self::Text(text) => f.write_str(text),
-            Self::Date(date) => write!(f, "{date}"),
-        }
+    /// The numbers of a column; missing ones are NaN.
+    fn numbers(&self, name: &str) -> Result<Vec<f64>, FrameError> {
+        frame::numbers(self.column(name)?, FRAME)
+    }
+
+    fn sample(&self, row: usize, value: Option<String>) -> Sample {
+        Sample::new(&self.names[row], value)
     }
 }
 
-fn cells(column: &Column) -> Result<Vec<Cell<'_>>, FrameError> {
-    fn all<'a, T>(values: impl Iterator<Item = Option<T>>, cell: impl Fn(T) -> Cell<'a>) -> Vec<Cell<'a>> {
-        values.map(|value| value.map_or(Cell::Missing, &cell)).collect()
-    }
-    Ok(match column.dtype() {
-        DataType::String => all(frame::texts(column, FRAME)?.iter(), Cell::Text),
-        DataType::Boolean => all(frame::bools(column, FRAME)?.iter(), Cell::Bool),
-        DataType::Date => all(frame::dates(column, FRAME)?.into_iter(), Cell::Date),
-        dtype if dtype.is_integer() => all(column.cast(&DataType::Int64)?.i64()?.iter(), Cell::Integer),
-        _ => {
-            let numbers = frame::numbers(column, FRAME)?.into_iter();
-            all(numbers.map(|value| Some(value).filter(|value| !value.is_nan())), |value| Cell::Number(value.to_bits()))
-        }
-    })
+fn numbered(row: usize) -> String {
+    format!("row {}", row + 1)
+}
+
+/// One failure for each session that has rows at fault.
+fn failures(at_fault: AtFault, what: &str) -> impl Iterator<Item = CheckFailure> {
+    at_fault.into_iter().map(move |(session, rows)| CheckFailure::of_rows(session, rows, what))
 }
 
 #[cfg(test)]
@@ -293,5 +269,29 @@ mod tests {
     fn an_unknown_column_is_an_error() {
         let error = run_check(&bars(), &[], &Check::NotNull { columns: vec!["cloze".into()] }).unwrap_err();
         assert!(error.to_string().contains("no column `cloze`"));
+    }
+
+    #[test]
+    fn values_that_are_not_accepted_are_named() {
+        let accepted = |column: &str, values: &[&str]| Check::Accepted {
+            column: column.into(),
+            values: values.iter().map(|value| (*value).to_owned()).collect(),
+        };
+        assert_eq!(
+            messages(&accepted("board", &["x"])),
+            ["1 row of 2024-01-03 has a `board` that is none of x: d (y)"]
+        );
+        assert_eq!(messages(&accepted("close", &["1", "0", "-1.0"])), [""; 0]);
+        assert_eq!(messages(&accepted("close", &["1", "-0"])).len(), 1);
+        let refused =
+            Check::Refused { column: "board".into(), values: ["y".to_owned()].into(), what: "a bad board".into() };
+        assert_eq!(messages(&refused), ["1 row of 2024-01-03 has a bad board: d (y)"]);
+    }
+
+    #[test]
+    fn rows_without_sessions_are_those_of_the_one_session() {
+        let table = DataFrame::new(2, vec![Column::new("listed".into(), [Some("x"), None])]).unwrap();
+        let failures = run_check(&table, &[day(1)], &Check::NotNull { columns: vec!["listed".into()] }).unwrap();
+        assert_eq!(failures[0].message, "1 row of 2024-01-01 has no `listed`: row 2");
     }
 }

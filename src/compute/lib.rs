@@ -54,7 +54,7 @@ mod universe_tests;
 
 pub use as_of::{AsOfError, ReportColumns, Spans, ValidColumns, known, valid};
 pub use axis::Axis;
-pub use checks::{Check, CheckFailure, run_check};
+pub use checks::{Check, CheckFailure, Jump, LastValues, Reconcile, Sample, reconcile, run_check};
 pub use complete::{Bar, CompletedRow, complete_session};
 pub use complete_frame::{CompleteError, Fill, FillRules, affected_by_carry, complete_frame};
 pub use evaluate::{EvaluateError, Evaluated, Task, WindowAxis, evaluate};

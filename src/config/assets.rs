@@ -195,6 +195,7 @@ fn typed(kind: &str, value: Value) -> Result<(Common, Kind), serde_json::Error> 
         "indicators" => Kind::Indicators(serde_json::from_value(value)?),
         "scores" => Kind::Scores(serde_json::from_value(value)?),
         "signals" => Kind::Signals(serde_json::from_value(value)?),
+        "exec" => Kind::Exec(serde_json::from_value(value)?),
         _ => Kind::Sql(serde_json::from_value(value)?),
     };
     Ok((common, kind))

@@ -9,7 +9,8 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::spec::{
-    AsOfSpec, ColumnsSpec, Common, CompleteSpec, Kind, ProjectSpec, SignalsSpec, SourceSpec, SqlSpec, TableSpec,
+    AsOfSpec, ColumnsSpec, Common, CompleteSpec, ExecSpec, Kind, ProjectSpec, SignalsSpec, SourceSpec, SqlSpec,
+    TableSpec,
 };
 
 /// Schemas that the structural pass walks.
@@ -87,6 +88,7 @@ fn add_kind(generator: &mut SchemaGenerator, kind: &str) -> String {
         "complete" => add::<CompleteSpec>(generator),
         "signals" => add::<SignalsSpec>(generator),
         "sql" => add::<SqlSpec>(generator),
+        "exec" => add::<ExecSpec>(generator),
         _ => add::<ColumnsSpec>(generator),
     }
 }

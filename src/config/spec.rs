@@ -14,7 +14,9 @@ use crate::duration::Span;
 use crate::ordered::Ordered;
 
 mod as_of;
+mod checks;
 mod columns;
+mod exec;
 mod fetch;
 mod http;
 mod query;
@@ -24,7 +26,12 @@ mod storage;
 mod universe;
 
 pub use as_of::{AsOfSpec, Periods, Reports, Validity};
+pub use checks::{
+    AcceptedCheck, Check, ExpectedRows, FreshnessCheck, JumpCheck, MonotonicCheck, OhlcCheck, RangeCheck,
+    ReconcileCheck, RegexCheck, Severity,
+};
 pub use columns::{ColumnsSpec, Compat, Dialect, FeatureSet, FeatureSets, WindowAxis};
+pub use exec::{ExecInput, ExecSpec};
 pub use fetch::{Empty, FetchSpec, InstrumentTable, Instruments, MinRows, OnMissing, RowBound};
 pub use http::{
     HttpAtOnce, HttpAuth, HttpBy, HttpCase, HttpColumn, HttpEpoch, HttpField, HttpFormat, HttpLogin, HttpMeaning,
@@ -137,58 +144,6 @@ pub struct Common {
     pub retries: Option<u32>,
     /// How long one batch may take.
     pub timeout: Option<Span>,
-}
-
-/// One check: exactly one of `not_null`, `unique`, `range`, `expected_rows`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct Check {
-    /// No missing value in these columns.
-    pub not_null: Option<OneOrMany>,
-    /// No two rows of a session alike in these columns.
-    pub unique: Option<OneOrMany>,
-    /// Every value of a column within bounds; missing values pass.
-    pub range: Option<RangeCheck>,
-    /// The number of rows of a session.
-    pub expected_rows: Option<ExpectedRows>,
-    /// `error` (the default) keeps the partition from being committed; `warn` only says so.
-    pub severity: Severity,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    #[default]
-    Error,
-    Warn,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct RangeCheck {
-    /// The column of numbers.
-    pub column: String,
-    /// Greater than.
-    #[serde(default)]
-    pub above: Option<f64>,
-    /// Greater than or equal to.
-    #[serde(default)]
-    pub min: Option<f64>,
-    /// Less than.
-    #[serde(default)]
-    pub below: Option<f64>,
-    /// Less than or equal to.
-    #[serde(default)]
-    pub max: Option<f64>,
-}
-
-/// Without bounds: for `complete`, the instruments listed on the session (by its listing table, or else all seen so far).
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct ExpectedRows {
-    /// At least so many.
-    pub min: Option<u64>,
-    /// At most so many.
-    pub max: Option<u64>,
 }
 
 /// The type of a column as a file declares it.
@@ -375,12 +330,13 @@ pub enum Kind {
     Scores(ColumnsSpec),
     Signals(SignalsSpec),
     Sql(SqlSpec),
+    Exec(ExecSpec),
 }
 
 impl Kind {
     /// As written in YAML.
-    pub const NAMES: [&'static str; 8] =
-        ["source", "table", "as_of", "complete", "indicators", "scores", "signals", "sql"];
+    pub const NAMES: [&'static str; 9] =
+        ["source", "table", "as_of", "complete", "indicators", "scores", "signals", "sql", "exec"];
 
     pub fn name(&self) -> &'static str {
         match self {
@@ -392,6 +348,7 @@ impl Kind {
             Self::Scores(_) => "scores",
             Self::Signals(_) => "signals",
             Self::Sql(_) => "sql",
+            Self::Exec(_) => "exec",
         }
     }
 

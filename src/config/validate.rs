@@ -1,6 +1,8 @@
 //! Rules that a schema cannot state and that need no graph: what excludes what, names, bounds, inputs that exist.
 
 mod as_of;
+mod checks;
+mod exec;
 mod fetch;
 mod files;
 mod http;
@@ -13,9 +15,7 @@ use crate::diagnostic::{Diagnostic, Loc};
 use crate::names::{self, check_file_name, check_name};
 use crate::node::Key;
 use crate::project::Places;
-use crate::spec::{
-    Check, ColumnsSpec, Dialect, ExpectedRows, FeatureSets, Inputs, Kind, OneOrMany, RangeCheck, SqlSpec,
-};
+use crate::spec::{ColumnsSpec, Dialect, FeatureSets, Inputs, Kind, OneOrMany, SqlSpec};
 
 /// Names that mean something else in the warehouse: its own schema, and the key column.
 const RESERVED: [&str; 2] = ["assetctl", "session"];
@@ -72,11 +72,13 @@ pub(crate) fn asset(draft: &Draft, problems: &mut Vec<Diagnostic>) {
             }
         }
         Kind::Sql(spec) => rules.sql(spec),
+        Kind::Exec(spec) => rules.exec(spec),
     }
 }
 
 /// That what an asset names as its inputs is there; `known` are the names of all. What a query reads is seen in the graph.
 pub(crate) fn inputs(draft: &Draft, known: &[&str], problems: &mut Vec<Diagnostic>) {
+    checks::inputs(draft, known, problems);
     let mut check = |name: &str, path: &[&str]| input(draft, known, name, draft.places.locate(path), problems);
     match &draft.kind {
         Kind::Source(spec) => {
@@ -93,6 +95,14 @@ pub(crate) fn inputs(draft: &Draft, known: &[&str], problems: &mut Vec<Diagnosti
             }
         }
         Kind::Signals(spec) => check(&spec.input, &["input"]),
+        Kind::Exec(spec) => {
+            for (alias, input) in spec.inputs.iter() {
+                match &input.asset {
+                    Some(asset) => check(asset, &["inputs", alias, "asset"]),
+                    None => check(alias, &["inputs", alias]),
+                }
+            }
+        }
         Kind::Indicators(spec) | Kind::Scores(spec) => {
             for (at, (_, name)) in spec.input.pairs().iter().enumerate() {
                 let path = spec.input.path(at);
@@ -133,88 +143,6 @@ impl Rules<'_> {
     fn error(&mut self, message: impl Into<String>, path: &[&str], label: impl Into<String>, help: impl Into<String>) {
         let loc = self.places.locate(path);
         self.problems.push(Diagnostic::error(message).at(loc, label).help(help));
-    }
-
-    fn check(&mut self, check: &Check, at: &str) {
-        let forms = [
-            ("not_null", check.not_null.is_some()),
-            ("unique", check.unique.is_some()),
-            ("range", check.range.is_some()),
-            ("expected_rows", check.expected_rows.is_some()),
-        ];
-        let given: Vec<&str> = forms.iter().filter(|(_, given)| *given).map(|(form, _)| *form).collect();
-        let loc = self.places.locate(&["checks", at]);
-        match given.as_slice() {
-            [_] => {}
-            [] => self.problems.push(
-                Diagnostic::error("a check must say what it checks")
-                    .at(loc, "nothing is checked here")
-                    .help("give it one of `not_null`, `unique`, `range`, `expected_rows`"),
-            ),
-            several => self.problems.push(
-                Diagnostic::error(format!("one check has {}", names::list(several)))
-                    .at(loc, "a check has one form")
-                    .help("make each an item of its own: `- not_null: close`"),
-            ),
-        }
-        for (form, columns) in [("not_null", &check.not_null), ("unique", &check.unique)] {
-            if columns.as_ref().is_some_and(|columns| columns.as_slice().is_empty()) {
-                self.error(
-                    format!("`{form}` names no column"),
-                    &["checks", at, form],
-                    "an empty list",
-                    "name a column",
-                );
-            }
-        }
-        if let Some(range) = &check.range {
-            self.range(range, &["checks", at, "range"]);
-        }
-        if let Some(ExpectedRows { min: Some(min), max: Some(max) }) = &check.expected_rows
-            && min > max
-        {
-            let path = ["checks", at, "expected_rows", "max"];
-            self.error(
-                format!("no number of rows is at least {min} and at most {max}"),
-                &path,
-                "less than `min`",
-                "swap them",
-            );
-        }
-    }
-
-    fn range(&mut self, range: &RangeCheck, path: &[&str]) {
-        let RangeCheck { column, above, min, below, max } = range;
-        let twice =
-            [("above", "min", above.is_some() && min.is_some()), ("below", "max", below.is_some() && max.is_some())];
-        for (strict, weak, _) in twice.into_iter().filter(|(_, _, both)| *both) {
-            let inside: Vec<&str> = path.iter().copied().chain([weak]).collect();
-            self.error(
-                format!("the range of `{column}` has both `{strict}` and `{weak}`"),
-                &inside,
-                "a second bound of the same side",
-                format!("keep one: `{strict}` leaves the bound itself out, `{weak}` lets it in"),
-            );
-        }
-        let (low, high) = (above.or(*min), below.or(*max));
-        match (low, high) {
-            (None, None) => self.error(
-                format!("the range of `{column}` has no bounds"),
-                path,
-                "every value is within this range",
-                "give it `above`, `min`, `below` or `max`",
-            ),
-            (Some(low), Some(high)) => {
-                let strict = above.is_some() || below.is_some();
-                if low > high || (strict && low >= high) {
-                    let end = if below.is_some() { "below" } else { "max" };
-                    let inside: Vec<&str> = path.iter().copied().chain([end]).collect();
-                    let message = format!("no value of `{column}` can be within this range");
-                    self.error(message, &inside, "not above the lower bound", "swap the bounds");
-                }
-            }
-            _ => {}
-        }
     }
 
     fn column_name(&mut self, name: &str, path: &[&str]) {

@@ -24,6 +24,7 @@ pub fn fetcher(asset: &Asset) -> Result<Option<Box<dyn Fetch>>, Vec<Diagnostic>>
         | Kind::Indicators(_)
         | Kind::Scores(_)
         | Kind::Signals(_)
-        | Kind::Sql(_) => Ok(None),
+        | Kind::Sql(_)
+        | Kind::Exec(_) => Ok(None),
     }
 }

@@ -1,6 +1,6 @@
 //! Which dates a source takes: sessions of its calendar from its start on.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use assetctl_calendar::{Calendar, CalendarError};
 use assetctl_config::OffCalendar;
@@ -16,6 +16,8 @@ pub(crate) struct Gate<'a> {
     skip: bool,
     start: Option<NaiveDate>,
     seen: HashMap<i32, Result<bool, Fault>>,
+    /// How many rows of each date were left out because it is no session.
+    off: BTreeMap<i32, u64>,
 }
 
 impl<'a> Gate<'a> {
@@ -27,6 +29,7 @@ impl<'a> Gate<'a> {
             skip: source.off_calendar == OffCalendar::Skip,
             start: source.start,
             seen: HashMap::new(),
+            off: BTreeMap::new(),
         })
     }
 
@@ -35,12 +38,36 @@ impl<'a> Gate<'a> {
     /// # Errors
     /// The date is no session, or the calendar does not know.
     pub fn admits(&mut self, day: i32) -> Result<bool, Fault> {
-        if let Some(verdict) = self.seen.get(&day) {
-            return verdict.clone();
+        let verdict = match self.seen.get(&day) {
+            Some(verdict) => verdict.clone(),
+            None => {
+                let verdict = self.decide(from_days(day));
+                self.seen.insert(day, verdict.clone());
+                verdict
+            }
+        };
+        if verdict == Ok(false) && self.start.is_none_or(|start| from_days(day) >= start) {
+            *self.off.entry(day).or_default() += 1;
         }
-        let verdict = self.decide(from_days(day));
-        self.seen.insert(day, verdict.clone());
         verdict
+    }
+
+    /// In words, the rows that were left out because their dates are no sessions; `None` if there were none.
+    pub fn left_out(&self) -> Option<String> {
+        const DATES: usize = 3;
+        let rows: u64 = self.off.values().sum();
+        let dates: Vec<String> = self.off.keys().take(DATES).map(|day| from_days(*day).to_string()).collect();
+        let more = if self.off.len() > DATES { ", …" } else { "" };
+        let many = |n: u64, noun: &str| if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") };
+        (rows > 0).then(|| {
+            format!(
+                "{} of {} not sessions of `{}` left out, as `off_calendar: skip` says: {}{more}",
+                many(rows, "row"),
+                many(self.off.len() as u64, "date"),
+                self.calendar.name(),
+                dates.join(", ")
+            )
+        })
     }
 
     fn decide(&self, date: NaiveDate) -> Result<bool, Fault> {
@@ -98,6 +125,24 @@ mod tests {
         folder.off_calendar = OffCalendar::Skip;
         assert_eq!(decide(&folder, "2015-09-03"), Ok(false));
         assert!(decide(&folder, "2035-01-01").unwrap_err().message.contains("after the last known session"));
+    }
+
+    #[test]
+    fn what_is_left_out_is_counted_by_dates() {
+        let mut folder = Folder::new();
+        folder.off_calendar = OffCalendar::Skip;
+        folder.start = NaiveDate::from_ymd_opt(2015, 1, 1);
+        let mut gate = Gate::new(&folder.source()).unwrap();
+        let mut admit = |date: &str| gate.admits(to_days(date.parse().unwrap())).unwrap();
+        assert!(admit("2015-09-02") && !admit("2014-12-31"));
+        for date in ["2015-09-05", "2015-09-03", "2015-09-03", "2015-09-12", "2015-09-13"] {
+            assert!(!admit(date));
+        }
+        assert_eq!(
+            gate.left_out().unwrap(),
+            "5 rows of 4 dates not sessions of `XSHG` left out, as `off_calendar: skip` says: 2015-09-03, 2015-09-05, 2015-09-12, …"
+        );
+        assert_eq!(Gate::new(&folder.source()).unwrap().left_out(), None);
     }
 
     #[test]

@@ -163,6 +163,9 @@ impl<'a> Loader<'a> {
             let members = suggest::list(not_read.iter().map(String::as_str), 8);
             notes.push(format!("`{}`: not read, since their names end in nothing that is read: {members}", file.name));
         }
+        if let Some(left_out) = builder.left_out() {
+            notes.push(format!("`{}`: {left_out}", file.name));
+        }
         Ok(builder.finish())
     }
 

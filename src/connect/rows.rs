@@ -145,6 +145,11 @@ impl<'a> RowBuilder<'a> {
         }
     }
 
+    /// In words, what was left out because its date is no session.
+    pub fn left_out(&self) -> Option<String> {
+        self.gate.as_ref()?.left_out()
+    }
+
     pub fn finish(mut self) -> Rows {
         self.rows.index();
         self.rows

@@ -8,19 +8,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use assetctl_calendar::SessionRange;
-use assetctl_config::{Asset, Project, Severity};
+use assetctl_config::{Asset, Check, Project};
 use assetctl_connect::{Fetch, Progress, Scan};
 use assetctl_graph::{AssetNode, Axis, Graph};
 use assetctl_plan::{AssetPlan, Fingerprints, Hash128, Observation, RecordCache, date_of, ix_of, settle};
-use assetctl_store::{CheckRow, Commit, Lanes, NewPartition, RunId, Snapshot, Store};
+use assetctl_store::{Commit, Lanes, NewPartition, RunId, Snapshot, Store};
 use chrono::{DateTime, NaiveDate, Utc};
 use polars::prelude::*;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::batch::{self, Shape};
 use crate::cancel::Cancel;
-use crate::checks::{self, Finding};
 use crate::event::{AssetReport, AssetStatus, RunEvent};
+use crate::judge::{Complaint, Verdict, leave_what_follows};
 use crate::kinds::{Asking, Batch, Made, MakeError, Materializer, as_of, materializer};
 use crate::{lanes, observe};
 
@@ -60,9 +60,9 @@ pub struct Job {
 /// A batch that was made and checked, with the snapshot that it was made from.
 struct Ready {
     snapshot: Snapshot,
+    /// Without what a check refuses.
     made: Made,
-    /// What a check says against it, after what failed was taken out.
-    failed: Option<String>,
+    verdict: Verdict,
     /// Where the answers lie that it was made from.
     spool: Option<PathBuf>,
 }
@@ -75,8 +75,6 @@ enum JobError {
     Store(#[from] assetctl_store::Error),
     #[error("a batch took longer than its `timeout:`")]
     Late,
-    #[error("{0}")]
-    Check(String),
 }
 
 impl Job {
@@ -84,7 +82,8 @@ impl Job {
     pub fn run(self) -> AssetReport {
         let started = Instant::now();
         let mut report = AssetReport::new(&self.plan.asset, AssetStatus::Ok);
-        let done = self.work(&mut report).map_err(|error| match error {
+        let mut complaints = Vec::new();
+        let done = self.work(&mut report, &mut complaints).map_err(|error| match error {
             JobError::Make(MakeError::AsOf(mistake)) => {
                 let placed = as_of::placed(&self.project, &self.graph, self.plan.node).map(Box::new);
                 placed.map_or(MakeError::AsOf(mistake), MakeError::Source).into()
@@ -92,6 +91,11 @@ impl Job {
             other => other,
         });
         match done {
+            Ok(()) if !report.refused.is_empty() => {
+                report.status = AssetStatus::Failed;
+                report.check_failed = true;
+                report.error = Complaint::summary(&complaints);
+            }
             Ok(()) if report.ran.is_empty() && report.dropped == 0 => {
                 let waits = !report.waits.is_empty();
                 report.status = if waits { AssetStatus::Waits } else { AssetStatus::Unchanged };
@@ -100,7 +104,6 @@ impl Job {
             Err(JobError::Make(MakeError::Cancelled)) => report.status = AssetStatus::Cancelled,
             Err(error) => {
                 report.status = AssetStatus::Failed;
-                report.check_failed = matches!(error, JobError::Check(_));
                 report.error = Some(error.to_string());
                 if let JobError::Make(MakeError::Source(mistakes)) = error {
                     report.mistakes = Some(mistakes);
@@ -108,11 +111,12 @@ impl Job {
             }
         }
         report.ran.sort_unstable();
+        report.refused.sort_unstable();
         report.seconds = started.elapsed().as_secs_f64();
         report
     }
 
-    fn node(&self) -> &AssetNode {
+    pub fn node(&self) -> &AssetNode {
         self.graph.node(self.plan.node)
     }
 
@@ -120,7 +124,7 @@ impl Job {
         &self.project.assets[self.node().asset]
     }
 
-    fn work(&self, report: &mut AssetReport) -> Result<(), JobError> {
+    fn work(&self, report: &mut AssetReport, complaints: &mut Vec<Complaint>) -> Result<(), JobError> {
         let materializer = materializer(self.node());
         let mut announced = false;
         // Partitions that went with a segment file which turned out to be unreadable: they were not announced, but they are this
@@ -132,18 +136,21 @@ impl Job {
             // What a plan saw of a table may have changed since; of files it has not.
             let observation = if self.node().is_as_of() { of_table.as_ref() } else { self.observation.as_ref() };
             let settled = settle(&self.graph, &snapshot, observation, &self.plan)?;
-            let done: BTreeSet<NaiveDate> = report.ran.iter().chain(&report.untaken).copied().collect();
+            let gone = report.ran.iter().chain(&report.untaken).chain(&report.refused);
+            let done: BTreeSet<NaiveDate> = gone.copied().collect();
             let mut sessions: Vec<NaiveDate> =
                 settled.sessions.into_iter().filter(|session| !done.contains(session)).collect();
             self.leave_what_waits(&mut sessions, report);
             sessions.extend(settled.others.iter().filter(|session| lost.contains(session)));
             sessions.sort_unstable();
+            leave_what_follows(self.node(), &mut sessions, report);
             if !announced {
                 self.tell(RunEvent::AssetStarted { asset: self.plan.asset.clone(), sessions: sessions.len() as u32 });
                 announced = true;
             }
             if sessions.is_empty() {
-                return self.finish(&snapshot, settled.whole && report.waits.is_empty(), report);
+                let whole = settled.whole && report.refused.is_empty() && report.waits.is_empty();
+                return self.finish(&snapshot, whole, report);
             }
             let shape = self.shape(&snapshot, materializer.as_ref());
             // A snapshot keeps the ledger's log from shrinking.
@@ -154,7 +161,7 @@ impl Job {
                 None => batch::split(&sessions, shape, position),
             };
             self.forget_answers_if_forced()?;
-            lost.extend(self.batches(materializer.as_ref(), &batches, report)?);
+            lost.extend(self.batches(materializer.as_ref(), &batches, report, complaints)?);
         }
     }
 
@@ -165,12 +172,21 @@ impl Job {
         materializer: &dyn Materializer,
         batches: &[Vec<NaiveDate>],
         report: &mut AssetReport,
+        complaints: &mut Vec<Complaint>,
     ) -> Result<Vec<NaiveDate>, JobError> {
+        // What is recursive goes no further than to the first session that is refused.
+        let stops = |batch: &Ready| self.node().recursive && !batch.verdict.refused.is_empty();
+        let reads_back = self.node().checks.iter().any(Check::reads_back);
         let next = |at: usize| batches.get(at + 1).and_then(|batch| batch.first().copied());
-        if batches.len() == 1 || materializer.follows() {
+        if batches.len() == 1 || materializer.follows() || reads_back {
             let mut lost = Vec::new();
             for (at, sessions) in batches.iter().enumerate() {
-                lost.extend(self.finish_batch(self.make(materializer, sessions, next(at))?, report)?);
+                let batch = self.make(materializer, sessions, next(at))?;
+                let is_last = stops(&batch);
+                lost.extend(self.finish_batch(batch, report, complaints)?);
+                if is_last {
+                    break;
+                }
             }
             return Ok(lost);
         }
@@ -180,7 +196,7 @@ impl Job {
             let writer = scope.spawn(move || -> Result<Vec<NaiveDate>, JobError> {
                 let mut lost = Vec::new();
                 for batch in finished {
-                    lost.extend(self.finish_batch(batch, report)?);
+                    lost.extend(self.finish_batch(batch, report, complaints)?);
                 }
                 Ok(lost)
             });
@@ -188,8 +204,9 @@ impl Job {
             for (at, sessions) in batches.iter().enumerate() {
                 match self.make(materializer, sessions, next(at)) {
                     Ok(batch) => {
-                        if ready.send(batch).is_err() {
-                            // The writer is gone: it failed, and says of what.
+                        let is_last = stops(&batch);
+                        if ready.send(batch).is_err() || is_last {
+                            // Or the writer is gone: it failed, and says of what.
                             break;
                         }
                     }
@@ -253,14 +270,21 @@ impl Job {
                 }
             }
         };
-        let failed = self.check(&batch, &mut made)?;
+        let verdict = Verdict::of(self, &batch, &mut made)?;
         batch.check_cancel()?;
-        Ok(Ready { snapshot, made, failed, spool })
+        Ok(Ready { snapshot, made, verdict, spool })
     }
 
     /// Commits what was made. Gives the partitions that the commit found lost.
-    fn finish_batch(&self, batch: Ready, report: &mut AssetReport) -> Result<Vec<NaiveDate>, JobError> {
-        let Ready { snapshot, mut made, failed, spool } = batch;
+    fn finish_batch(
+        &self,
+        batch: Ready,
+        report: &mut AssetReport,
+        complaints: &mut Vec<Complaint>,
+    ) -> Result<Vec<NaiveDate>, JobError> {
+        let Ready { snapshot, mut made, verdict, spool } = batch;
+        report.refused.extend(verdict.refused);
+        complaints.extend(verdict.complaints);
         self.note(&mut made, report);
         let lost = if made.sessions.is_empty() {
             if let Some(fetches) = &made.fetches {
@@ -274,75 +298,7 @@ impl Job {
             // Taken or not: the next run asks again.
             self.store.discard_spool(&spool)?;
         }
-        match failed {
-            Some(message) => Err(JobError::Check(message)),
-            None => Ok(lost),
-        }
-    }
-
-    /// Runs the checks; what fails one is taken out of `made`, with everything after it. Gives what to say of it.
-    fn check(&self, batch: &Batch<'_>, made: &mut Made) -> Result<Option<String>, JobError> {
-        let findings = checks::run(batch, made)?;
-        for finding in &findings {
-            self.store.record_check(self.run, &self.check_row(finding))?;
-            if finding.severity == Severity::Warn {
-                self.tell(RunEvent::CheckWarned {
-                    asset: self.plan.asset.clone(),
-                    session: finding.session,
-                    check: finding.check.to_owned(),
-                    message: finding.message.clone(),
-                });
-            }
-        }
-        let errors: Vec<&Finding> = findings.iter().filter(|finding| finding.severity == Severity::Error).collect();
-        let Some(first) = errors.iter().min_by_key(|finding| finding.session) else { return Ok(None) };
-        let sessions: BTreeSet<NaiveDate> = errors.iter().map(|finding| finding.session).collect();
-        let more = match sessions.len() - 1 {
-            0 => String::new(),
-            1 => "; 1 more session fails too".to_owned(),
-            more => format!("; {more} more sessions fail too"),
-        };
-        let message = format!("check `{}` fails: {}{more}", first.check, first.message);
-        self.keep_before(batch, made, first.session)?;
-        Ok(Some(message))
-    }
-
-    /// Cuts what was made before a session.
-    fn keep_before(&self, batch: &Batch<'_>, made: &mut Made, session: NaiveDate) -> Result<(), JobError> {
-        let cut: Vec<NaiveDate> = made.sessions.iter().copied().filter(|made| *made >= session).collect();
-        made.sessions.retain(|made| *made < session);
-        if self.node().axis == Axis::Session {
-            made.frame = rows_before(&made.frame, session)?;
-        }
-        if let Some(carried) = &mut made.carried {
-            carried.trace = rows_before(&carried.trace, session)?;
-            carried.checkpoints.retain(|(at, _)| *at < session);
-        }
-        if let Some(fetches) = &mut made.fetches {
-            fetches.sessions.retain(|asked, _| *asked < session || made.untaken.contains(asked));
-        }
-        if self.node().recursive && !made.sessions.is_empty() {
-            // They would have followed from what is committed; the ledger must know that they did not.
-            for session in cut {
-                if batch.snapshot.partition(&self.plan.asset, session)?.is_some() {
-                    made.dirty.push(session);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn check_row(&self, finding: &Finding) -> CheckRow {
-        CheckRow {
-            asset: self.plan.asset.clone(),
-            session: finding.session,
-            check: finding.check.to_owned(),
-            severity: match finding.severity {
-                Severity::Error => "error".to_owned(),
-                Severity::Warn => "warn".to_owned(),
-            },
-            message: finding.message.clone(),
-        }
+        Ok(lost)
     }
 
     fn commit(&self, snapshot: &Snapshot, made: Made, report: &mut AssetReport) -> Result<Vec<NaiveDate>, JobError> {
@@ -368,6 +324,7 @@ impl Job {
             bytes: receipt.bytes,
         });
         report.ran.extend(made.sessions);
+        report.metrics.extend(made.metrics);
         for (session, more) in made.lanes {
             lanes::add(report.lanes.entry(session).or_insert(Lanes::Some(BTreeSet::new())), &more);
         }
@@ -467,19 +424,8 @@ impl Job {
         }
     }
 
-    fn tell(&self, event: RunEvent) {
+    pub fn tell(&self, event: RunEvent) {
         // Nobody may be listening any more: that is not this asset's business.
         let _ = self.events.send(event);
     }
-}
-
-/// The rows of the sessions before a date.
-fn rows_before(frame: &DataFrame, end: NaiveDate) -> Result<DataFrame, MakeError> {
-    if frame.height() == 0 {
-        return Ok(frame.clone());
-    }
-    let dates = frame.column("session")?.date()?.clone();
-    let is_before = |date: Option<NaiveDate>| Some(date.is_some_and(|date| date < end));
-    let mask: BooleanChunked = dates.as_date_iter().map(is_before).collect_ca("mask".into());
-    Ok(frame.filter(&mask)?)
 }

@@ -18,6 +18,7 @@ use crate::asked::Fetchers;
 use crate::asset::{Job, Missing};
 use crate::cancel::Cancel;
 use crate::event::{AssetReport, AssetStatus, RunEvent, RunReport};
+use crate::fresh::{self, judge_freshness};
 use crate::observe::{self, Sources};
 
 /// How long a cancelled run waits for what is being computed, before it leaves it behind uncommitted.
@@ -84,8 +85,17 @@ pub async fn materialize(
         plan: plan_json,
     })?;
     let store = Arc::clone(&work.store);
+    let graph = Arc::clone(&work.graph);
+    let (planned, now): (Vec<usize>, _) = (work.plan.assets.iter().map(|asset| asset.node).collect(), work.plan.now);
     let names = work.graph.names();
-    let outcome = execute(work, options, run, cancel, events).await;
+    let outcome = execute(work, options, run, cancel, events.clone()).await;
+    let outcome = outcome.and_then(|mut report| {
+        if !report.cancelled {
+            let late = judge_freshness(&store, &graph, &planned, now, Some(run), clock())?;
+            fresh::report(&mut report, late, &events, &store, run)?;
+        }
+        Ok(report)
+    });
     let status = match &outcome {
         Ok(report) if report.cancelled => RunStatus::Cancelled,
         Ok(report) if report.failed() => RunStatus::Failed,
@@ -158,7 +168,7 @@ async fn execute(
         }
         let Some(finished) = next_finished(&mut jobs, &cancel).await else { break };
         let (at, report) = finished.map_err(|error| RunError::Worker(error.to_string()))?;
-        dispatch.done(at, report.status);
+        dispatch.done(at, &report);
         for (at, report) in std::iter::once((at, report)).chain(dispatch.blocked(&planned)) {
             record(&work.store, run, &planned[at], &report)?;
             let _ = events.send(RunEvent::AssetFinished(report.clone()));
@@ -177,7 +187,7 @@ async fn execute(
     Ok(RunReport { run: run.0, cancelled, assets: reports.into_values().collect() })
 }
 
-/// What the inputs of an asset could not make yet.
+/// What the inputs of an asset could not make yet, or made and must not keep.
 fn missing(
     graph: &Graph,
     planned: &[AssetPlan],
@@ -187,13 +197,15 @@ fn missing(
     let inputs: BTreeSet<usize> = graph.node(reader).edges.iter().map(|edge| edge.input).collect();
     let of_input = |(at, report): (&usize, &AssetReport)| {
         let input = planned[*at].node;
-        let waits = inputs.contains(&input) && !report.waits.is_empty();
+        let waits = inputs.contains(&input) && !(report.waits.is_empty() && report.refused.is_empty());
         waits.then(|| {
             let reason = match (graph.node(input).is_external(), report.waits.values().next()) {
+                _ if !report.refused.is_empty() => format!("a check of `{}` fails", report.asset),
                 (true, Some(why)) => format!("`{}`: {why}", report.asset),
                 _ => format!("`{}` waits too", report.asset),
             };
-            Missing { input, sessions: report.waits.keys().copied().collect(), reason }
+            let sessions = report.waits.keys().chain(&report.refused).copied().collect();
+            Missing { input, sessions, reason }
         })
     };
     reports.iter().filter_map(of_input).collect()
@@ -270,6 +282,8 @@ struct Dispatch {
     /// Inputs that failed: what reads them is blocked.
     failed: Vec<usize>,
     readers: Vec<Vec<usize>>,
+    /// Whether the one is made from the other, and does not only wait for it because a check reads it.
+    made_from: Vec<BTreeSet<usize>>,
 }
 
 impl Dispatch {
@@ -287,13 +301,17 @@ impl Dispatch {
                     .collect()
             })
             .collect();
+        let made_from = planned
+            .iter()
+            .map(|asset| graph.made_from(asset.node).into_iter().filter_map(|ix| at.get(&ix).copied()).collect())
+            .collect();
         let mut readers = vec![Vec::new(); planned.len()];
         for (reader, inputs) in waits.iter().enumerate() {
             for input in inputs {
                 readers[*input].push(reader);
             }
         }
-        Self { started: vec![false; planned.len()], failed: Vec::new(), waits, readers }
+        Self { started: vec![false; planned.len()], failed: Vec::new(), waits, readers, made_from }
     }
 
     /// An asset that waits for nothing, in the order of the plan.
@@ -303,27 +321,39 @@ impl Dispatch {
         Some(at)
     }
 
-    fn done(&mut self, at: usize, status: AssetStatus) {
-        if matches!(status, AssetStatus::Ok | AssetStatus::Unchanged | AssetStatus::Waits) {
-            for reader in &self.readers[at] {
-                self.waits[*reader].remove(&at);
+    /// An asset in which a check failed has made the rest of its sessions, and one that waits, what it could.
+    fn done(&mut self, at: usize, report: &AssetReport) {
+        match report.status {
+            AssetStatus::Cancelled => {}
+            AssetStatus::Failed if !report.check_failed => self.failed.push(at),
+            AssetStatus::Ok
+            | AssetStatus::Unchanged
+            | AssetStatus::Waits
+            | AssetStatus::Blocked
+            | AssetStatus::Failed => {
+                for reader in &self.readers[at] {
+                    self.waits[*reader].remove(&at);
+                }
             }
-        } else if status == AssetStatus::Failed {
-            self.failed.push(at);
         }
     }
 
-    /// Assets below one that failed and were not reported yet.
+    /// Assets below one that failed and were not reported yet. A check that reads it does not stop an asset: it will say what is missing.
     fn blocked(&mut self, planned: &[AssetPlan]) -> Vec<(usize, AssetReport)> {
         let mut blocked = Vec::new();
         for failed in std::mem::take(&mut self.failed) {
-            for reader in &self.readers[failed] {
-                if !self.started[*reader] {
-                    self.started[*reader] = true;
-                    let mut report = AssetReport::new(&planned[*reader].asset, AssetStatus::Blocked);
+            let mut gone = vec![failed];
+            for reader in self.readers[failed].clone() {
+                if self.made_from[reader].contains(&failed) && !self.started[reader] {
+                    self.started[reader] = true;
+                    let mut report = AssetReport::new(&planned[reader].asset, AssetStatus::Blocked);
                     report.error = Some(format!("waits for `{}`, which failed", planned[failed].asset));
-                    blocked.push((*reader, report));
+                    blocked.push((reader, report));
+                    gone.push(reader);
                 }
+            }
+            for (reader, waits) in self.waits.iter_mut().enumerate() {
+                waits.retain(|input| !gone.contains(input) || self.made_from[reader].contains(input));
             }
         }
         blocked

@@ -39,7 +39,7 @@ pub enum RunEvent {
         rows: u64,
         bytes: u64,
     },
-    /// A check with severity `warn` failed.
+    /// A check with severity `warn` failed: the first session of a batch that it does not hold for.
     CheckWarned {
         asset: String,
         session: NaiveDate,
@@ -56,7 +56,7 @@ pub enum AssetStatus {
     Ok,
     /// Its inputs came out as they were: nothing needed to be computed.
     Unchanged,
-    /// Nothing could be made yet: somebody who was asked has no rows, or an input waits.
+    /// Nothing could be made yet: somebody who was asked has no rows, an input waits, or a check of it fails.
     Waits,
     Failed,
     /// An input failed.
@@ -98,6 +98,10 @@ pub struct AssetReport {
     pub mistakes: Option<Box<ConnectError>>,
     /// Whether what failed was a check.
     pub check_failed: bool,
+    /// Sessions that a check kept from being committed, and those that would have followed from them.
+    pub refused: Vec<NaiveDate>,
+    /// Numbers that a program has said, by name: the last of each.
+    pub metrics: BTreeMap<String, f64>,
 }
 
 impl AssetReport {
@@ -119,6 +123,8 @@ impl AssetReport {
             error: None,
             mistakes: None,
             check_failed: false,
+            refused: Vec::new(),
+            metrics: BTreeMap::new(),
         }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! [`observe`]: what sources' files hold now, [`asked`]: what others are to be asked for · [`dispatch`]: assets in order of their inputs, several at once · [`asset`]: one asset,
 //! batch by batch · [`kinds`]: one small trait, one file per kind of asset · [`checks`] · [`event`]: what happened, for whoever
-//! shows it · [`cancel`] · [`lanes`]: the instruments that changed · [`audit`]: partitions made once more, and compared
-//! · [`known`]: sources as they were known at an instant
+//! shows it · [`judge`]: what a failed check means for the rest · [`fresh`]: assets whose newest session is too old · [`cancel`] · [`lanes`]: the
+//! instruments that changed · [`audit`]: partitions made once more, and compared · [`known`]: sources as they were known at an instant
 
 mod asked;
 mod asset;
@@ -15,6 +15,8 @@ mod dispatch;
 mod event;
 #[cfg(test)]
 mod fetched_tests;
+mod fresh;
+mod judge;
 mod kinds;
 mod known;
 mod lanes;
@@ -25,7 +27,9 @@ mod observe;
 pub use asked::{Fetchers, fetchers};
 pub use audit::{AuditFinding, Audited, audit};
 pub use cancel::Cancel;
+pub use checks::{Rechecked, recheck};
 pub use dispatch::{Options, RunError, Work, materialize, note_clean};
 pub use event::{AssetReport, AssetStatus, RunEvent, RunReport};
+pub use fresh::{Late, judge_freshness};
 pub use known::take_over;
 pub use observe::{FileSchemas, ObserveError, Sources, observe};

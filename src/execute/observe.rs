@@ -191,6 +191,14 @@ impl<'a> FileSchemas<'a> {
 }
 
 impl SchemaSource for FileSchemas<'_> {
+    fn pattern(&self, pattern: &str) -> Result<(), String> {
+        crate::checks::check_pattern(pattern)
+    }
+
+    fn content(&self, file: &std::path::Path) -> Option<String> {
+        std::fs::read(file).ok().map(|bytes| Hash128::of(&bytes).to_string())
+    }
+
     fn schema(&self, asset: &Asset) -> Result<assetctl_graph::Schema, Vec<Diagnostic>> {
         let folder = copies(self.data, &asset.name);
         let Some(source) = file_source(asset, Some(&folder)) else { return Ok(Vec::new()) };

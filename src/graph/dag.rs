@@ -24,7 +24,10 @@ impl Graph {
     pub fn build(project: &Project, schemas: &dyn SchemaSource) -> Result<Self, Vec<Diagnostic>> {
         let mut problems = Vec::new();
         let mentions = references::references(project, &mut problems);
-        let inputs = |read: &Mentions| read.references.iter().map(|reference| reference.input).collect();
+        let inputs = |read: &Mentions| {
+            let made_from = read.references.iter().map(|reference| reference.input);
+            made_from.chain(read.checks.edges.iter().map(|edge| edge.input)).collect()
+        };
         let edges = mentions.iter().map(inputs).enumerate();
         let dag = connect(project.assets.len(), edges);
         let order = match order(&dag) {
@@ -44,7 +47,11 @@ impl Graph {
     /// # Errors
     /// The positions of nodes that read each other in a circle.
     pub fn from_nodes(nodes: Vec<AssetNode>) -> Result<Self, Vec<usize>> {
-        let edges = nodes.iter().enumerate().map(|(ix, node)| (ix, node.edges.iter().map(|edge| edge.input).collect()));
+        let inputs = |node: &AssetNode| {
+            let checked = node.check_reads.edges.iter().map(|edge| edge.input);
+            node.edges.iter().map(|edge| edge.input).chain(checked).collect()
+        };
+        let edges = nodes.iter().enumerate().map(|(ix, node)| (ix, inputs(node)));
         let dag = connect(nodes.len(), edges);
         let order = order(&dag)?;
         Ok(Self::assemble(nodes, dag, order))
@@ -77,7 +84,7 @@ impl Graph {
         &self.order
     }
 
-    /// Assets that `ix` reads directly, in order, each once.
+    /// Assets that `ix`, or a check of it, reads directly, in order, each once.
     pub fn inputs(&self, ix: usize) -> Vec<usize> {
         self.neighbours(ix, Direction::Incoming)
     }
@@ -97,6 +104,16 @@ impl Graph {
     /// Everything that `from` needs (`depth` steps up, or all the way), itself included.
     pub fn above(&self, from: usize, depth: Option<u32>) -> BTreeSet<usize> {
         self.reach(from, depth, Direction::Incoming)
+    }
+
+    /// Everything that `from` is made from, itself included: what only its checks read is not.
+    pub fn made_from(&self, from: usize) -> BTreeSet<usize> {
+        let mut seen = BTreeSet::from([from]);
+        let mut left = vec![from];
+        while let Some(ix) = left.pop() {
+            left.extend(self.nodes[ix].edges.iter().map(|edge| edge.input).filter(|input| seen.insert(*input)));
+        }
+        seen
     }
 
     /// Everything that needs `from` (`depth` steps down, or all the way), itself included.

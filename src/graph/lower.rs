@@ -1,15 +1,17 @@
 //! A project's assets → nodes. Every mistake that takes more than one asset to see is found here, and all at once.
 
 mod as_of;
+mod checks;
 mod columns;
+mod exec;
 mod fetched;
 mod universe;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use assetctl_config::{
-    Asset, ColumnType, CompleteSpec, Diagnostic, Kind, Loc, OneOrMany, Project, SignalsSpec, TopK, WindowAxis,
-    did_you_mean,
+    Asset, ColumnType, CompleteSpec, Diagnostic, Kind, Loc, Project, SignalsSpec, TopK, WindowAxis, did_you_mean,
 };
 use assetctl_expr::ColumnRead;
 use serde_json::json;
@@ -25,6 +27,16 @@ pub type Schema = Vec<(String, ColumnType)>;
 pub trait SchemaSource {
     /// The columns of a `source` or `table` that is read from files; a missing or malformed file is reported where the asset names it.
     fn schema(&self, asset: &Asset) -> Result<Schema, Vec<Diagnostic>>;
+
+    /// Whether a text is a regular expression, in the syntax of who will match by it; in words what is wrong with it if not.
+    fn pattern(&self, _pattern: &str) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// A hash of what a file holds; `None` if it cannot be read.
+    fn content(&self, _file: &Path) -> Option<String> {
+        None
+    }
 
     /// What is known of a `source` that has to be asked, without asking.
     fn fetched(&self, asset: &Asset) -> Result<Fetched, Vec<Diagnostic>>;
@@ -47,6 +59,7 @@ mod version {
     pub const COLUMNS: u32 = 1;
     pub const TOP_K: u32 = 1;
     pub const SQL: u32 = 1;
+    pub const EXEC: u32 = 1;
 }
 
 pub fn error(loc: Loc, message: impl Into<String>, label: impl Into<String>, help: Option<String>) -> Diagnostic {
@@ -104,7 +117,7 @@ struct Lowered {
 impl Lowering<'_> {
     /// `None` when something is wrong with it, or when an input could not be lowered (which was reported there).
     fn node(&mut self, ix: usize, mentions: &Mentions, schemas: &dyn SchemaSource) -> Option<AssetNode> {
-        let Mentions { template, references, whole: true } = mentions else { return None };
+        let Mentions { template, references, checks, whole: true, .. } = mentions else { return None };
         let asset = self.asset;
         let inputs: Vec<&AssetNode> =
             references.iter().map(|reference| self.nodes[reference.input].as_ref()).collect::<Option<_>>()?;
@@ -120,6 +133,7 @@ impl Lowering<'_> {
             Kind::Indicators(spec) | Kind::Scores(spec) => self.columns(spec, references, inputs),
             Kind::Signals(spec) => self.signals(spec, references, inputs),
             Kind::Sql(spec) => self.sql(spec, template.as_ref()?, references, inputs),
+            Kind::Exec(spec) => self.exec(spec, references, inputs, schemas),
         }?;
         let universe = match (asset.kind.universe(), of_universe, universes) {
             (Some(spec), [reference], [members]) => {
@@ -129,7 +143,7 @@ impl Lowering<'_> {
         };
         let axis = match &asset.kind {
             Kind::Table(_) => Axis::Static,
-            Kind::Sql(_) if inputs.iter().all(|input| input.axis == Axis::Static) => Axis::Static,
+            Kind::Sql(_) | Kind::Exec(_) if inputs.iter().all(|input| input.axis == Axis::Static) => Axis::Static,
             _ => Axis::Session,
         };
         let primary = inputs.iter().find(|input| input.axis == Axis::Session).map(|input| input.start_date());
@@ -144,9 +158,7 @@ impl Lowering<'_> {
                 return None;
             }
         };
-        if let Some(schema) = &lowered.schema {
-            self.checks(schema);
-        }
+        self.checks(lowered.schema.as_ref(), axis, checks, schemas);
         let common = &asset.common;
         Some(AssetNode {
             name: asset.name.clone(),
@@ -164,6 +176,7 @@ impl Lowering<'_> {
             spec_text: lowered.spec.to_string(),
             body: lowered.body,
             checks: common.checks.clone(),
+            check_reads: checks.clone(),
             tags: common.tags.clone(),
             owner: common.owner.clone(),
             description: common.description.clone(),
@@ -382,44 +395,6 @@ impl Lowering<'_> {
                 format!("`{}` is made session by session", self.asset.name),
                 Some("join a table in an asset of kind `sql`".into()),
             ));
-        }
-    }
-
-    fn checks(&mut self, schema: &Schema) {
-        for (at, check) in self.asset.common.checks.iter().enumerate() {
-            let index = at.to_string();
-            for (form, columns) in [("not_null", &check.not_null), ("unique", &check.unique)] {
-                let Some(columns) = columns else { continue };
-                for (item, column) in columns.as_slice().iter().enumerate().filter(|(_, column)| *column != "session") {
-                    let item = item.to_string();
-                    let path = ["checks", &index, form, &item];
-                    let steps = if matches!(columns, OneOrMany::One(_)) { 3 } else { 4 };
-                    self.need(schema, column, &self.asset.name, self.asset.locate(&path[..steps]));
-                }
-            }
-            if let Some(rows) = &check.expected_rows
-                && rows.min.is_none()
-                && rows.max.is_none()
-                && !matches!(self.asset.kind, Kind::Complete(_) | Kind::Indicators(_) | Kind::Scores(_))
-            {
-                self.problems.push(error(
-                    self.asset.locate(&["checks", &index, "expected_rows"]),
-                    format!("nothing says how many rows `{}` should have", self.asset.name),
-                    "no bounds",
-                    Some("give bounds: `expected_rows: { min: 30, max: 50 }`".into()),
-                ));
-            }
-            let Some(range) = &check.range else { continue };
-            let loc = self.asset.locate(&["checks", &index, "range", "column"]);
-            self.need(schema, &range.column, &self.asset.name, loc.clone());
-            if schema.iter().any(|(name, ty)| *name == range.column && *ty != ColumnType::Number) {
-                self.problems.push(error(
-                    loc,
-                    format!("`{}` is not a column of numbers", range.column),
-                    "a range is of numbers",
-                    Some("name another column, or take this check away".into()),
-                ));
-            }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use assetctl_calendar::{Calendar, SessionIx};
-use assetctl_config::{Check, ColumnType, Fill, Reports, SignalsSpec, Validity, WindowAxis};
+use assetctl_config::{Check, ColumnType, ExecSpec, Fill, Reports, SignalsSpec, Validity, WindowAxis};
 use assetctl_expr::{ColumnRead, Program};
 use chrono::NaiveDate;
 
@@ -89,6 +89,27 @@ pub enum AsOfRows {
     Reports(Box<Reports>),
 }
 
+/// What a check reads of another asset. It orders the work, and no more: it is in no hash, and makes nothing stale.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckEdge {
+    /// Position among the asset's checks.
+    pub check: usize,
+    /// Position of the other asset in the graph.
+    pub input: usize,
+    /// Reads the sessions `[d - back, d]`.
+    pub back: u32,
+    /// The table that a query knows it by.
+    pub view: Option<String>,
+}
+
+/// What the checks of an asset read besides its own rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CheckReads {
+    pub edges: Vec<CheckEdge>,
+    /// The rendered queries, by position among the checks.
+    pub queries: BTreeMap<usize, String>,
+}
+
 /// The instruments that a source is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
@@ -128,6 +149,14 @@ pub enum Body {
         sql: String,
         refs: Vec<SqlRef>,
         key: Option<Vec<String>>,
+    },
+    /// Inputs of the program are the edges.
+    Exec {
+        spec: ExecSpec,
+        /// Columns that identify a row within its session.
+        key: Vec<String>,
+        /// Besides `session`.
+        columns: Vec<(String, ColumnType)>,
     },
 }
 
@@ -171,6 +200,7 @@ pub struct AssetNode {
     pub spec_text: String,
     pub body: Body,
     pub checks: Vec<Check>,
+    pub check_reads: CheckReads,
     pub tags: Vec<String>,
     pub owner: Option<String>,
     pub description: Option<String>,

@@ -167,6 +167,12 @@ fn plain_reads<'a>(node: &AssetNode, column: Option<&'a str>) -> Vec<Read<'a>> {
                 extent: Extent { back: of.sessions.saturating_sub(1), ..Extent::default() },
             })
             .collect(),
+        Body::Exec { .. } => node
+            .edges
+            .iter()
+            .enumerate()
+            .map(|(at, edge)| Read { edge: at, column: None, extent: Extent { back: edge.back, ..Extent::default() } })
+            .collect(),
         // Of a table, which has no sessions.
         Body::Source | Body::Fetched { .. } | Body::Table | Body::AsOf { .. } | Body::Columns(_) => Vec::new(),
     }

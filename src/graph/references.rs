@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use assetctl_config::{Asset, Diagnostic, Kind, Label, Loc, Project, did_you_mean};
 
+use crate::check_reads;
 use crate::lower::{error, list};
-use crate::template::{self, Rendered};
+use crate::node::CheckReads;
+use crate::template::{self, Rendered, TemplateError};
 
 /// An asset's mention of another.
 #[derive(Debug, Clone)]
@@ -16,12 +18,16 @@ pub struct Reference {
 }
 
 /// What an asset reads.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Mentions {
     /// Of a `sql` asset.
     pub template: Option<Rendered>,
     /// In the order written; that of a `universe` last.
     pub references: Vec<Reference>,
+    /// What its checks read.
+    pub checks: CheckReads,
+    /// Where they say so, in the order of `checks.edges`.
+    pub check_locs: Vec<Loc>,
     /// Whether that is all: what is not there has been reported, or is one of the project's broken assets.
     pub whole: bool,
 }
@@ -56,17 +62,20 @@ pub fn references(project: &Project, problems: &mut Vec<Diagnostic>) -> Vec<Ment
                     }
                 }
             }
-            Mentions { template, references, whole }
+            let mut all = Mentions { template, references, whole, ..Mentions::default() };
+            check_reads::read(project, asset, &by_name, &mut all, problems);
+            all
         })
         .collect()
 }
 
-fn unknown(project: &Project, asset: &Asset, name: &str, loc: Loc) -> Diagnostic {
+pub fn unknown(project: &Project, asset: &Asset, name: &str, loc: Loc) -> Diagnostic {
     let declared = project.assets.iter().map(|asset| asset.name.as_str());
     let known: Vec<&str> =
         declared.chain(project.broken.iter().map(String::as_str)).filter(|known| *known != asset.name).collect();
     let help = match did_you_mean(name, known.iter().copied()) {
         Some(meant) => format!("did you mean `{meant}`?"),
+        None if known.is_empty() => "declare it under `assets:`".to_owned(),
         None => format!("there are: {}", list(&known)),
     };
     error(loc, format!("there is no asset `{name}`"), format!("read by `{}`", asset.name), Some(help))
@@ -97,6 +106,17 @@ fn mentions(project: &Project, asset: &Asset, problems: &mut Vec<Diagnostic>) ->
                 .collect()
         }
         Kind::Signals(spec) => vec![at(&spec.input, "input")],
+        Kind::Exec(spec) => {
+            let inputs = spec.inputs.iter().map(|(alias, input)| Mention {
+                name: input.asset.clone().unwrap_or_else(|| alias.clone()),
+                alias: alias.clone(),
+                loc: match &input.asset {
+                    Some(_) => asset.locate(&["inputs", alias, "asset"]),
+                    None => asset.locate_key(&["inputs", alias]),
+                },
+            });
+            inputs.collect()
+        }
         Kind::Sql(spec) => return query(project, asset, &spec.query, problems),
     };
     if let Some(universe) = asset.kind.universe() {
@@ -117,7 +137,7 @@ fn query(
         Ok(rendered) => rendered,
         Err(mistake) => {
             problems.push(error(
-                locate_line(asset, query, mistake.line, mistake.word.as_deref()),
+                locate_line(asset, &["query"], query, &mistake),
                 format!("the query of `{}` is not a valid template: {}", asset.name, mistake.message),
                 "here",
                 Some(
@@ -131,7 +151,7 @@ fn query(
     let mut mentions: Vec<Mention> = Vec::new();
     for reference in &rendered.refs {
         if mentions.iter().all(|known| known.name != reference.asset) {
-            let loc = locate_text(asset, query, &reference.asset);
+            let loc = locate_text(asset, &["query"], query, &reference.asset);
             mentions.push(Mention { name: reference.asset.clone(), alias: reference.asset.clone(), loc });
         }
     }
@@ -149,33 +169,33 @@ fn query(
     (mentions, Some(rendered))
 }
 
-/// Where a name first stands in quotes in a query.
-fn locate_text(asset: &Asset, query: &str, name: &str) -> Loc {
+/// Where a name first stands in quotes in the query at a path.
+pub fn locate_text(asset: &Asset, path: &[&str], query: &str, name: &str) -> Loc {
     let quoted = [format!("'{name}'"), format!("\"{name}\"")];
     match quoted.iter().find_map(|text| query.find(text.as_str())) {
-        Some(quote) => asset.locate_within(&["query"], quote + 1..quote + 1 + name.len()),
-        None => asset.locate(&["query"]),
+        Some(quote) => asset.locate_within(path, quote + 1..quote + 1 + name.len()),
+        None => asset.locate(path),
     }
 }
 
-/// A word of a line of a query, or the line.
-fn locate_line(asset: &Asset, query: &str, line: Option<usize>, word: Option<&str>) -> Loc {
-    let Some(line) = line.filter(|line| *line >= 1) else { return asset.locate(&["query"]) };
+/// A word of a line of the query at a path, or the line.
+pub fn locate_line(asset: &Asset, path: &[&str], query: &str, mistake: &TemplateError) -> Loc {
+    let Some(line) = mistake.line.filter(|line| *line >= 1) else { return asset.locate(path) };
     let mut start = 0;
     for (at, text) in query.split('\n').enumerate() {
         if at + 1 == line {
-            if let Some(word) = word
+            if let Some(word) = &mistake.word
                 && let Some(at) = text.find(word)
             {
-                return asset.locate_within(&["query"], start + at..start + at + word.len());
+                return asset.locate_within(path, start + at..start + at + word.len());
             }
             let indent = text.len() - text.trim_start().len();
             let end = start + text.trim_end().len();
-            return asset.locate_within(&["query"], start + indent..end.max(start + indent));
+            return asset.locate_within(path, start + indent..end.max(start + indent));
         }
         start += text.len() + 1;
     }
-    asset.locate(&["query"])
+    asset.locate(path)
 }
 
 /// A cycle, shown as the path that closes.
@@ -183,10 +203,16 @@ pub fn cycle(project: &Project, mentions: &[Mentions], path: &[usize]) -> Diagno
     let names: Vec<&str> = path.iter().map(|ix| project.assets[*ix].name.as_str()).collect();
     let closed = names.iter().chain(names.first()).copied().collect::<Vec<_>>().join(" → ");
     let reads = |reader: usize, input: usize| {
-        mentions[reader].references.iter().find(|reference| reference.input == input).map(|reference| Label {
-            loc: reference.loc.clone(),
-            text: format!("`{}` reads `{}`", project.assets[reader].name, project.assets[input].name),
-        })
+        let Mentions { references, checks, check_locs, .. } = &mentions[reader];
+        let (by, of) = (&project.assets[reader].name, &project.assets[input].name);
+        let read = references.iter().find(|reference| reference.input == input);
+        let checked = || checks.edges.iter().zip(check_locs).find(|(edge, _)| edge.input == input);
+        match read {
+            Some(reference) => Some(Label { loc: reference.loc.clone(), text: format!("`{by}` reads `{of}`") }),
+            None => {
+                checked().map(|(_, loc)| Label { loc: loc.clone(), text: format!("a check of `{by}` reads `{of}`") })
+            }
+        }
     };
     let mut labels: Vec<Label> =
         (0..path.len()).filter_map(|at| reads(path[(at + 1) % path.len()], path[at])).collect();

@@ -36,12 +36,25 @@ pub struct TemplateError {
     pub message: String,
 }
 
+/// The template of a `sql` asset.
 pub fn render(template: &str) -> Result<Rendered, TemplateError> {
+    render_with(template, None)
+}
+
+/// The query of a check, in which `{{ this }}` is the table `this`.
+pub fn render_check(template: &str) -> Result<Rendered, TemplateError> {
+    render_with(template, Some("this"))
+}
+
+fn render_with(template: &str, this: Option<&str>) -> Result<Rendered, TemplateError> {
     let refs: Arc<Mutex<Vec<TemplateRef>>> = Arc::default();
     let recorded = Arc::clone(&refs);
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.add_global("session", "getvariable('session')");
+    if let Some(this) = this {
+        environment.add_global("this", this);
+    }
     environment.add_function("ref", move |asset: String, options: Kwargs| -> Result<String, Error> {
         let sessions: Option<i64> = options.get("sessions")?;
         options.assert_all_used()?;

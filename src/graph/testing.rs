@@ -3,7 +3,7 @@
 use assetctl_calendar::{Calendar, SessionIx};
 use assetctl_config::WindowAxis;
 
-use crate::node::{AssetNode, Axis, Body, Edge, EdgeColumns};
+use crate::node::{AssetNode, Axis, Body, CheckReads, Edge, EdgeColumns};
 
 /// Nodes with names and inputs, and nothing else worth knowing.
 pub(crate) fn nodes(of: &[(&str, &[usize])]) -> Vec<AssetNode> {
@@ -26,6 +26,7 @@ pub(crate) fn nodes(of: &[(&str, &[usize])]) -> Vec<AssetNode> {
             spec_text: String::new(),
             body: Body::Table,
             checks: Vec::new(),
+            check_reads: CheckReads::default(),
             tags: Vec::new(),
             owner: None,
             description: None,

@@ -118,6 +118,11 @@ fn wanted(
                 widen(&mut wanted, edge.input, read);
             }
         }
+        for edge in node.check_reads.edges.iter().filter(|edge| included.contains(&edge.input)) {
+            if let Some(read) = EdgeMap::with_window(node, graph.node(edge.input), edge.back).windows(range) {
+                widen(&mut wanted, edge.input, read);
+            }
+        }
     }
     Ok(wanted)
 }

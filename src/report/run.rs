@@ -25,6 +25,10 @@ pub fn human(report: &RunReport) -> String {
         let dropped = count(asset.dropped, "partition");
         text.push_str(&format!("{}: {dropped} dropped, no longer part of the asset\n", asset.asset));
     }
+    for asset in report.assets.iter().filter(|asset| !asset.metrics.is_empty()) {
+        let metrics: Vec<String> = asset.metrics.iter().map(|(name, value)| format!("{name} {value}")).collect();
+        text.push_str(&format!("\n{}: {}\n", asset.asset, metrics.join(", ")));
+    }
     for asset in &report.assets {
         text.push_str(&waits(asset));
     }

@@ -5,7 +5,10 @@ use polars::prelude::*;
 use proptest::prelude::*;
 
 use crate::testing::{Scratch, at, bars, commit_of, day, numbers};
-use crate::{AsOf, AssetOutcome, AssetStatus, CheckRow, Error, LockError, NewRun, RunId, RunStatus, Store};
+use crate::{
+    AsOf, AssetOutcome, AssetStatus, CheckOutcome, CheckResult, CheckRow, Error, LockError, NewRun, RunId, RunStatus,
+    Store,
+};
 
 const A: &str = "2024-01-30";
 const B: &str = "2024-02-01";
@@ -71,7 +74,22 @@ fn runs_say_how_they_ended() {
         message: "1 row".into(),
     };
     store.record_asset(run, &outcome).unwrap();
-    store.record_check(run, &check).unwrap();
+    let result = CheckResult {
+        asset: "bars".into(),
+        check: "not_null(close)".into(),
+        subject: "close".into(),
+        severity: "error".into(),
+        outcome: CheckOutcome::Failed,
+        first: day(A),
+        last: day(A),
+        sessions: 1,
+        rows: 3,
+        violations: 1,
+        message: Some("1 row".into()),
+        sample: Vec::new(),
+    };
+    let passed = CheckResult { outcome: CheckOutcome::Passed, message: None, violations: 0, ..result.clone() };
+    store.record_checks(Some(run), at(2), &[passed, result]).unwrap();
     assert_eq!(store.run(run).unwrap().unwrap().run.status, RunStatus::Running);
     store.finish_run(run, RunStatus::Failed, at(3)).unwrap();
     let detail = store.run(run).unwrap().unwrap();

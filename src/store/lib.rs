@@ -14,6 +14,7 @@ mod audit;
 mod cache;
 mod canonical;
 mod carried;
+mod checks;
 mod codec;
 mod commit;
 mod database;
@@ -60,6 +61,7 @@ mod warehouse_tests;
 
 pub use audit::Difference;
 pub use carried::Carried;
+pub use checks::{CheckOutcome, CheckResult, CheckSample, StoredCheck};
 pub use commit::{Commit, CommitReceipt, NewPartition};
 pub use error::{Error, Result};
 pub use fetches::{FetchRow, Fetched, Fetches, MadeOf};

@@ -6,7 +6,6 @@ use chrono::{DateTime, NaiveDate, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
-use crate::canonical::{date, days};
 use crate::codec;
 use crate::database::{instant, micros};
 use crate::error::{Error, Result};
@@ -195,12 +194,14 @@ impl Store {
         Ok(())
     }
 
-    /// Records a check that did not hold.
-    pub fn record_check(&self, run: RunId, check: &CheckRow) -> Result<()> {
-        self.write("record a check in", |transaction| {
+    /// Records that an asset failed after all, keeping what is known of its part in the run.
+    pub fn fail_asset(&self, run: RunId, asset: &str, error: &str) -> Result<()> {
+        self.write("record an asset in", |transaction| {
             transaction.execute(
-                "INSERT INTO checks (run, asset, session, name, severity, message) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                params![run.0 as i64, check.asset, days(check.session), check.check, check.severity, check.message],
+                "INSERT INTO run_assets (run, asset, status, planned, ran, changed, rows, bytes, seconds, error)
+                 VALUES (?1, ?2, 'failed', 0, ?3, 0, 0, 0, 0, ?4)
+                 ON CONFLICT (run, asset) DO UPDATE SET status = 'failed', error = excluded.error",
+                params![run.0 as i64, asset, codec::pack_dates(&[]), error],
             )
         })?;
         Ok(())
@@ -271,7 +272,7 @@ impl Store {
             run,
             plan,
             assets: self.outcomes(&connection, id)?,
-            checks: self.checks_of(&connection, id)?,
+            checks: self.failed_checks(&connection, id)?,
         }))
     }
 
@@ -331,24 +332,5 @@ impl Store {
             outcomes.push((RunId(row.get::<_, i64>(9).map_err(&failed)? as u64), outcome));
         }
         Ok(outcomes)
-    }
-
-    fn checks_of(&self, connection: &Connection, run: RunId) -> Result<Vec<CheckRow>> {
-        let failed = self.ledger.failed("read");
-        let mut statement = connection
-            .prepare_cached("SELECT asset, session, name, severity, message FROM checks WHERE run = ?1 ORDER BY id")
-            .map_err(&failed)?;
-        let mut rows = statement.query(params![run.0 as i64]).map_err(&failed)?;
-        let mut checks = Vec::new();
-        while let Some(row) = rows.next().map_err(&failed)? {
-            checks.push(CheckRow {
-                asset: row.get(0).map_err(&failed)?,
-                session: date(row.get(1).map_err(&failed)?).ok_or_else(|| Error::corrupt("a check's date"))?,
-                check: row.get(2).map_err(&failed)?,
-                severity: row.get(3).map_err(&failed)?,
-                message: row.get(4).map_err(&failed)?,
-            });
-        }
-        Ok(checks)
     }
 }

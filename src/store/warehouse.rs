@@ -34,6 +34,8 @@ const RUN_TABLES: &str = "
         finished_at TIMESTAMP, changed UBIGINT);
     CREATE TABLE assetctl.run_assets (run UBIGINT, asset VARCHAR, status VARCHAR, planned UBIGINT, ran UBIGINT,
         changed UBIGINT, rows UBIGINT, bytes UBIGINT, seconds DOUBLE, error VARCHAR);
+    CREATE TABLE assetctl.checks (run UBIGINT, checked_at TIMESTAMP, asset VARCHAR, name VARCHAR, subject VARCHAR, severity VARCHAR,
+        outcome VARCHAR, first DATE, last DATE, sessions UBIGINT, rows UBIGINT, violations UBIGINT, message VARCHAR, sample VARCHAR);
 ";
 
 impl Store {
@@ -146,7 +148,28 @@ impl Store {
             run_assets.append_row(appender_params_from_iter(row)).map_err(failed)?;
         }
         runs.flush().map_err(failed)?;
-        run_assets.flush().map_err(failed)
+        run_assets.flush().map_err(failed)?;
+        let mut checks = connection.appender_to_db("checks", "assetctl").map_err(failed)?;
+        for crate::checks::StoredCheck { run, at: when, result } in self.check_results()? {
+            let row = [
+                run.map_or(Value::Null, |run| Value::UBigInt(run.0)),
+                at(when),
+                Value::Text(result.asset),
+                Value::Text(result.check),
+                Value::Text(result.subject),
+                Value::Text(result.severity),
+                Value::Text(result.outcome.name().to_owned()),
+                Value::Date32(days(result.first)),
+                Value::Date32(days(result.last)),
+                Value::UBigInt(result.sessions.into()),
+                Value::UBigInt(result.rows),
+                Value::UBigInt(result.violations),
+                result.message.map_or(Value::Null, Value::Text),
+                Value::Text(serde_json::to_string(&result.sample).unwrap_or_default()),
+            ];
+            checks.append_row(appender_params_from_iter(row)).map_err(failed)?;
+        }
+        checks.flush().map_err(failed)
     }
 }
 

@@ -188,6 +188,8 @@ fn the_state_of_assets() {
         "possibly_stale",
         "blocked",
         "revision",
+        "checks_failed",
+        "checks_warned",
     ];
     assert_eq!(keys(&before[0]), expected);
     assert_eq!(
@@ -413,6 +415,8 @@ fn the_json_of_plans_and_of_runs() {
         "seconds",
         "error",
         "check_failed",
+        "refused",
+        "metrics",
     ];
     for asset in first["run"]["assets"].as_array().unwrap() {
         assert_eq!(keys(asset), expected);
@@ -500,7 +504,9 @@ fn the_json_of_a_failed_check() {
         (&of("completed_bars")["status"], &of("completed_bars")["check_failed"]),
         (&"failed".into(), &true.into())
     );
-    assert_eq!((&of("scores")["status"], &of("scores")["check_failed"]), (&"blocked".into(), &false.into()));
+    assert_eq!((&of("scores")["status"], &of("scores")["check_failed"]), (&"ok".into(), &false.into()));
+    assert_eq!(of("indicators")["waits"]["2015-03-04"], "a check of `completed_bars` fails");
+    assert_eq!(of("scores")["waits"]["2015-03-04"], "`indicators` waits too");
     let run = project.json(&["runs", "1"]);
     assert_eq!(run["status"], "failed");
     let check = &run["checks"][0];

@@ -132,7 +132,7 @@ fn a_failed_check_stops_what_is_below_and_keeps_what_came_before() {
     assert_eq!(ran.of_asset("raw_bars"), sessions("2015-02-02", "2015-08-31"));
     assert_eq!(ran.of_asset("completed_bars"), good);
     for asset in ["indicators", "scores", "signals"] {
-        assert_eq!(ran.of_asset(asset), [], "{asset}");
+        assert_eq!(ran.of_asset(asset), good, "{asset}");
     }
     let outcome = failed.json();
     let report = |name: &str| {
@@ -145,7 +145,8 @@ fn a_failed_check_stops_what_is_below_and_keeps_what_came_before() {
     for words in ["range", "close", "sh.600028", "2015-05-20", "-1"] {
         assert!(error.contains(words), "`{words}` is not in `{error}`");
     }
-    assert_eq!(report("indicators")["status"], "blocked");
+    assert_eq!(report("indicators")["status"], "ok");
+    assert_eq!(report("indicators")["waits"].as_object().unwrap().len(), sessions("2015-05-20", "2015-08-31").len());
 
     // It is in the record of the run, and what was committed can be read.
     project.run(&["runs", "1"]).ok().says(&["failed", "range", "sh.600028", "completed_bars@2015-05-20"]);
@@ -158,7 +159,7 @@ fn a_failed_check_stops_what_is_below_and_keeps_what_came_before() {
     let ran = project.materialize();
     assert_eq!(ran.of_asset("raw_bars"), [date("2015-05-20")]);
     assert_eq!(ran.of_asset("completed_bars"), sessions("2015-05-20", "2015-08-31"));
-    assert_eq!(ran.of_asset("signals"), sessions("2015-02-02", "2015-08-31"));
+    assert_eq!(ran.of_asset("signals"), sessions("2015-05-20", "2015-08-31"));
     project.materialize().assert_nothing();
     let mut whole = Project::new();
     whole.edit_close("sh.600028", "2015-05-20", 6.66);

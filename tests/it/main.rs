@@ -11,6 +11,7 @@ mod support;
 
 mod audit;
 mod bad_input;
+mod checks;
 mod commands;
 mod completion;
 mod concurrency;
@@ -19,6 +20,7 @@ mod damage;
 mod definitions;
 mod dialect;
 mod exactness;
+mod exec;
 mod fetched;
 mod finality;
 mod functions;

@@ -1,3 +1,5 @@
 //! Where bars come from: files in all their forms, object stores, databases.
 
+mod database;
 mod files;
+mod objects;

@@ -64,23 +64,41 @@ pub(super) fn open(source: &FileSource, bucket: &str) -> Result<AmazonS3, Proble
 
 /// What a refusal means, and what to do.
 pub(super) fn problem(source: &FileSource, address: &Address, error: &object_store::Error) -> Problem {
-    use object_store::Error::{NotFound, PermissionDenied, Unauthenticated};
     let bucket = &address.bucket;
     let endpoint = source.files.storage.as_ref().and_then(|storage| storage.endpoint.as_deref());
     let at = endpoint
         .map_or_else(|| "Amazon's object store".to_owned(), |endpoint| format!("the object store `{endpoint}`"));
-    let (message, help) = match error {
-        NotFound { .. } => (format!("there is no bucket `{bucket}` in {at}"), "correct the path"),
-        Unauthenticated { .. } | PermissionDenied { .. } => (
+    let (message, help) = match status(error) {
+        Some(404) => (format!("there is no bucket `{bucket}` in {at}"), "correct the path"),
+        Some(401 | 403) => (
             format!("{at} does not let us read `{bucket}`"),
             "look at `storage: { access_key: …, secret_key: …, region: … }`, and at what the key is allowed",
         ),
-        other => (
-            format!("{at} does not answer: {}", cause(other)),
+        Some(status) if status < 500 => (
+            format!("{at} refuses: {}", cause(error)),
+            "look at `storage:`; nothing was changed, and what is materialized stays",
+        ),
+        _ => (
+            format!("{at} does not answer: {}", cause(error)),
             "look at the network and at `storage: { endpoint: … }`; nothing was changed, and what is materialized stays",
         ),
     };
     Problem::new(address.place(), message).help(help)
+}
+
+/// The status of an answer that is an error. Of listings it is in the text alone.
+fn status(error: &object_store::Error) -> Option<u16> {
+    use object_store::Error::{NotFound, PermissionDenied, Unauthenticated};
+    match error {
+        NotFound { .. } => Some(404),
+        Unauthenticated { .. } => Some(401),
+        PermissionDenied { .. } => Some(403),
+        other => {
+            let text = other.to_string();
+            let after = text.split_once("status code: ").map(|(_, after)| after)?;
+            after.get(..3)?.parse().ok()
+        }
+    }
 }
 
 /// The innermost reason, in one line.
@@ -89,5 +107,5 @@ fn cause(error: &dyn std::error::Error) -> String {
     while let Some(source) = inner.source() {
         inner = source;
     }
-    inner.to_string().lines().next().unwrap_or_default().to_owned()
+    inner.to_string().lines().next().unwrap_or_default().chars().take(300).collect()
 }

@@ -3,8 +3,10 @@
 pub mod as_of;
 mod columns;
 mod complete;
+mod exec;
 mod fetched;
 mod files;
+pub mod reading;
 mod signals;
 mod sql;
 pub mod universe;
@@ -16,12 +18,13 @@ use assetctl_calendar::SessionIx;
 use assetctl_compute::WindowAxis;
 use assetctl_config::Asset;
 use assetctl_connect::{ConnectError, FetchError, Scan};
-use assetctl_graph::{AssetNode, Axis, Body, Edge, Graph};
-use assetctl_plan::{AssetPlan, EdgeMap, Hash128, STATIC_SESSION, date_of, ix_of};
+use assetctl_graph::{AssetNode, Body, Edge, Graph};
+use assetctl_plan::{AssetPlan, EdgeMap, Hash128, date_of, ix_of};
 use assetctl_store::{Carried, Fetches, Lanes, Snapshot, Store};
 use chrono::NaiveDate;
 use polars::prelude::DataFrame;
 
+pub use self::sql::in_quotes;
 use crate::cancel::Cancel;
 
 pub use fetched::Asking;
@@ -61,6 +64,8 @@ pub struct Made {
     pub computed: Option<u64>,
     /// The instruments whose rows were computed, where it goes by instrument.
     pub lanes: BTreeMap<NaiveDate, Lanes>,
+    /// Numbers that were said on the way, by name.
+    pub metrics: BTreeMap<String, f64>,
     /// The states that go with the sessions, of an asset that carries them.
     pub carried: Option<Carried>,
     /// What each session was made from, where the windows do not say it: see [`as_of`].
@@ -115,6 +120,10 @@ pub enum MakeError {
     TopK(#[from] assetctl_compute::TopKError),
     #[error("the query of `{asset}` fails{}: {message}", .session.map(|s| format!(" on {s}")).unwrap_or_default())]
     Sql { asset: String, session: Option<NaiveDate>, message: String },
+    #[error("the program of `{asset}` fails{}: {message}", .session.map(|s| format!(" on {s}")).unwrap_or_default())]
+    Exec { asset: String, session: Option<NaiveDate>, message: String },
+    #[error("a check of `{asset}` cannot be run{}: {message}", .session.map(|s| format!(" on {s}")).unwrap_or_default())]
+    Check { asset: String, session: Option<NaiveDate>, message: String },
     #[error(transparent)]
     Store(#[from] assetctl_store::Error),
     #[error("rows cannot be handled: {0}")]
@@ -157,6 +166,9 @@ pub fn materializer(node: &AssetNode) -> Box<dyn Materializer> {
         Body::Complete { fill, listing } => Box::new(complete::Complete::new(fill, *listing)),
         Body::Columns(program) => Box::new(columns::Columns::new(program.clone(), window_axis(node))),
         Body::Signals(spec) => Box::new(signals::TopK::new(&spec.top_k)),
+        Body::Exec { spec, key, columns } => {
+            Box::new(exec::Exec { spec: spec.clone(), key: key.clone(), columns: columns.clone() })
+        }
         Body::Sql { sql, refs, key } => Box::new(sql::Sql { sql: sql.clone(), refs: refs.clone(), key: key.clone() }),
     }
 }
@@ -169,20 +181,21 @@ fn window_axis(node: &AssetNode) -> WindowAxis {
 }
 
 impl<'a> Batch<'a> {
+    pub fn reading(&self) -> reading::Reading<'a> {
+        reading::Reading { graph: self.graph, node: self.node, snapshot: self.snapshot }
+    }
+
     pub fn input(&self, edge: &Edge) -> &'a AssetNode {
-        self.graph.node(edge.input)
+        self.reading().input(edge)
     }
 
     pub fn map(&self, edge: &Edge) -> EdgeMap<'a> {
-        EdgeMap::new(self.node, self.graph.node(edge.input), edge)
+        self.reading().map(edge)
     }
 
     /// The rows of an input between two dates, with the columns that the edge reads; all of an input without sessions.
     pub fn read(&self, edge: &Edge, from: NaiveDate, to: NaiveDate) -> Result<DataFrame, MakeError> {
-        let input = self.input(edge);
-        let columns = edge.names();
-        let (from, to) = if input.axis == Axis::Static { (STATIC_SESSION, STATIC_SESSION) } else { (from, to) };
-        Ok(self.snapshot.read(&input.name, from, to, columns.as_deref())?)
+        self.reading().read(edge, from, to)
     }
 
     /// The asset's own rows between two dates, as they were before.

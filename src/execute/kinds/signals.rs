@@ -31,7 +31,7 @@ impl Materializer for TopK {
             let Some((from, to)) = batch.window(edge, from, to) else { continue };
             let mut scores = batch.read(edge, from, to)?;
             if let Some(universe) = &batch.node.universe {
-                scores = members_of(batch, universe, &scores)?;
+                scores = members_of(batch.reading(), universe, &scores)?;
             }
             let made = top_k(&scores, &self.by, self.k, self.weights)?;
             match &mut chosen {

@@ -367,7 +367,8 @@ impl Query<'_> {
     }
 }
 
-fn in_quotes(path: &Path) -> String {
+/// A path as a text of SQL.
+pub fn in_quotes(path: &Path) -> String {
     format!("'{}'", path.display().to_string().replace('\'', "''"))
 }
 

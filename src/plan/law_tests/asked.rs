@@ -29,6 +29,7 @@ fn graph(recursive: bool) -> Graph {
         schema: None,
         spec_text: "{}".into(),
         checks: Vec::new(),
+        check_reads: assetctl_graph::CheckReads::default(),
         tags: Vec::new(),
         owner: None,
         description: None,

@@ -26,6 +26,7 @@ fn graph(start: u32) -> Graph {
         spec_text: "{}".into(),
         body: Body::Table,
         checks: Vec::new(),
+        check_reads: assetctl_graph::CheckReads::default(),
         tags: Vec::new(),
         owner: None,
         description: None,

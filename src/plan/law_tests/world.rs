@@ -131,6 +131,7 @@ impl World {
             spec_text: self.spec_text(ix),
             body: Body::Table,
             checks: Vec::new(),
+            check_reads: assetctl_graph::CheckReads::default(),
             tags: Vec::new(),
             owner: None,
             description: None,

@@ -87,7 +87,11 @@ fn the_same_bars_as_json_lines_make_nothing_stale() {
     let at = lines.rfind("\"volume\": ").unwrap();
     project.write("data/source/bars/bars.jsonl.gz", gz(&format!("{}\"volume\": x{}", &lines[..at], &lines[at + 10..])));
     let refused = project.run(&["plan"]).exits(5);
-    refused.says(&[&format!("bars.jsonl.gz:{}:", lines.lines().count()), "expected a value, not `x`", "each line is one JSON object by itself"]);
+    refused.says(&[
+        &format!("bars.jsonl.gz:{}:", lines.lines().count()),
+        "expected a value, not `x`",
+        "each line is one JSON object by itself",
+    ]);
 }
 
 /// A file for each session, whose name says which.

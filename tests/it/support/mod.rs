@@ -9,6 +9,7 @@ pub mod output;
 pub mod project;
 pub mod ran;
 pub mod running;
+mod servers;
 pub mod vendor;
 
 pub use bars::{Bars, date, from_on, repository, sessions, sessions_from};
@@ -16,3 +17,4 @@ pub use output::Output;
 pub use project::{Project, STAGES, files_below};
 pub use ran::{Contents, Ran, assert_same, changes, computed, list};
 pub use running::wait_until;
+pub use servers::server;

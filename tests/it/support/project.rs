@@ -241,7 +241,16 @@ impl Project {
     /// What a rebuild from the same files holds: the contents of a fresh project, materialized in one go.
     #[track_caller]
     pub fn rebuilt(&self) -> Contents {
+        self.rebuilt_with(&[])
+    }
+
+    /// As [`rebuilt`](Self::rebuilt), with more files of the project.
+    #[track_caller]
+    pub fn rebuilt_with(&self, more: &[&str]) -> Contents {
         let fresh = Self::empty();
+        for name in more {
+            fresh.write(name, self.read(name));
+        }
         fresh.yaml(&self.read("assets.yaml"));
         for (path, _) in files_below(&self.path("data/source")) {
             let name = path.strip_prefix(self.root()).unwrap().to_str().unwrap();

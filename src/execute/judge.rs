@@ -1,0 +1,151 @@
+//! What a failed check means for a run: which sessions are committed, and which of the assets below are made.
+//!
+//! A session that an `error` is found in is not committed; the others of its batch are. What reads it waits, for those sessions and no
+//! others: it would be made of what the check refused, or of what was there before and is no longer right. An asset whose sessions follow
+//! from each other goes as far as to the first that is refused.
+
+use std::collections::BTreeSet;
+
+use assetctl_config::Severity;
+use assetctl_graph::{AssetNode, Axis};
+use chrono::NaiveDate;
+use polars::prelude::*;
+
+use crate::asset::Job;
+use crate::checks::{self, Checked, Checking};
+use crate::event::{AssetReport, RunEvent};
+use crate::kinds::{Batch, Made, MakeError};
+
+/// What checks say of a batch.
+#[derive(Debug, Default)]
+pub struct Verdict {
+    /// Sessions that were taken out of it.
+    pub refused: Vec<NaiveDate>,
+    pub complaints: Vec<Complaint>,
+}
+
+/// An error in one session, in words.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Complaint {
+    session: NaiveDate,
+    message: String,
+}
+
+impl Complaint {
+    /// The first of them, and how many sessions more there are.
+    pub fn summary(complaints: &[Self]) -> Option<String> {
+        let first = complaints.iter().min()?;
+        let sessions: BTreeSet<NaiveDate> = complaints.iter().map(|complaint| complaint.session).collect();
+        Some(match sessions.len() - 1 {
+            0 => first.message.clone(),
+            1 => format!("{}; 1 more session fails too", first.message),
+            more => format!("{}; {more} more sessions fail too", first.message),
+        })
+    }
+}
+
+impl Verdict {
+    /// Runs the checks of what a batch has made, records what they say, and takes what is refused out of it.
+    pub fn of(job: &Job, batch: &Batch<'_>, made: &mut Made) -> Result<Self, MakeError> {
+        let node = job.node();
+        if node.checks.is_empty() {
+            return Ok(Self::default());
+        }
+        let mut sessions = made.sessions.clone();
+        sessions.sort_unstable();
+        let checking = Checking {
+            graph: batch.graph,
+            node,
+            snapshot: batch.snapshot,
+            frame: &made.frame,
+            sessions: &sessions,
+            committed: false,
+            cancel: batch.cancel,
+        };
+        let checked = checks::run(&checking)?;
+        let mut refused = checked.refused();
+        if let Some(first) = refused.first().copied().filter(|_| node.recursive) {
+            refused.extend(sessions.iter().filter(|session| **session > first));
+        }
+        let results = checks::results(node, &checked, |session| !refused.contains(&session));
+        job.store.record_checks(Some(job.run), (job.clock)(), &results)?;
+        warn(job, &checked);
+        let of_errors = checked.findings.iter().filter(|finding| finding.severity == Severity::Error);
+        let complaints = of_errors
+            .map(|finding| Complaint {
+                session: finding.failure.session,
+                message: format!("check `{}` fails: {}", node.checks[finding.check].form(), finding.failure.message),
+            })
+            .collect();
+        if !refused.is_empty() {
+            take_out(job, batch, made, &refused)?;
+        }
+        Ok(Self { refused: refused.into_iter().collect(), complaints })
+    }
+}
+
+/// One event for each check that warns, of the first session, for there may be hundreds.
+fn warn(job: &Job, checked: &Checked) {
+    for (position, check) in job.node().checks.iter().enumerate() {
+        let warned = |finding: &&checks::Finding| finding.check == position && finding.severity == Severity::Warn;
+        let found: Vec<_> = checked.findings.iter().filter(warned).collect();
+        let Some(first) = found.iter().min_by_key(|finding| finding.failure.session) else { continue };
+        let sessions: BTreeSet<NaiveDate> = found.iter().map(|finding| finding.failure.session).collect();
+        let more = match sessions.len() - 1 {
+            0 => String::new(),
+            1 => "; 1 more session".to_owned(),
+            more => format!("; {more} more sessions"),
+        };
+        job.tell(RunEvent::CheckWarned {
+            asset: job.plan.asset.clone(),
+            session: first.failure.session,
+            check: check.form().to_owned(),
+            message: format!("{}{more}", first.failure.message),
+        });
+    }
+}
+
+fn take_out(job: &Job, batch: &Batch<'_>, made: &mut Made, refused: &BTreeSet<NaiveDate>) -> Result<(), MakeError> {
+    let node = job.node();
+    made.sessions.retain(|session| !refused.contains(session));
+    made.lanes.retain(|session, _| !refused.contains(session));
+    made.frame = match node.axis {
+        Axis::Session => rows_but(&made.frame, refused)?,
+        Axis::Static => DataFrame::empty(),
+    };
+    if let Some(carried) = &mut made.carried {
+        carried.trace = rows_but(&carried.trace, refused)?;
+        carried.checkpoints.retain(|(at, _)| !refused.contains(at));
+    }
+    if let Some(fetches) = &mut made.fetches {
+        fetches.sessions.retain(|asked, _| !refused.contains(asked) || made.untaken.contains(asked));
+    }
+    if node.recursive && !made.sessions.is_empty() {
+        // They would have followed from what is committed; the ledger must know that they did not.
+        for session in refused {
+            if batch.snapshot.partition(&job.plan.asset, *session)?.is_some() {
+                made.dirty.push(*session);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The rows of all sessions but some.
+fn rows_but(frame: &DataFrame, refused: &BTreeSet<NaiveDate>) -> Result<DataFrame, MakeError> {
+    if frame.height() == 0 {
+        return Ok(frame.clone());
+    }
+    let dates = frame.column("session")?.date()?.clone();
+    let is_kept = |date: Option<NaiveDate>| Some(date.is_some_and(|date| !refused.contains(&date)));
+    let mask: BooleanChunked = dates.as_date_iter().map(is_kept).collect_ca("mask".into());
+    Ok(frame.filter(&mask)?)
+}
+
+/// Takes out of the sessions that are to be made those that can only follow what was refused.
+pub fn leave_what_follows(node: &AssetNode, sessions: &mut Vec<NaiveDate>, report: &mut AssetReport) {
+    if let Some(first) = report.refused.iter().min().copied().filter(|_| node.recursive) {
+        report.refused.extend(sessions.iter().filter(|session| **session > first));
+        sessions.retain(|session| *session < first);
+    }
+}
