@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use polars::prelude::*;
 
+use crate::actions::ActionError;
 use crate::complete::{Bar, CompletedRow, complete_session};
 use crate::frame::{self, FrameError, INSTRUMENT, SESSION};
 use crate::listing::Listing;
 
 /// No bar was delivered for the row's session; or one of volume 0.
-const IS_SUSPENDED: &str = "is_suspended";
+pub(crate) const IS_SUSPENDED: &str = "is_suspended";
 /// The row was made, not delivered.
-const IS_FILLED: &str = "is_filled";
+pub(crate) const IS_FILLED: &str = "is_filled";
 
 /// Why bars cannot be completed.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +26,8 @@ pub enum CompleteError {
     UnknownFill { column: String },
     #[error("`fill` asks for zero in `{column}`, which is {found}; use `carry` or `missing`")]
     NoZero { column: String, found: &'static str },
+    #[error(transparent)]
+    Action(#[from] ActionError),
     #[error(transparent)]
     Frame(#[from] FrameError),
 }
@@ -49,8 +52,13 @@ impl FillRules {
         Self(rules.into_iter().collect())
     }
 
-    fn of(&self, column: &str) -> Fill {
-        self.0.get(column).copied().unwrap_or(match column {
+    /// What was said of a column.
+    pub(crate) fn said(&self, column: &str) -> Option<Fill> {
+        self.0.get(column).copied()
+    }
+
+    pub(crate) fn of(&self, column: &str) -> Fill {
+        self.said(column).unwrap_or(match column {
             "close" => Fill::Carry,
             "volume" => Fill::Zero,
             _ => Fill::Missing,
@@ -63,8 +71,8 @@ impl FillRules {
 /// `previous` is the completed frame of the session before the first of them: `None` (or empty) at the start of history. `raw` are
 /// the bars of `sessions`, one row per (session, instrument). The result has the columns of `raw`, then `is_suspended` (no bar, or a
 /// bar of volume 0) and `is_filled` (no bar), sorted by (session, instrument). Delivered values are as delivered: nothing is
-/// interpolated. A carried price is the last close as it was traded; it is not adjusted if an ex-date fell inside the suspension,
-/// which bars alone cannot know.
+/// interpolated. A carried price is the last close as it was traded, also where an ex-date fell inside the suspension, which bars alone
+/// cannot know: see [`Completion`](crate::Completion).
 ///
 /// # Errors
 /// When a bar is of an instrument that is not listed then, twice there, or of a session that is not among `sessions`; when

@@ -10,6 +10,8 @@
 //! Everything here is a pure function, and start-independent: a value depends on its own window and on nothing else, so
 //! that any split of the work into batches, threads or lanes gives the same bits.
 
+mod actions;
+mod adjust;
 mod as_of;
 mod axis;
 #[cfg(test)]
@@ -18,14 +20,20 @@ mod block;
 mod checks;
 mod complete;
 mod complete_frame;
+mod completion;
+#[cfg(test)]
+mod completion_tests;
 mod cross_stage;
 mod evaluate;
 #[cfg(test)]
 mod example_tests;
+mod fallback;
 mod frame;
 mod inputs;
+mod intervals;
 mod kernels;
 mod layout;
+mod limits;
 mod listing;
 mod members;
 #[cfg(test)]
@@ -52,14 +60,20 @@ mod traded_tests;
 #[cfg(test)]
 mod universe_tests;
 
+pub use actions::{Action, ActionError, Actions, DividendRule};
+pub use adjust::Adjustment;
 pub use as_of::{AsOfError, ReportColumns, Spans, ValidColumns, known, valid};
 pub use axis::Axis;
 pub use checks::{Check, CheckFailure, Jump, LastValues, Reconcile, Sample, reconcile, run_check};
 pub use complete::{Bar, CompletedRow, complete_session};
 pub use complete_frame::{CompleteError, Fill, FillRules, affected_by_carry, complete_frame};
+pub use completion::{Completed, Completion};
 pub use evaluate::{EvaluateError, Evaluated, Task, WindowAxis, evaluate};
+pub use fallback::Fallback;
 pub use frame::FrameError;
 pub use inputs::Inputs;
+pub use intervals::{IntervalError, Intervals};
+pub use limits::{Instruments, LimitRule, PriceLimits};
 pub use listing::{Listing, ListingError};
 pub use members::{MemberRule, Members};
 pub use state::{Checkpoint, State};

@@ -72,6 +72,12 @@ impl Listing {
         self.intervals.iter().filter(move |(_, intervals)| covers(intervals, session)).map(|(name, _)| name.as_str())
     }
 
+    /// The first date of each interval, with its instrument.
+    pub fn starts(&self) -> impl Iterator<Item = (&str, NaiveDate)> {
+        let all = self.intervals.iter();
+        all.flat_map(|(name, intervals)| intervals.iter().map(move |(from, _)| (name.as_str(), *from)))
+    }
+
     /// Why `instrument` should have no row on `session`, in words; `None` if it is listed then.
     pub(crate) fn objection(&self, instrument: &str, session: NaiveDate) -> Option<String> {
         let table = &self.table;

@@ -6,7 +6,7 @@ use std::path::Path;
 use chrono::NaiveDate;
 use polars::prelude::*;
 
-use crate::{FillRules, Listing, complete_frame, frame};
+use crate::{Actions, Adjustment, Completion, DividendRule, FillRules, Listing, complete_frame, frame};
 
 /// The fields of a CSV file of the repository, without its header.
 fn fields(path: &str) -> Vec<Vec<String>> {
@@ -71,4 +71,44 @@ fn completed_bars_agree_with_the_vendors_full_rows() {
         }
     }
     assert_eq!((carried, differ.values().sum(), differ.len(), never_traded), (3_971, 1_098, 13, 14));
+
+    // With the corporate actions that the oracle implies, all do.
+    let actions = fields("tests/fixtures/oracle/actions.csv");
+    let columns = vec![
+        Column::new("instrument".into(), actions.iter().map(|row| row[0].as_str()).collect::<Vec<_>>()),
+        frame::date_column("ex_date", actions.iter().map(|row| Some(date(&row[1])))),
+        frame::number_column("dividend", actions.iter().map(|row| row[2].parse().unwrap())),
+        frame::number_column("split", actions.iter().map(|row| row[3].parse().unwrap())),
+    ];
+    let table = DataFrame::new(actions.len(), columns).unwrap();
+    let adjustment = Adjustment {
+        actions: Actions::from_frame("actions", &table).unwrap(),
+        dividends: DividendRule::PreviousClose,
+        back: false,
+    };
+    let completion = Completion {
+        fill: &FillRules::new([]),
+        listing: Some(&listing),
+        suspensions: None,
+        adjustment: Some(&adjustment),
+        fallback: None,
+        limits: None,
+    };
+    let made = completion.complete(None, None, &raw, &sessions).unwrap().frame;
+    let adjusted = frame::numbers(made.column("close").unwrap(), "close").unwrap();
+    let (mut exact, mut within_a_cent, mut moved) = (0, 0, 0);
+    for (row, key) in keys.iter().enumerate() {
+        let oracle_close = oracle[key].0;
+        if adjusted[row].is_nan() {
+            continue;
+        }
+        if adjusted[row] == oracle_close {
+            exact += 1;
+        } else {
+            assert!((adjusted[row] - oracle_close).abs() <= 0.01, "{key:?}: {} and {oracle_close}", adjusted[row]);
+            within_a_cent += 1;
+        }
+        moved += usize::from(adjusted[row] != close[row]);
+    }
+    assert_eq!((exact + within_a_cent, moved), (35_069, 1_098));
 }

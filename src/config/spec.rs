@@ -16,9 +16,11 @@ use crate::ordered::Ordered;
 mod as_of;
 mod checks;
 mod columns;
+mod complete;
 mod exec;
 mod fetch;
 mod http;
+mod limits;
 mod query;
 mod secret;
 mod session;
@@ -31,6 +33,7 @@ pub use checks::{
     ReconcileCheck, RegexCheck, Severity,
 };
 pub use columns::{ColumnsSpec, Compat, Dialect, FeatureSet, FeatureSets, WindowAxis};
+pub use complete::{Adjust, CompleteSpec, Dividends, Fill, MissingBars};
 pub use exec::{ExecInput, ExecSpec};
 pub use fetch::{Empty, FetchSpec, InstrumentTable, Instruments, MinRows, OnMissing, RowBound};
 pub use http::{
@@ -38,6 +41,7 @@ pub use http::{
     HttpMethod, HttpPages, HttpPaging, HttpRate, HttpResponse, HttpRetries, HttpRule, HttpShape, HttpSymbols,
     HttpVendor, Statuses,
 };
+pub use limits::{LimitRule, LimitRules, LimitSet, LimitsMap, PriceLimits};
 pub use query::{DatabaseSpec, DuckdbQuery, Engine, ServerQuery};
 pub use secret::{Secret, SecretError, SecretFrom};
 pub use session::SessionFrom;
@@ -215,6 +219,8 @@ pub struct Files {
     pub decimal: Option<String>,
     /// Texts that mean a missing number, date or bool, besides the empty one.
     pub missing: Vec<String>,
+    /// What one of a column's units is in ours: `100` of a volume in lots of a hundred, `1000` of an amount in thousands.
+    pub units: BTreeMap<String, f64>,
 }
 
 /// Raw rows per session, as the vendor delivered them.
@@ -234,32 +240,6 @@ pub struct SourceSpec {
     /// A vendor that is asked over HTTP, instead of files: the name of a preset (`assetctl sources`), a YAML file of your own, or a map.
     #[schemars(schema_with = "http::http_key")]
     pub http: Option<Box<HttpVendor>>,
-}
-
-/// How a column of a suspended session is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Fill {
-    /// The last session's value.
-    Carry,
-    /// 0.
-    Zero,
-    /// No value.
-    Missing,
-}
-
-/// Gap-free bars: one row for every listed instrument of every session.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct CompleteSpec {
-    /// The raw bars.
-    pub input: String,
-    /// A table with the columns `instrument`, `listed` and `delisted` (dates; an open end is empty). Without it an instrument is
-    /// listed from its first bar on.
-    #[serde(default)]
-    pub listing: Option<String>,
-    /// What columns hold on a suspended session, beyond `close: carry` and `volume: zero`; the rest are missing.
-    #[serde(default)]
-    pub fill: BTreeMap<String, Fill>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

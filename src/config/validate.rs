@@ -2,6 +2,7 @@
 
 mod as_of;
 mod checks;
+mod complete;
 mod exec;
 mod fetch;
 mod files;
@@ -51,15 +52,17 @@ pub(crate) fn asset(draft: &Draft, problems: &mut Vec<Diagnostic>) {
                 Some(engine) => rules.database(engine, spec),
                 None => rules.source(&spec.files, spec.http.as_deref()),
             }
+            rules.units(&spec.files, spec.is_fetched());
             rules.session(spec);
             rules.fetch(spec);
         }
         Kind::Table(spec) => {
             rules.files(&spec.files);
+            rules.units(&spec.files, false);
             rules.key(spec.key.as_ref());
         }
         Kind::AsOf(spec) => rules.as_of(spec),
-        Kind::Complete(_) => {}
+        Kind::Complete(spec) => rules.complete(spec),
         Kind::Indicators(spec) | Kind::Scores(spec) => rules.columns(spec),
         Kind::Signals(spec) => {
             if spec.top_k.k == 0 {
@@ -89,9 +92,8 @@ pub(crate) fn inputs(draft: &Draft, known: &[&str], problems: &mut Vec<Diagnosti
         Kind::Table(_) | Kind::Sql(_) => {}
         Kind::AsOf(spec) => check(&spec.input, &["input"]),
         Kind::Complete(spec) => {
-            check(&spec.input, &["input"]);
-            if let Some(listing) = &spec.listing {
-                check(listing, &["listing"]);
+            for (name, keys) in spec.inputs() {
+                check(name, keys);
             }
         }
         Kind::Signals(spec) => check(&spec.input, &["input"]),

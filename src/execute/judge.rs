@@ -4,8 +4,9 @@
 //! others: it would be made of what the check refused, or of what was there before and is no longer right. An asset whose sessions follow
 //! from each other goes as far as to the first that is refused.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use assetctl_compute::CheckFailure;
 use assetctl_config::Severity;
 use assetctl_graph::{AssetNode, Axis};
 use chrono::NaiveDate;
@@ -14,7 +15,7 @@ use polars::prelude::*;
 use crate::asset::Job;
 use crate::checks::{self, Checked, Checking};
 use crate::event::{AssetReport, RunEvent};
-use crate::kinds::{Batch, Made, MakeError};
+use crate::kinds::{Batch, Made, MakeError, Objection};
 
 /// What checks say of a batch.
 #[derive(Debug, Default)]
@@ -48,7 +49,7 @@ impl Verdict {
     /// Runs the checks of what a batch has made, records what they say, and takes what is refused out of it.
     pub fn of(job: &Job, batch: &Batch<'_>, made: &mut Made) -> Result<Self, MakeError> {
         let node = job.node();
-        if node.checks.is_empty() {
+        if node.checks.is_empty() && made.objections.is_empty() {
             return Ok(Self::default());
         }
         let mut sessions = made.sessions.clone();
@@ -64,19 +65,29 @@ impl Verdict {
         };
         let checked = checks::run(&checking)?;
         let mut refused = checked.refused();
+        let is_error = |objection: &&Objection| objection.severity == Severity::Error;
+        refused.extend(made.objections.iter().filter(is_error).map(|objection| objection.failure.session));
         if let Some(first) = refused.first().copied().filter(|_| node.recursive) {
             refused.extend(sessions.iter().filter(|session| **session > first));
         }
-        let results = checks::results(node, &checked, |session| !refused.contains(&session));
+        let mut results = checks::results(node, &checked, |session| !refused.contains(&session));
+        results.extend(made.objections.iter().map(|objection| checks::objected(node, &checked, objection)));
         job.store.record_checks(Some(job.run), (job.clock)(), &results)?;
-        warn(job, &checked);
-        let of_errors = checked.findings.iter().filter(|finding| finding.severity == Severity::Error);
-        let complaints = of_errors
-            .map(|finding| Complaint {
-                session: finding.failure.session,
-                message: format!("check `{}` fails: {}", node.checks[finding.check].form(), finding.failure.message),
+        warn(job, &checked, &made.objections);
+        let mut complaints: Vec<Complaint> = made
+            .objections
+            .iter()
+            .filter(is_error)
+            .map(|objection| Complaint {
+                session: objection.failure.session,
+                message: format!("check `{}` fails: {}", objection.check, objection.failure.message),
             })
             .collect();
+        let of_errors = checked.findings.iter().filter(|finding| finding.severity == Severity::Error);
+        complaints.extend(of_errors.map(|finding| Complaint {
+            session: finding.failure.session,
+            message: format!("check `{}` fails: {}", node.checks[finding.check].form(), finding.failure.message),
+        }));
         if !refused.is_empty() {
             take_out(job, batch, made, &refused)?;
         }
@@ -85,24 +96,35 @@ impl Verdict {
 }
 
 /// One event for each check that warns, of the first session, for there may be hundreds.
-fn warn(job: &Job, checked: &Checked) {
+fn warn(job: &Job, checked: &Checked, objections: &[Objection]) {
     for (position, check) in job.node().checks.iter().enumerate() {
         let warned = |finding: &&checks::Finding| finding.check == position && finding.severity == Severity::Warn;
-        let found: Vec<_> = checked.findings.iter().filter(warned).collect();
-        let Some(first) = found.iter().min_by_key(|finding| finding.failure.session) else { continue };
-        let sessions: BTreeSet<NaiveDate> = found.iter().map(|finding| finding.failure.session).collect();
-        let more = match sessions.len() - 1 {
-            0 => String::new(),
-            1 => "; 1 more session".to_owned(),
-            more => format!("; {more} more sessions"),
-        };
-        job.tell(RunEvent::CheckWarned {
-            asset: job.plan.asset.clone(),
-            session: first.failure.session,
-            check: check.form().to_owned(),
-            message: format!("{}{more}", first.failure.message),
-        });
+        warn_of(job, check.form(), checked.findings.iter().filter(warned).map(|finding| &finding.failure));
     }
+    let mut by_check: BTreeMap<&str, Vec<&CheckFailure>> = BTreeMap::new();
+    for objection in objections.iter().filter(|objection| objection.severity == Severity::Warn) {
+        by_check.entry(objection.check).or_default().push(&objection.failure);
+    }
+    for (check, failures) in by_check {
+        warn_of(job, check, failures.into_iter());
+    }
+}
+
+fn warn_of<'a>(job: &Job, check: &str, failures: impl Iterator<Item = &'a CheckFailure>) {
+    let failures: Vec<&CheckFailure> = failures.collect();
+    let Some(first) = failures.iter().min_by_key(|failure| failure.session) else { return };
+    let sessions: BTreeSet<NaiveDate> = failures.iter().map(|failure| failure.session).collect();
+    let more = match sessions.len() - 1 {
+        0 => String::new(),
+        1 => "; 1 more session".to_owned(),
+        more => format!("; {more} more sessions"),
+    };
+    job.tell(RunEvent::CheckWarned {
+        asset: job.plan.asset.clone(),
+        session: first.session,
+        check: check.to_owned(),
+        message: format!("{}{more}", first.message),
+    });
 }
 
 fn take_out(job: &Job, batch: &Batch<'_>, made: &mut Made, refused: &BTreeSet<NaiveDate>) -> Result<(), MakeError> {

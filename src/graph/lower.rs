@@ -3,16 +3,16 @@
 mod as_of;
 mod checks;
 mod columns;
+mod complete;
 mod exec;
 mod fetched;
+mod units;
 mod universe;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use assetctl_config::{
-    Asset, ColumnType, CompleteSpec, Diagnostic, Kind, Loc, Project, SignalsSpec, TopK, WindowAxis, did_you_mean,
-};
+use assetctl_config::{Asset, ColumnType, Diagnostic, Kind, Loc, Project, SignalsSpec, TopK, WindowAxis, did_you_mean};
 use assetctl_expr::ColumnRead;
 use serde_json::json;
 
@@ -56,6 +56,8 @@ mod version {
     pub const AS_OF: u32 = 1;
     pub const FETCH: u32 = 1;
     pub const COMPLETE: u32 = 1;
+    pub const ACTIONS: u32 = 1;
+    pub const LIMITS: u32 = 1;
     pub const COLUMNS: u32 = 1;
     pub const TOP_K: u32 = 1;
     pub const SQL: u32 = 1;
@@ -185,6 +187,7 @@ impl Lowering<'_> {
 
     fn files(&mut self, schemas: &dyn SchemaSource, spec: serde_json::Value, body: Body) -> Option<Lowered> {
         match schemas.schema(self.asset) {
+            Ok(schema) if !self.units(&schema) => None,
             Ok(schema) => Some(Lowered {
                 edges: Vec::new(),
                 schema: Some(schema),
@@ -198,74 +201,6 @@ impl Lowering<'_> {
                 None
             }
         }
-    }
-
-    fn complete(&mut self, spec: &CompleteSpec, references: &[Reference], inputs: &[&AssetNode]) -> Option<Lowered> {
-        let bars = inputs[0];
-        let before = self.problems.len();
-        let schema = bars.schema.clone();
-        if let Some(schema) = &schema {
-            for needed in ["instrument", "close"] {
-                self.need(schema, needed, &bars.name, self.asset.locate(&["input"]));
-            }
-            for column in spec.fill.keys() {
-                self.need(schema, column, &bars.name, self.asset.locate_key(&["fill", column]));
-            }
-            for made in ["is_filled", "is_suspended"] {
-                if schema.iter().any(|(name, _)| name == made) {
-                    self.problems.push(error(
-                        self.asset.locate(&["input"]),
-                        format!("`{}` has a column `{made}` already", bars.name),
-                        format!("`{}` makes that column", self.asset.name),
-                        Some("rename it in the source's `columns:`".into()),
-                    ));
-                }
-            }
-        }
-        self.need_sessions(bars, references[0].loc.clone());
-        if let Some(listing) = inputs.get(1) {
-            if listing.axis != Axis::Static {
-                self.problems.push(error(
-                    references[1].loc.clone(),
-                    format!("`{}` is not a table", listing.name),
-                    "a listing is an asset of kind `table`",
-                    Some(
-                        "declare one with the columns `instrument`, `listed` and `delisted`, or take `listing` away"
-                            .into(),
-                    ),
-                ));
-            } else if let Some(schema) = &listing.schema {
-                for (column, ty) in
-                    [("instrument", ColumnType::Text), ("listed", ColumnType::Date), ("delisted", ColumnType::Date)]
-                {
-                    self.need(schema, column, &listing.name, references[1].loc.clone());
-                    if schema.iter().any(|(name, has)| name == column && *has != ty) {
-                        self.problems.push(error(
-                            references[1].loc.clone(),
-                            format!("`{}.{column}` is not a {}", listing.name, ty.name()),
-                            "a listing has the columns `instrument`, `listed` and `delisted`",
-                            Some(format!("declare it in `{}`: `types: {{ {column}: {} }}`", listing.name, ty.name())),
-                        ));
-                    }
-                }
-            }
-        }
-        if self.problems.len() > before {
-            return None;
-        }
-        let schema = schema.map(|mut schema| {
-            schema.push(("is_filled".into(), ColumnType::Bool));
-            schema.push(("is_suspended".into(), ColumnType::Bool));
-            schema
-        });
-        Some(Lowered {
-            edges: self.edges(references, |_| (EdgeColumns::All, 0)),
-            schema,
-            spec: json!({ "kind": "complete", "version": version::COMPLETE, "fill": spec.fill, "listing": spec.listing.is_some() }),
-            body: Body::Complete { fill: spec.fill.clone(), listing: spec.listing.is_some() },
-            window_axis: WindowAxis::Calendar,
-            recursive: true,
-        })
     }
 
     fn signals(&mut self, spec: &SignalsSpec, references: &[Reference], inputs: &[&AssetNode]) -> Option<Lowered> {
@@ -410,7 +345,7 @@ fn source_spec(source: &assetctl_config::SourceSpec) -> serde_json::Value {
 
 /// How rows are read out of files; where the files lie is left out, for it changes no row.
 fn files_spec(files: &assetctl_config::Files, off_calendar: Option<assetctl_config::OffCalendar>) -> serde_json::Value {
-    json!({
+    let mut text = json!({
         "kind": "files",
         "version": version::FILES,
         "columns": files.columns,
@@ -422,5 +357,9 @@ fn files_spec(files: &assetctl_config::Files, off_calendar: Option<assetctl_conf
         "decimal": files.decimal,
         "missing": files.missing,
         "off_calendar": off_calendar,
-    })
+    });
+    if let Some(text) = text.as_object_mut().filter(|_| !files.units.is_empty()) {
+        text.insert("units".to_owned(), json!(files.units));
+    }
+    text
 }

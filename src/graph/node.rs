@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use assetctl_calendar::{Calendar, SessionIx};
-use assetctl_config::{Check, ColumnType, ExecSpec, Fill, Reports, SignalsSpec, Validity, WindowAxis};
+use assetctl_config::{
+    Check, ColumnType, Dividends, ExecSpec, Fill, LimitRule, MissingBars, Reports, SignalsSpec, Validity, WindowAxis,
+};
 use assetctl_expr::{ColumnRead, Program};
 use chrono::NaiveDate;
 
@@ -27,6 +29,19 @@ pub struct Edge {
     pub back: u32,
     /// How many sessions back it matters which rows there are, whatever their values.
     pub key_back: u32,
+    /// Of a table whose rows are of some dates alone: which.
+    pub dated: Option<Dated>,
+}
+
+/// Which rows of a table a session reads: those with a date in a column, or between the dates of two. A change of the others leaves
+/// it as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dated {
+    /// The column of the first date; missing for all before the last.
+    pub first: String,
+    /// The column of the last date; missing for all from the first on. `None` where a row is of one date: it is read by the first
+    /// session on or after it.
+    pub last: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +62,7 @@ pub struct ReadGroup<'a> {
 impl Edge {
     /// An edge over all columns, or over some with one window.
     pub fn new(input: usize, alias: &str, columns: EdgeColumns, back: u32) -> Self {
-        Self { input, alias: alias.to_owned(), columns, back, key_back: 0 }
+        Self { input, alias: alias.to_owned(), columns, back, key_back: 0, dated: None }
     }
 
     /// The names of the columns that are read; `None` for all.
@@ -110,6 +125,53 @@ pub struct CheckReads {
     pub queries: BTreeMap<usize, String>,
 }
 
+/// What completion does beyond filling: the tables that it reads, as numbers of edges, and what it makes of them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CompleteParts {
+    pub actions: Option<usize>,
+    pub dividends: Dividends,
+    pub adjust: bool,
+    pub suspensions: Option<usize>,
+    pub missing: MissingBars,
+    pub fallback: Option<usize>,
+    pub limits: Option<Limits>,
+}
+
+/// Rules for the prices of a day.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Limits {
+    /// The first that fits holds.
+    pub rules: Vec<LimitRule>,
+    /// The edge of the table of instruments under special treatment.
+    pub special: Option<usize>,
+    pub tick: f64,
+}
+
+impl CompleteParts {
+    /// The columns that are made of whole bars, with their types, of bars that have the columns `of`; in the order of the result.
+    pub fn made<'a>(&self, of: impl IntoIterator<Item = &'a str>) -> Vec<(String, ColumnType)> {
+        let mut made = vec![("is_filled".to_owned(), ColumnType::Bool), ("is_suspended".to_owned(), ColumnType::Bool)];
+        if self.actions.is_some() || self.suspensions.is_some() || self.fallback.is_some() {
+            made.push(("source".to_owned(), ColumnType::Text));
+        }
+        if self.actions.is_some() {
+            made.extend(["factor", "split_factor"].map(|name| (name.to_owned(), ColumnType::Number)));
+        }
+        if self.adjust {
+            let adjusted = of.into_iter().filter(|name| ADJUSTED.contains(name));
+            made.extend(adjusted.map(|name| (format!("adj_{name}"), ColumnType::Number)));
+        }
+        if self.limits.is_some() {
+            made.extend(["limit_up", "limit_down"].map(|name| (name.to_owned(), ColumnType::Number)));
+            made.extend(["at_limit_up", "at_limit_down"].map(|name| (name.to_owned(), ColumnType::Bool)));
+        }
+        made
+    }
+}
+
+/// The columns of bars that have an adjusted one beside them.
+const ADJUSTED: [&str; 5] = ["open", "high", "low", "close", "volume"];
+
 /// The instruments that a source is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
@@ -137,10 +199,11 @@ pub enum Body {
         rows: AsOfRows,
         key: Vec<String>,
     },
-    /// Edge 0 is the raw bars; edge 1, if there is one, the listing table.
+    /// Edge 0 is the raw bars; edge 1 the listing table, if `listing` says that there is one; `parts` has the others.
     Complete {
         fill: BTreeMap<String, Fill>,
         listing: bool,
+        parts: CompleteParts,
     },
     /// Inputs of the program are the edges.
     Columns(Arc<Program>),

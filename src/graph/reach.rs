@@ -153,11 +153,13 @@ fn add(reaches: &mut Vec<Reach>, reach: Reach) {
 fn plain_reads<'a>(node: &AssetNode, column: Option<&'a str>) -> Vec<Read<'a>> {
     match &node.body {
         // What it adds tells of the whole bar.
-        Body::Complete { .. } => vec![Read {
-            edge: 0,
-            column: column.filter(|name| !["is_filled", "is_suspended"].contains(name)),
-            extent: Extent { carried: true, ..Extent::default() },
-        }],
+        Body::Complete { parts, .. } => {
+            let columns = node.schema.iter().flatten().map(|(name, _)| name.as_str());
+            let made = parts.made(columns);
+            let column = column.filter(|column| made.iter().all(|(name, _)| name != column));
+            let extent = Extent { carried: true, ..Extent::default() };
+            std::iter::once(0).chain(parts.fallback).map(|edge| Read { edge, column, extent }).collect()
+        }
         Body::Signals(_) => vec![Read { edge: 0, column: None, extent: Extent::default() }],
         Body::Sql { refs, .. } => refs
             .iter()
@@ -187,7 +189,7 @@ mod tests {
     use assetctl_expr::{InputScope, Source, compile};
 
     use super::*;
-    use crate::node::SqlRef;
+    use crate::node::{CompleteParts, SqlRef};
     use crate::testing::nodes;
 
     /// An asset of columns over inputs whose columns are not asked for.
@@ -223,7 +225,7 @@ mod tests {
         let mut all = nodes(&[("raw", &[]), ("bars", &[0]), ("ind", &[1]), ("scores", &[2, 1])]);
         schema(&mut all[0], &["close", "volume"]);
         schema(&mut all[1], &["close", "volume", "is_suspended"]);
-        all[1].body = Body::Complete { fill: BTreeMap::new(), listing: false };
+        all[1].body = Body::Complete { fill: BTreeMap::new(), listing: false, parts: CompleteParts::default() };
         columns(&mut all[2], &["bars"], &[("vol", "std(close / ref(close, 1), 20)"), ("busy", "volume")]);
         columns(&mut all[3], &["ind", "bars"], &[("a", "mean(ind.vol, 5)"), ("b", "ind.busy + mean(bars.close, 30)")]);
         let graph = Graph::from_nodes(all).unwrap();

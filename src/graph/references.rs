@@ -83,7 +83,7 @@ pub fn unknown(project: &Project, asset: &Asset, name: &str, loc: Loc) -> Diagno
 
 fn mentions(project: &Project, asset: &Asset, problems: &mut Vec<Diagnostic>) -> (Vec<Mention>, Option<Rendered>) {
     let at =
-        |name: &str, path: &str| Mention { name: name.to_owned(), alias: name.to_owned(), loc: asset.locate(&[path]) };
+        |name: &str, path: &[&str]| Mention { name: name.to_owned(), alias: name.to_owned(), loc: asset.locate(path) };
     let mut mentions: Vec<Mention> = match &asset.kind {
         Kind::Source(spec) => {
             let table = spec.instrument_table().map(|table| table.table.clone());
@@ -91,10 +91,8 @@ fn mentions(project: &Project, asset: &Asset, problems: &mut Vec<Diagnostic>) ->
             table.map(|name| Mention { alias: name.clone(), name, loc: loc() }).into_iter().collect()
         }
         Kind::Table(_) => Vec::new(),
-        Kind::AsOf(spec) => vec![at(&spec.input, "input")],
-        Kind::Complete(spec) => std::iter::once(at(&spec.input, "input"))
-            .chain(spec.listing.iter().map(|name| at(name, "listing")))
-            .collect(),
+        Kind::AsOf(spec) => vec![at(&spec.input, &["input"])],
+        Kind::Complete(spec) => spec.inputs().map(|(name, keys)| at(name, keys)).collect(),
         Kind::Indicators(spec) | Kind::Scores(spec) => {
             let pairs = spec.input.pairs().into_iter().enumerate();
             pairs
@@ -105,7 +103,7 @@ fn mentions(project: &Project, asset: &Asset, problems: &mut Vec<Diagnostic>) ->
                 })
                 .collect()
         }
-        Kind::Signals(spec) => vec![at(&spec.input, "input")],
+        Kind::Signals(spec) => vec![at(&spec.input, &["input"])],
         Kind::Exec(spec) => {
             let inputs = spec.inputs.iter().map(|(alias, input)| Mention {
                 name: input.asset.clone().unwrap_or_else(|| alias.clone()),

@@ -12,13 +12,15 @@
 //! A sum of hashes is weaker than a hash of a list against someone who chooses the contents; against the accidents that a
 //! ledger meets it is as good. Names of assets do not enter: a renamed input with the same content changes nothing.
 //!
+//! Of a table whose rows are of dates (`dated.rs`), a session reads the rows of its date alone: a unit each.
+//!
 //! For a source the fingerprint is the digest of the session's rows as the files hold them; for an `as_of` that of the rows that its table
 //! has for the session. The table itself is one partition, by whose hash an edit of one row would make every session stale.
 
 use assetctl_graph::{AssetNode, Graph, ReadGroup};
 
 use crate::hash::Hash128;
-use crate::ledger::{PartitionRecord, SegmentRecord};
+use crate::ledger::{DatedRow, PartitionRecord, SegmentRecord};
 
 /// The part of one input's partition in a fingerprint.
 pub fn unit(edge: usize, group: &ReadGroup<'_>, segment: &SegmentRecord, record: &PartitionRecord) -> u128 {
@@ -54,6 +56,13 @@ pub fn unit(edge: usize, group: &ReadGroup<'_>, segment: &SegmentRecord, record:
     u128::from_le_bytes(Hash128::finish(&hasher).0)
 }
 
+/// The part of one row of a dated table in a fingerprint.
+pub fn row_unit(edge: usize, row: &DatedRow) -> u128 {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(b"dated").update(&(edge as u64).to_le_bytes()).update(&row.hash.0);
+    u128::from_le_bytes(Hash128::finish(&hasher).0)
+}
+
 /// What the first session of a recursive asset reads of the session before it: nothing, which must differ from something.
 pub fn origin() -> u128 {
     u128::from_le_bytes(Hash128::of(b"origin of a recursive asset").0)
@@ -81,6 +90,9 @@ pub fn wiring(graph: &Graph, asset: usize) -> Hash128 {
     for edge in &graph.node(asset).edges {
         text(&graph.node(edge.input).name);
         text(&format!("{} {} {:?}", edge.back, edge.key_back, edge.columns));
+        if let Some(dated) = &edge.dated {
+            text(&format!("{dated:?}"));
+        }
     }
     Hash128::finish(&hasher)
 }

@@ -3,6 +3,7 @@
 //! The ledger of an asset is a *head* (a few numbers, enough to find it clean without opening anything) and *segment records*
 //! (one per calendar month, with a record of each partition). Records are read only where something may have changed.
 
+use assetctl_graph::Dated;
 use chrono::NaiveDate;
 
 use crate::hash::Hash128;
@@ -90,6 +91,17 @@ pub struct AssetHead {
     pub damaged: Vec<Month>,
 }
 
+/// A row of a table by the dates that it is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DatedRow {
+    /// `None` for all before the last.
+    pub first: Option<NaiveDate>,
+    /// `None` for all from the first on.
+    pub last: Option<NaiveDate>,
+    /// Of the values that are read but for the dates, and of their columns' names.
+    pub hash: Hash128,
+}
+
 /// Read access to the ledger as of one snapshot.
 pub trait Ledger {
     type Error: std::error::Error + Send + Sync + 'static;
@@ -99,4 +111,10 @@ pub trait Ledger {
 
     /// The records of all months that touch `[from, to]`, in order.
     fn segments(&self, asset: &str, from: NaiveDate, to: NaiveDate) -> Result<Vec<SegmentRecord>, Self::Error>;
+
+    /// The rows of a table by their dates, with hashes of their values in `columns`; `None` where the table cannot be read so as it is
+    /// (never made, damaged, or lacking a column until it is made again): then it counts as one whole.
+    fn dated(&self, _table: &str, _dated: &Dated, _columns: &[String]) -> Result<Option<Vec<DatedRow>>, Self::Error> {
+        Ok(None)
+    }
 }

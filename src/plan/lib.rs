@@ -17,12 +17,13 @@
 //! # Rooms
 //!
 //! [`ledger`]: what was built, as values · [`records`]: the ledger opened lazily · [`axis`]: sessions of one asset as
-//! sessions of another · [`assess`]: one asset judged by the ledger · [`planner`]: the walk over the graph · [`asset`]: one asset of a plan ·
+//! sessions of another · [`dated`]: rows of a table as sessions · [`assess`]: one asset judged by the ledger · [`planner`]: the walk over the graph · [`asset`]: one asset of a plan ·
 //! [`settle`]: the second look, when its turn has come · [`model`]: the plan as a value.
 
 mod assess;
 mod asset;
 mod axis;
+mod dated;
 mod fingerprint;
 mod hash;
 #[cfg(test)]
@@ -34,10 +35,11 @@ mod records;
 mod settle;
 
 pub use assess::{Asked, Observation, Vain};
+pub use assetctl_graph::Dated;
 pub use axis::{EdgeMap, date_of, dates_of, ix_of};
 pub use fingerprint::wiring;
 pub use hash::Hash128;
-pub use ledger::{AssetHead, Ledger, Month, PartitionRecord, STATIC_SESSION, SegmentRecord};
+pub use ledger::{AssetHead, DatedRow, Ledger, Month, PartitionRecord, STATIC_SESSION, SegmentRecord};
 pub use model::{AssetPlan, BlockReason, BlockedRange, Dates, Plan, StaleRange, StaleReason};
 pub use planner::{PlanError, Request, plan, spec_hash};
 pub use records::{Fingerprints, RecordCache};

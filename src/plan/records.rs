@@ -9,6 +9,7 @@ use assetctl_graph::{Axis, Edge, Graph};
 use chrono::NaiveDate;
 
 use crate::axis::{EdgeMap, date_of};
+use crate::dated::DatedSums;
 use crate::fingerprint;
 use crate::hash::Hash128;
 use crate::ledger::{Ledger, PartitionRecord, SegmentRecord};
@@ -94,6 +95,7 @@ impl<'a, L: Ledger> RecordCache<'a, L> {
 /// The fingerprints of a range of one asset's partitions, against the ledger as it stands.
 pub struct Fingerprints<'a> {
     edges: Vec<EdgeSums<'a>>,
+    tables: Vec<DatedSums>,
     origin: Option<SessionIx>,
 }
 
@@ -109,8 +111,15 @@ impl<'a> Fingerprints<'a> {
     pub fn new<L: Ledger>(cache: &RecordCache<'a, L>, asset: usize, range: SessionRange) -> Result<Self, L::Error> {
         let node = cache.graph.node(asset);
         let mut edges = Vec::with_capacity(node.edges.len());
+        let mut tables = Vec::new();
         for (at, edge) in node.edges.iter().enumerate() {
             let input = cache.graph.node(edge.input);
+            if let (Some(dated), Some(columns)) = (&edge.dated, edge.names())
+                && let Some(rows) = cache.ledger.dated(&input.name, dated, &columns)?
+            {
+                tables.push(DatedSums::new(node, at, dated, &rows, range));
+                continue;
+            }
             for group in edge.groups().into_iter().rev() {
                 let map = EdgeMap::with_window(node, input, group.back);
                 let Some(read) = map.windows(range) else {
@@ -132,7 +141,7 @@ impl<'a> Fingerprints<'a> {
             }
         }
         let origin = (node.recursive && node.axis == Axis::Session).then_some(node.start);
-        Ok(Self { edges, origin })
+        Ok(Self { edges, tables, origin })
     }
 
     /// The fingerprint of one position of the range.
@@ -142,6 +151,9 @@ impl<'a> Fingerprints<'a> {
             let Some(window) = edge.map.window(ix) else { continue };
             let at = |ix: u32| edge.sums[((ix - edge.first.0) as usize).min(edge.sums.len() - 1)];
             sum = sum.wrapping_add(at(window.last.0 + 1).wrapping_sub(at(window.first.0)));
+        }
+        for table in &self.tables {
+            sum = sum.wrapping_add(table.of(ix));
         }
         fingerprint::to_hash(sum)
     }

@@ -18,6 +18,7 @@ mod checks;
 mod codec;
 mod commit;
 mod database;
+mod dated;
 mod encode;
 mod error;
 mod fetches;

@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use assetctl_plan::{AssetHead, Ledger, Month, PartitionRecord, STATIC_SESSION, SegmentRecord};
+use assetctl_plan::{AssetHead, Dated, DatedRow, Ledger, Month, PartitionRecord, STATIC_SESSION, SegmentRecord};
 use chrono::{DateTime, NaiveDate, Utc};
 use polars::prelude::*;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -393,5 +393,9 @@ impl Ledger for Snapshot {
 
     fn segments(&self, asset: &str, from: NaiveDate, to: NaiveDate) -> Result<Vec<SegmentRecord>> {
         Ok(self.months(asset, from, to)?.into_iter().map(MonthRow::into_record).collect())
+    }
+
+    fn dated(&self, table: &str, dated: &Dated, columns: &[String]) -> Result<Option<Vec<DatedRow>>> {
+        self.dated_rows(table, dated, columns)
     }
 }

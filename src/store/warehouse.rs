@@ -38,6 +38,9 @@ const RUN_TABLES: &str = "
         outcome VARCHAR, first DATE, last DATE, sessions UBIGINT, rows UBIGINT, violations UBIGINT, message VARCHAR, sample VARCHAR);
 ";
 
+/// What every warehouse has beside the views of its assets.
+const FRONT_ADJUSTED: &str = include_str!("front_adjusted.sql");
+
 impl Store {
     /// Publishes the newest snapshot as `warehouse.duckdb`: all assets, or those of `only`. Gives the path that it has, which on
     /// Windows is a numbered one while another program keeps the old file open.
@@ -288,6 +291,7 @@ fn wal_of(path: &Path) -> PathBuf {
 fn fill(connection: &Connection, snapshot: &Snapshot, only: Option<&[String]>, path: &Path) -> Result<()> {
     let failed = |source| Error::Warehouse { action: "write", path: path.to_path_buf(), source };
     connection.execute_batch(LEDGER_TABLES).map_err(failed)?;
+    connection.execute_batch(FRONT_ADJUSTED).map_err(failed)?;
     fill_assets(connection, snapshot, only, path)
 }
 

@@ -9,6 +9,7 @@
 
 mod support;
 
+mod actions;
 mod audit;
 mod bad_input;
 mod checks;
@@ -28,6 +29,7 @@ mod golden;
 mod groups;
 mod incremental;
 mod instruments;
+mod limits;
 mod memory;
 mod qlib;
 mod readers;
@@ -36,6 +38,8 @@ mod revisions;
 mod selection;
 mod sources;
 mod sql;
+mod suspensions;
 mod tables;
 mod traded;
+mod units;
 mod windows;

@@ -62,6 +62,18 @@ impl Rules<'_> {
         }
     }
 
+    /// Units multiply what stands in files; who asks for rows says there what they are in.
+    pub(super) fn units(&mut self, files: &Files, is_fetched: bool) {
+        if is_fetched && !files.units.is_empty() {
+            let help = "a query can multiply by itself; a vendor's column says it as `unit: { times: 100 }`";
+            self.error("`units` are those of files", &["units"], "this asset reads none", help);
+        }
+        for (column, unit) in files.units.iter().filter(|(_, unit)| !(**unit > 0.0 && unit.is_finite())) {
+            let message = format!("a unit of `{column}` cannot be {unit}");
+            self.error(message, &["units", column], "above 0", "lots of a hundred are `100`");
+        }
+    }
+
     /// Paths in an object store, and what is said of it.
     fn storage(&mut self, files: &Files) {
         let paths = [("csv", &files.csv), ("jsonl", &files.jsonl), ("parquet", &files.parquet)];

@@ -8,7 +8,7 @@ use assetctl_store::{CheckOutcome, CheckResult, CheckSample};
 use chrono::NaiveDate;
 
 use super::Checked;
-use crate::kinds::runs;
+use crate::kinds::{Objection, runs};
 
 /// One result for each session that failed a check, one for each run of consecutive sessions that passed it. Of the sessions that passed,
 /// those that `counts` are told of: what is not kept has not passed.
@@ -71,4 +71,23 @@ pub fn results(node: &AssetNode, checked: &Checked, counts: impl Fn(NaiveDate) -
         all.extend(at_fault.into_values());
     }
     all
+}
+
+/// The result of what was found wrong while rows were made.
+pub fn objected(node: &AssetNode, checked: &Checked, objection: &Objection) -> CheckResult {
+    let failure = &objection.failure;
+    CheckResult {
+        asset: node.name.clone(),
+        check: objection.check.to_owned(),
+        subject: String::new(),
+        severity: objection.severity.name().to_owned(),
+        outcome: if objection.severity == Severity::Error { CheckOutcome::Failed } else { CheckOutcome::Warned },
+        first: failure.session,
+        last: failure.session,
+        sessions: 1,
+        rows: checked.rows.get(&failure.session).copied().unwrap_or(0),
+        violations: failure.rows,
+        message: Some(failure.message.clone()),
+        sample: failure.sample.iter().map(|s| CheckSample { row: s.row.clone(), value: s.value.clone() }).collect(),
+    }
 }

@@ -15,8 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use assetctl_calendar::SessionIx;
-use assetctl_compute::WindowAxis;
-use assetctl_config::Asset;
+use assetctl_compute::{CheckFailure, WindowAxis};
+use assetctl_config::{Asset, Severity};
 use assetctl_connect::{ConnectError, FetchError, Scan};
 use assetctl_graph::{AssetNode, Body, Edge, Graph};
 use assetctl_plan::{AssetPlan, EdgeMap, Hash128, date_of, ix_of};
@@ -70,6 +70,8 @@ pub struct Made {
     pub carried: Option<Carried>,
     /// What each session was made from, where the windows do not say it: see [`as_of`].
     pub inputs: Option<BTreeMap<NaiveDate, Hash128>>,
+    /// What was found wrong on the way, as a check would say it.
+    pub objections: Vec<Objection>,
     /// What came of asking, of a source that has to be asked.
     pub fetches: Option<Fetches>,
     /// Sessions of the batch that were asked for and not taken: none of them is among `sessions`.
@@ -78,6 +80,15 @@ pub struct Made {
     pub waits: BTreeMap<NaiveDate, String>,
     /// What a person should know.
     pub notes: Vec<String>,
+}
+
+/// Something wrong with one session that shows while its rows are made, whatever checks are declared.
+#[derive(Debug, Clone)]
+pub struct Objection {
+    /// As it is called in messages: `missing`.
+    pub check: &'static str,
+    pub severity: Severity,
+    pub failure: CheckFailure,
 }
 
 /// Makes the partitions of one kind of asset.
@@ -112,6 +123,8 @@ pub enum MakeError {
     Listing(#[from] assetctl_compute::ListingError),
     #[error(transparent)]
     AsOf(#[from] assetctl_compute::AsOfError),
+    #[error(transparent)]
+    Intervals(#[from] assetctl_compute::IntervalError),
     #[error(transparent)]
     Evaluate(assetctl_compute::EvaluateError),
     #[error(transparent)]
@@ -163,7 +176,7 @@ pub fn materializer(node: &AssetNode) -> Box<dyn Materializer> {
         Body::Source | Body::Table => Box::new(files::Files),
         Body::Fetched { request, wanted } => Box::new(fetched::Fetched::new(request, wanted)),
         Body::AsOf { rows, key } => Box::new(as_of::AsOf::new(rows, key)),
-        Body::Complete { fill, listing } => Box::new(complete::Complete::new(fill, *listing)),
+        Body::Complete { fill, listing, parts } => Box::new(complete::Complete::new(fill, *listing, parts)),
         Body::Columns(program) => Box::new(columns::Columns::new(program.clone(), window_axis(node))),
         Body::Signals(spec) => Box::new(signals::TopK::new(&spec.top_k)),
         Body::Exec { spec, key, columns } => {
