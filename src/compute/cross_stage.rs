@@ -55,8 +55,8 @@ pub(crate) fn cross(run: &mut Run, timeline: &Timeline, id: usize) -> Result<(),
             }
             for (at, out) in locked(&chunks[chunk]).chunks_exact_mut(lanes).enumerate() {
                 let row = first + chunk * CHUNK + at;
-                let present = match &shared.traded {
-                    Some(traded) => &traded[row * lanes..(row + 1) * lanes],
+                let present = match &shared.compared {
+                    Some(compared) => &compared[row * lanes..(row + 1) * lanes],
                     None => shared.task.inputs.present(row),
                 };
                 let args: Vec<&[f64]> =

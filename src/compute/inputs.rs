@@ -10,6 +10,7 @@ use polars::prelude::{Column, DataFrame, DataType, Float64Chunked, StringChunked
 use crate::axis::Axis;
 use crate::frame::{self, FrameError};
 use crate::layout::Layout;
+use crate::members::Members;
 
 /// The column of the first input that says on which sessions an instrument was suspended.
 const SUSPENDED: &str = "is_suspended";
@@ -27,6 +28,8 @@ pub struct Inputs {
     pub anchor: usize,
     /// Which keys have a row in the first input, whose rows are the result's; row-major.
     present: Vec<bool>,
+    /// Of those the ones that take part, where not all do; row-major.
+    members: Option<Vec<bool>>,
     /// The key columns of the result where the first input has them as they are needed.
     keys: Option<Vec<Column>>,
     suspended: Option<Values>,
@@ -162,7 +165,24 @@ impl Inputs {
             });
         let has_suspensions = first.columns().iter().any(|c| c.name() == SUSPENDED && c.dtype() == &DataType::Boolean);
         let suspended = if has_suspensions { Some(Values::of(first, &name(0), SUSPENDED, Type::Bool)?) } else { None };
-        Ok(Self { axis, written, by_instrument, anchor, present, keys, suspended, frames: read })
+        Ok(Self { axis, written, by_instrument, anchor, present, members: None, keys, suspended, frames: read })
+    }
+
+    /// Lets only members take part: in functions of all instruments, and in the result. Windows and states go on reading the rows of
+    /// all, also those of sessions on which an instrument was no member.
+    #[must_use]
+    pub fn within(mut self, members: &Members) -> Self {
+        let Axis { sessions, instruments } = &self.axis;
+        let cells = sessions.iter().flat_map(|session| instruments.iter().map(move |name| (*session, name)));
+        let taking_part =
+            self.present.iter().zip(cells).map(|(there, (session, name))| *there && members.has(session, name));
+        self.members = Some(taking_part.collect());
+        self
+    }
+
+    /// Which cells take part, row-major, where not all that have a row do.
+    pub(crate) fn members(&self) -> Option<&[bool]> {
+        self.members.as_deref()
     }
 
     pub(crate) fn rows(&self) -> usize {

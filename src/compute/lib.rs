@@ -12,6 +12,7 @@
 
 mod actions;
 mod adjust;
+mod as_of;
 mod axis;
 #[cfg(test)]
 mod batch_tests;
@@ -34,6 +35,7 @@ mod kernels;
 mod layout;
 mod limits;
 mod listing;
+mod members;
 #[cfg(test)]
 mod oracle_tests;
 mod outputs;
@@ -55,9 +57,12 @@ mod top_k;
 mod trace;
 #[cfg(test)]
 mod traded_tests;
+#[cfg(test)]
+mod universe_tests;
 
 pub use actions::{Action, ActionError, Actions, DividendRule};
 pub use adjust::Adjustment;
+pub use as_of::{AsOfError, ReportColumns, Spans, ValidColumns, known, valid};
 pub use axis::Axis;
 pub use checks::{Check, CheckFailure, Jump, LastValues, Reconcile, Sample, reconcile, run_check};
 pub use complete::{Bar, CompletedRow, complete_session};
@@ -70,6 +75,7 @@ pub use inputs::Inputs;
 pub use intervals::{IntervalError, Intervals};
 pub use limits::{Instruments, LimitRule, PriceLimits};
 pub use listing::{Listing, ListingError};
+pub use members::{MemberRule, Members};
 pub use state::{Checkpoint, State};
 pub use timeline::bars_needed;
 pub use top_k::{TopKError, Weights, top_k};

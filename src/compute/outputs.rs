@@ -46,7 +46,21 @@ pub(crate) fn finish(run: &Run) -> Result<Evaluated, EvaluateError> {
         frame(keys.into_iter().chain([Int64Chunked::from_vec(STATE.into(), hashes).into_column()]).collect())
     });
     let states = run.states.iter().map(|state| state.finish(&run.task.inputs.axis.instruments));
-    Ok(Evaluated { frame: frame(all)?, trace: trace.transpose()?, states: states.collect() })
+    let result = of_members(run, frame(all)?)?;
+    Ok(Evaluated { frame: result, trace: trace.transpose()?, states: states.collect() })
+}
+
+/// The rows of those that take part. What the others carry is traced all the same: they may come in later.
+fn of_members(run: &Run, frame: DataFrame) -> Result<DataFrame, EvaluateError> {
+    let inputs = run.task.inputs;
+    let Some(members) = inputs.members() else { return Ok(frame) };
+    let cells = inputs.written.clone().flat_map(|row| {
+        let members = &members[row * inputs.lanes()..(row + 1) * inputs.lanes()];
+        inputs.present(row).iter().zip(members)
+    });
+    let mask: Vec<bool> = cells.filter(|(present, _)| **present).map(|(_, member)| *member).collect();
+    let mask = BooleanChunked::from_slice(INSTRUMENT.into(), &mask);
+    frame.filter(&mask).map_err(|error| EvaluateError::Frame(error.to_string()))
 }
 
 /// The key columns.

@@ -36,6 +36,8 @@ pub(crate) struct Run<'a> {
     pub days: Vec<u64>,
     /// Which cells are bars, if rows are traded bars.
     pub traded: Option<Vec<bool>>,
+    /// Which cells functions of all instruments compare, where those are not all that have a row.
+    pub compared: Option<Vec<bool>>,
 }
 
 impl<'a> Run<'a> {
@@ -50,6 +52,10 @@ impl<'a> Run<'a> {
                 return Err(EvaluateError::Malformed { node: id });
             }
         }
+        let compared = match (&traded, task.inputs.members()) {
+            (Some(traded), Some(members)) => Some(traded.iter().zip(members).map(|(a, b)| *a && *b).collect()),
+            (traded, members) => traded.clone().or(members.map(<[bool]>::to_vec)),
+        };
         let keys = Keys::of(task.inputs, width);
         let lanes = task.inputs.lanes();
         let lens = state_lens(task.program);
@@ -66,6 +72,7 @@ impl<'a> Run<'a> {
             backs: backs(task.program),
             days: task.inputs.axis.sessions.iter().map(epoch_days).collect(),
             traded,
+            compared,
             keys,
             schedule,
             task,

@@ -190,6 +190,7 @@ fn typed(kind: &str, value: Value) -> Result<(Common, Kind), serde_json::Error> 
     let kind = match kind {
         "source" => Kind::Source(serde_json::from_value(value)?),
         "table" => Kind::Table(serde_json::from_value(value)?),
+        "as_of" => Kind::AsOf(serde_json::from_value(value)?),
         "complete" => Kind::Complete(serde_json::from_value(value)?),
         "indicators" => Kind::Indicators(serde_json::from_value(value)?),
         "scores" => Kind::Scores(serde_json::from_value(value)?),

@@ -9,7 +9,8 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::spec::{
-    ColumnsSpec, Common, CompleteSpec, ExecSpec, Kind, ProjectSpec, SignalsSpec, SourceSpec, SqlSpec, TableSpec,
+    AsOfSpec, ColumnsSpec, Common, CompleteSpec, ExecSpec, Kind, ProjectSpec, SignalsSpec, SourceSpec, SqlSpec,
+    TableSpec,
 };
 
 /// Schemas that the structural pass walks.
@@ -83,6 +84,7 @@ fn add_kind(generator: &mut SchemaGenerator, kind: &str) -> String {
     match kind {
         "source" => add::<SourceSpec>(generator),
         "table" => add::<TableSpec>(generator),
+        "as_of" => add::<AsOfSpec>(generator),
         "complete" => add::<CompleteSpec>(generator),
         "signals" => add::<SignalsSpec>(generator),
         "sql" => add::<SqlSpec>(generator),

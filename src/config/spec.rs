@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::duration::Span;
 use crate::ordered::Ordered;
 
+mod as_of;
 mod checks;
 mod columns;
 mod complete;
@@ -24,7 +25,9 @@ mod query;
 mod secret;
 mod session;
 mod storage;
+mod universe;
 
+pub use as_of::{AsOfSpec, Periods, Reports, Validity};
 pub use checks::{
     AcceptedCheck, Check, ExpectedRows, FreshnessCheck, JumpCheck, MonotonicCheck, OhlcCheck, RangeCheck,
     ReconcileCheck, RegexCheck, Severity,
@@ -43,6 +46,7 @@ pub use query::{DatabaseSpec, DuckdbQuery, Engine, ServerQuery};
 pub use secret::{Secret, SecretError, SecretFrom};
 pub use session::SessionFrom;
 pub use storage::Storage;
+pub use universe::{UniverseOf, UniverseRows};
 
 /// One value or a list of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -267,6 +271,9 @@ pub struct SignalsSpec {
     pub input: String,
     /// Hold the best `k` instruments: `{ by: score, k: 10 }`.
     pub top_k: TopK,
+    /// Only these instruments may be held: the name of an asset of members, or `{ asset: …, column: …, equals: … }`.
+    #[serde(default)]
+    pub universe: Option<UniverseOf>,
 }
 
 /// A SELECT in DuckDB's SQL, run for each session on exactly its window.
@@ -297,6 +304,7 @@ pub struct TableSpec {
 pub enum Kind {
     Source(SourceSpec),
     Table(TableSpec),
+    AsOf(AsOfSpec),
     Complete(CompleteSpec),
     Indicators(ColumnsSpec),
     Scores(ColumnsSpec),
@@ -307,19 +315,29 @@ pub enum Kind {
 
 impl Kind {
     /// As written in YAML.
-    pub const NAMES: [&'static str; 8] =
-        ["source", "table", "complete", "indicators", "scores", "signals", "sql", "exec"];
+    pub const NAMES: [&'static str; 9] =
+        ["source", "table", "as_of", "complete", "indicators", "scores", "signals", "sql", "exec"];
 
     pub fn name(&self) -> &'static str {
         match self {
             Self::Source(_) => "source",
             Self::Table(_) => "table",
+            Self::AsOf(_) => "as_of",
             Self::Complete(_) => "complete",
             Self::Indicators(_) => "indicators",
             Self::Scores(_) => "scores",
             Self::Signals(_) => "signals",
             Self::Sql(_) => "sql",
             Self::Exec(_) => "exec",
+        }
+    }
+
+    /// The instruments that take part, where the asset says so.
+    pub fn universe(&self) -> Option<&UniverseOf> {
+        match self {
+            Self::Indicators(spec) | Self::Scores(spec) => spec.universe.as_ref(),
+            Self::Signals(spec) => spec.universe.as_ref(),
+            _ => None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Rules that a schema cannot state and that need no graph: what excludes what, names, bounds, inputs that exist.
 
+mod as_of;
 mod checks;
 mod complete;
 mod exec;
@@ -60,6 +61,7 @@ pub(crate) fn asset(draft: &Draft, problems: &mut Vec<Diagnostic>) {
             rules.units(&spec.files, false);
             rules.key(spec.key.as_ref());
         }
+        Kind::AsOf(spec) => rules.as_of(spec),
         Kind::Complete(spec) => rules.complete(spec),
         Kind::Indicators(spec) | Kind::Scores(spec) => rules.columns(spec),
         Kind::Signals(spec) => {
@@ -88,6 +90,7 @@ pub(crate) fn inputs(draft: &Draft, known: &[&str], problems: &mut Vec<Diagnosti
             }
         }
         Kind::Table(_) | Kind::Sql(_) => {}
+        Kind::AsOf(spec) => check(&spec.input, &["input"]),
         Kind::Complete(spec) => {
             for (name, keys) in spec.inputs() {
                 check(name, keys);
@@ -108,6 +111,9 @@ pub(crate) fn inputs(draft: &Draft, known: &[&str], problems: &mut Vec<Diagnosti
                 check(name, &path.iter().map(String::as_str).collect::<Vec<_>>());
             }
         }
+    }
+    if let Some(universe) = draft.kind.universe() {
+        check(universe.asset(), universe.path());
     }
 }
 

@@ -19,6 +19,7 @@ pub fn fetcher(asset: &Asset) -> Result<Option<Box<dyn Fetch>>, Vec<Diagnostic>>
             (None, None) => Ok(None),
         },
         Kind::Table(_)
+        | Kind::AsOf(_)
         | Kind::Complete(_)
         | Kind::Indicators(_)
         | Kind::Scores(_)

@@ -21,7 +21,7 @@ use crate::batch::{self, Shape};
 use crate::cancel::Cancel;
 use crate::event::{AssetReport, AssetStatus, RunEvent};
 use crate::judge::{Complaint, Verdict, leave_what_follows};
-use crate::kinds::{Asking, Batch, Made, MakeError, Materializer, materializer};
+use crate::kinds::{Asking, Batch, Made, MakeError, Materializer, as_of, materializer};
 use crate::{lanes, observe};
 
 pub use asking::Missing;
@@ -83,7 +83,14 @@ impl Job {
         let started = Instant::now();
         let mut report = AssetReport::new(&self.plan.asset, AssetStatus::Ok);
         let mut complaints = Vec::new();
-        match self.work(&mut report, &mut complaints) {
+        let done = self.work(&mut report, &mut complaints).map_err(|error| match error {
+            JobError::Make(MakeError::AsOf(mistake)) => {
+                let placed = as_of::placed(&self.project, &self.graph, self.plan.node).map(Box::new);
+                placed.map_or(MakeError::AsOf(mistake), MakeError::Source).into()
+            }
+            other => other,
+        });
+        match done {
             Ok(()) if !report.refused.is_empty() => {
                 report.status = AssetStatus::Failed;
                 report.check_failed = true;
@@ -125,7 +132,10 @@ impl Job {
         let mut lost: BTreeSet<NaiveDate> = BTreeSet::new();
         loop {
             let snapshot = self.store.snapshot()?;
-            let settled = settle(&self.graph, &snapshot, self.observation.as_ref(), &self.plan)?;
+            let of_table = as_of::observe(&self.graph, self.plan.node, &snapshot)?;
+            // What a plan saw of a table may have changed since; of files it has not.
+            let observation = if self.node().is_as_of() { of_table.as_ref() } else { self.observation.as_ref() };
+            let settled = settle(&self.graph, &snapshot, observation, &self.plan)?;
             let gone = report.ran.iter().chain(&report.untaken).chain(&report.refused);
             let done: BTreeSet<NaiveDate> = gone.copied().collect();
             let mut sessions: Vec<NaiveDate> =
@@ -292,7 +302,7 @@ impl Job {
     }
 
     fn commit(&self, snapshot: &Snapshot, made: Made, report: &mut AssetReport) -> Result<Vec<NaiveDate>, JobError> {
-        let partitions = self.partitions(snapshot, &made.sessions)?;
+        let partitions = self.partitions(snapshot, &made)?;
         report.computed += made.computed.unwrap_or(made.frame.height() as u64);
         let receipt = self.store.commit(Commit {
             dirty: made.dirty,
@@ -350,8 +360,13 @@ impl Job {
     }
 
     /// What each partition was built from.
-    fn partitions(&self, snapshot: &Snapshot, sessions: &[NaiveDate]) -> Result<Vec<NewPartition>, JobError> {
-        let node = self.node();
+    fn partitions(&self, snapshot: &Snapshot, made: &Made) -> Result<Vec<NewPartition>, JobError> {
+        let (node, sessions) = (self.node(), &made.sessions);
+        if let Some(known) = &made.inputs {
+            let inputs = |session: &NaiveDate| known.get(session).copied().unwrap_or(Hash128::ZERO);
+            let of = |session: &NaiveDate| NewPartition { session: *session, inputs: inputs(session) };
+            return Ok(sessions.iter().map(of).collect());
+        }
         if let Some(scan) = &self.scan {
             let digests: BTreeMap<NaiveDate, Hash128> =
                 observe::digests(&scan.lock().unwrap_or_else(PoisonError::into_inner));

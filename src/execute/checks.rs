@@ -27,6 +27,7 @@ pub use self::record::{objected, results};
 pub use self::sql::check_pattern;
 use crate::cancel::Cancel;
 use crate::kinds::MakeError;
+use crate::kinds::reading::Reading;
 
 /// Rows to be checked, and where what checks read besides is found.
 #[derive(Clone, Copy)]
@@ -203,6 +204,10 @@ fn rows_of(frame: &DataFrame, sessions: &[NaiveDate]) -> Result<BTreeMap<NaiveDa
 }
 
 impl<'a> Checking<'a> {
+    fn reading(&self) -> Reading<'a> {
+        Reading { graph: self.graph, node: self.node, snapshot: self.snapshot }
+    }
+
     fn input(&self, edge: &Edge) -> &'a AssetNode {
         self.graph.node(edge.input)
     }

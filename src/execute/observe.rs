@@ -12,6 +12,7 @@ use assetctl_store::{SourceFileRow, Store};
 use chrono::{DateTime, Utc};
 
 use crate::asked;
+use crate::kinds::as_of;
 
 /// The scans of the sources and tables of a plan, by position in the graph.
 pub type Sources = HashMap<usize, Arc<Mutex<Scan>>>;
@@ -26,7 +27,7 @@ pub enum ObserveError {
 }
 
 /// Where the copies of an asset's objects lie, in the folder of everything materialized.
-fn copies(data: &Path, asset: &str) -> PathBuf {
+pub fn copies(data: &Path, asset: &str) -> PathBuf {
     data.join("cache").join(asset)
 }
 
@@ -71,8 +72,12 @@ pub fn observe(
     let mut sources = Sources::new();
     let mut observations = HashMap::new();
     let mut refused = Vec::new();
+    let snapshot = store.map(Store::snapshot).transpose()?;
     for &ix in needed {
         let node = graph.node(ix);
+        if let Some(snapshot) = &snapshot {
+            observations.extend(as_of::observe(graph, ix, snapshot)?.map(|seen| (ix, seen)));
+        }
         if node.is_fetched() {
             observations.insert(ix, asked::observe(&project.assets[node.asset], node, store, now)?);
             continue;

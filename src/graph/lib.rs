@@ -24,8 +24,8 @@ pub use assetctl_config::{Dividends, MissingBars, WindowAxis};
 pub use dag::Graph;
 pub use lower::{Fetched, Schema, SchemaSource};
 pub use node::{
-    AssetNode, Axis, Body, CheckEdge, CheckReads, CompleteParts, Dated, Edge, EdgeColumns, Limits, ReadGroup, SqlRef,
-    Wanted,
+    AsOfRows, AssetNode, Axis, Body, CheckEdge, CheckReads, CompleteParts, Dated, Edge, EdgeColumns, Limits, Member,
+    ReadGroup, SqlRef, Universe, Wanted,
 };
 pub use reach::{ColumnReach, Extent, Reach};
 pub use select::{SelectError, Selection, StateOf};

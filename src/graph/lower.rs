@@ -1,11 +1,13 @@
 //! A project's assets → nodes. Every mistake that takes more than one asset to see is found here, and all at once.
 
+mod as_of;
 mod checks;
 mod columns;
 mod complete;
 mod exec;
 mod fetched;
 mod units;
+mod universe;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -51,6 +53,7 @@ pub struct Fetched {
 /// Versions of the algorithms behind the kinds: a change of results moves the number, and with it every spec hash.
 mod version {
     pub const FILES: u32 = 1;
+    pub const AS_OF: u32 = 1;
     pub const FETCH: u32 = 1;
     pub const COMPLETE: u32 = 1;
     pub const ACTIONS: u32 = 1;
@@ -120,16 +123,26 @@ impl Lowering<'_> {
         let asset = self.asset;
         let inputs: Vec<&AssetNode> =
             references.iter().map(|reference| self.nodes[reference.input].as_ref()).collect::<Option<_>>()?;
-        let lowered = match &asset.kind {
-            Kind::Source(spec) if spec.is_fetched() => self.fetched(schemas, spec, references, &inputs),
+        // Of a universe nothing but who is in it is read.
+        let own = references.len() - usize::from(asset.kind.universe().is_some());
+        let ((references, of_universe), (inputs, universes)) = (references.split_at(own), inputs.split_at(own));
+        let mut lowered = match &asset.kind {
+            Kind::Source(spec) if spec.is_fetched() => self.fetched(schemas, spec, references, inputs),
             Kind::Source(spec) => self.files(schemas, source_spec(spec), Body::Source),
             Kind::Table(spec) => self.files(schemas, files_spec(&spec.files, None), Body::Table),
-            Kind::Complete(spec) => self.complete(spec, references, &inputs),
-            Kind::Indicators(spec) | Kind::Scores(spec) => self.columns(spec, references, &inputs),
-            Kind::Signals(spec) => self.signals(spec, references, &inputs),
-            Kind::Sql(spec) => self.sql(spec, template.as_ref()?, references, &inputs),
-            Kind::Exec(spec) => self.exec(spec, references, &inputs, schemas),
+            Kind::AsOf(spec) => self.as_of(spec, references, inputs),
+            Kind::Complete(spec) => self.complete(spec, references, inputs),
+            Kind::Indicators(spec) | Kind::Scores(spec) => self.columns(spec, references, inputs),
+            Kind::Signals(spec) => self.signals(spec, references, inputs),
+            Kind::Sql(spec) => self.sql(spec, template.as_ref()?, references, inputs),
+            Kind::Exec(spec) => self.exec(spec, references, inputs, schemas),
         }?;
+        let universe = match (asset.kind.universe(), of_universe, universes) {
+            (Some(spec), [reference], [members]) => {
+                Some(self.universe(spec, reference, members, inputs[0], &mut lowered)?)
+            }
+            _ => None,
+        };
         let axis = match &asset.kind {
             Kind::Table(_) => Axis::Static,
             Kind::Sql(_) | Kind::Exec(_) if inputs.iter().all(|input| input.axis == Axis::Static) => Axis::Static,
@@ -158,6 +171,7 @@ impl Lowering<'_> {
             start,
             settlement: common.settlement.as_ref().map_or_else(chrono::Duration::zero, |span| span.to_chrono()),
             edges: lowered.edges,
+            universe,
             window_axis: lowered.window_axis,
             recursive: lowered.recursive,
             schema: lowered.schema,

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use assetctl_calendar::{Calendar, SessionIx};
-use assetctl_config::{Check, ColumnType, Dividends, ExecSpec, Fill, LimitRule, MissingBars, SignalsSpec, WindowAxis};
+use assetctl_config::{
+    Check, ColumnType, Dividends, ExecSpec, Fill, LimitRule, MissingBars, Reports, SignalsSpec, Validity, WindowAxis,
+};
 use assetctl_expr::{ColumnRead, Program};
 use chrono::NaiveDate;
 
@@ -93,6 +95,13 @@ pub struct SqlRef {
     pub name: String,
     pub edge: usize,
     pub sessions: u32,
+}
+
+/// Which rows of a table a session has.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AsOfRows {
+    Valid(Validity),
+    Reports(Box<Reports>),
 }
 
 /// What completion does beyond filling: the tables that it reads, as numbers of edges, and what it makes of them.
@@ -185,6 +194,11 @@ pub enum Body {
         wanted: Wanted,
     },
     Table,
+    /// Edge 0 is the table; the key is that of a row within its session.
+    AsOf {
+        rows: AsOfRows,
+        key: Vec<String>,
+    },
     /// Edge 0 is the raw bars; edge 1 the listing table, if `listing` says that there is one; `parts` has the others.
     Complete {
         fill: BTreeMap<String, Fill>,
@@ -209,6 +223,22 @@ pub enum Body {
     },
 }
 
+/// What a column has in the rows of members.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Member {
+    Text(String),
+    Bool(bool),
+}
+
+/// The instruments that take part: on each session those with a row in an input that no expression reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Universe {
+    /// The edge of that input.
+    pub edge: usize,
+    /// Only rows in which this column has this value.
+    pub rule: Option<(String, Member)>,
+}
+
 #[derive(Debug, Clone)]
 pub struct AssetNode {
     pub name: String,
@@ -222,6 +252,7 @@ pub struct AssetNode {
     /// How long after the close a session's data is final.
     pub settlement: chrono::Duration,
     pub edges: Vec<Edge>,
+    pub universe: Option<Universe>,
     /// What the windows of a program count.
     pub window_axis: WindowAxis,
     /// Whether a partition also reads its own asset's partition of the session before.
@@ -242,6 +273,11 @@ impl AssetNode {
     /// Whether its rows come from outside: from files, or from somebody who is asked.
     pub fn is_external(&self) -> bool {
         matches!(self.body, Body::Source | Body::Fetched { .. } | Body::Table)
+    }
+
+    /// Whether it has the rows of a table session by session.
+    pub fn is_as_of(&self) -> bool {
+        matches!(self.body, Body::AsOf { .. })
     }
 
     pub fn is_fetched(&self) -> bool {

@@ -111,7 +111,12 @@ impl Graph {
     fn compose(&self, node: &AssetNode, reads: &[Read<'_>], known: &[Vec<ColumnReach>]) -> Vec<Reach> {
         let mut direct: Vec<Reach> = Vec::new();
         let mut further: Vec<Reach> = Vec::new();
-        for read in reads {
+        let universe = node.universe.as_ref().map(|universe| Read {
+            edge: universe.edge,
+            column: universe.rule.as_ref().map(|(column, _)| column.as_str()),
+            extent: Extent { back: node.edges.get(universe.edge).map_or(0, |edge| edge.back), ..Extent::default() },
+        });
+        for read in reads.iter().chain(&universe) {
             let Some(edge) = node.edges.get(read.edge) else { continue };
             if self.node(edge.input).axis == Axis::Static {
                 continue;
@@ -170,7 +175,8 @@ fn plain_reads<'a>(node: &AssetNode, column: Option<&'a str>) -> Vec<Read<'a>> {
             .enumerate()
             .map(|(at, edge)| Read { edge: at, column: None, extent: Extent { back: edge.back, ..Extent::default() } })
             .collect(),
-        Body::Source | Body::Fetched { .. } | Body::Table | Body::Columns(_) => Vec::new(),
+        // Of a table, which has no sessions.
+        Body::Source | Body::Fetched { .. } | Body::Table | Body::AsOf { .. } | Body::Columns(_) => Vec::new(),
     }
 }
 

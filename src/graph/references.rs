@@ -22,7 +22,7 @@ pub struct Reference {
 pub struct Mentions {
     /// Of a `sql` asset.
     pub template: Option<Rendered>,
-    /// In the order written.
+    /// In the order written; that of a `universe` last.
     pub references: Vec<Reference>,
     /// What its checks read.
     pub checks: CheckReads,
@@ -84,13 +84,14 @@ pub fn unknown(project: &Project, asset: &Asset, name: &str, loc: Loc) -> Diagno
 fn mentions(project: &Project, asset: &Asset, problems: &mut Vec<Diagnostic>) -> (Vec<Mention>, Option<Rendered>) {
     let at =
         |name: &str, path: &[&str]| Mention { name: name.to_owned(), alias: name.to_owned(), loc: asset.locate(path) };
-    let mentions = match &asset.kind {
+    let mut mentions: Vec<Mention> = match &asset.kind {
         Kind::Source(spec) => {
             let table = spec.instrument_table().map(|table| table.table.clone());
             let loc = || asset.locate(&["instruments", "table"]);
             table.map(|name| Mention { alias: name.clone(), name, loc: loc() }).into_iter().collect()
         }
         Kind::Table(_) => Vec::new(),
+        Kind::AsOf(spec) => vec![at(&spec.input, &["input"])],
         Kind::Complete(spec) => spec.inputs().map(|(name, keys)| at(name, keys)).collect(),
         Kind::Indicators(spec) | Kind::Scores(spec) => {
             let pairs = spec.input.pairs().into_iter().enumerate();
@@ -116,6 +117,10 @@ fn mentions(project: &Project, asset: &Asset, problems: &mut Vec<Diagnostic>) ->
         }
         Kind::Sql(spec) => return query(project, asset, &spec.query, problems),
     };
+    if let Some(universe) = asset.kind.universe() {
+        let name = universe.asset().to_owned();
+        mentions.push(Mention { alias: name.clone(), name, loc: asset.locate(universe.path()) });
+    }
     (mentions, None)
 }
 

@@ -19,6 +19,7 @@ pub(crate) fn nodes(of: &[(&str, &[usize])]) -> Vec<AssetNode> {
             start: SessionIx(0),
             settlement: chrono::Duration::zero(),
             edges: inputs.iter().map(edge).collect(),
+            universe: None,
             window_axis: WindowAxis::Calendar,
             recursive: false,
             schema: None,

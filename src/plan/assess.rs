@@ -11,7 +11,8 @@ use crate::hash::Hash128;
 use crate::ledger::{AssetHead, Ledger, Month};
 use crate::records::{Fingerprints, RecordCache};
 
-/// What was seen of a source's files, without reading more of them than had changed.
+/// What was seen of a source's files, without reading more of them than had changed; or what the sessions of an `as_of` come to by
+/// its table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Observation {
     /// The last date that the files hold; `None` when they hold no row.
@@ -148,7 +149,9 @@ pub fn assess<L: Ledger>(cache: &RecordCache<'_, L>, question: &Question<'_>) ->
             Some((_, record)) => match (digests, &fingerprints) {
                 (Some(digests), _) => {
                     let seen = digests.get(&session).copied().unwrap_or(Hash128::ZERO);
-                    (seen != record.inputs).then_some(Cause::Source)
+                    // Of a source the rows of its files; of an `as_of` those of its table.
+                    let cause = if node.is_as_of() { Cause::Edge(0) } else { Cause::Source };
+                    (seen != record.inputs).then_some(cause)
                 }
                 (None, Some(fingerprints)) if candidates.contains(ix) && fingerprints.of(ix) != record.inputs => {
                     Some(culprit(cache, question.asset, ix, record.built_rev)?)

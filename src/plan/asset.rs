@@ -198,7 +198,8 @@ impl<L: Ledger> AssetPlanner<'_, L> {
                 return (Some(data), None);
             }
         }
-        if available.last < data.last {
+        // The rows of a table go on as long as the calendar does: that tomorrow is not there yet is nothing to wait for.
+        if available.last < data.last && !node.is_as_of() {
             let first = SessionIx(available.last.0 + 1);
             let reason = match waits_for {
                 Some(asset) => BlockReason::InputBlocked { asset },

@@ -90,6 +90,7 @@ mod tests {
             calendar,
             settlement: chrono::Duration::zero(),
             edges: Vec::new(),
+            universe: None,
             window_axis: WindowAxis::Calendar,
             recursive: true,
             schema: Some(vec![("instrument".to_owned(), ColumnType::Text)]),

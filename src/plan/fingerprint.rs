@@ -14,7 +14,8 @@
 //!
 //! Of a table whose rows are of dates (`dated.rs`), a session reads the rows of its date alone: a unit each.
 //!
-//! For a source the fingerprint is the digest of the session's rows as the files hold them.
+//! For a source the fingerprint is the digest of the session's rows as the files hold them; for an `as_of` that of the rows that its table
+//! has for the session. The table itself is one partition, by whose hash an edit of one row would make every session stale.
 
 use assetctl_graph::{AssetNode, Graph, ReadGroup};
 

@@ -6,6 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::hash::Hash128;
+use crate::ledger::STATIC_SESSION;
 
 /// Everything that a materialization will do at most, inputs first.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -200,9 +201,14 @@ impl fmt::Display for StaleReason {
             Self::AskedInVain { at, rows } => write!(f, "too few rows ({rows}) when asked on {}", minute(*at)),
             Self::Refetch { lookback: 1 } => f.write_str("asked for again: the look-back is 1 session"),
             Self::Refetch { lookback } => write!(f, "asked for again: the look-back is {lookback} sessions"),
-            Self::InputChanged { asset, dates: Some(dates) } => write!(f, "`{asset}` changed on {dates}"),
-            Self::InputChanged { asset, dates: None } => write!(f, "`{asset}` changed"),
+            Self::InputChanged { asset, dates: Some(dates) } if dates.first != STATIC_SESSION => {
+                write!(f, "`{asset}` changed on {dates}")
+            }
+            Self::InputChanged { asset, .. } => write!(f, "`{asset}` changed"),
             Self::CarryChanged => f.write_str("a value carried from the session before changed"),
+            Self::InputRecomputed { asset, dates } if dates.first == STATIC_SESSION => {
+                write!(f, "if `{asset}` comes out different")
+            }
             Self::InputRecomputed { asset, dates } => write!(f, "if `{asset}` comes out different on {dates}"),
             Self::CarryRecomputed => f.write_str("if a carried value comes out different"),
             Self::Forced => f.write_str("forced"),

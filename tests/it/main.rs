@@ -40,6 +40,7 @@ mod selection;
 mod sources;
 mod sql;
 mod suspensions;
+mod tables;
 mod traded;
 mod units;
 mod vendors;

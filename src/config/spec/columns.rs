@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Inputs;
+use super::{Inputs, UniverseOf};
 use crate::ordered::Ordered;
 
 /// The language of an asset's expressions.
@@ -93,4 +93,8 @@ pub struct ColumnsSpec {
     /// What windows count: sessions of the calendar (default), or bars of each instrument.
     #[serde(default)]
     pub window_axis: WindowAxis,
+    /// Only these instruments take part: the name of an asset of members, or `{ asset: …, column: …, equals: … }`. Windows read
+    /// what was before an instrument came in, too.
+    #[serde(default)]
+    pub universe: Option<UniverseOf>,
 }

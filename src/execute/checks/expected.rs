@@ -10,8 +10,9 @@ use polars::prelude::DataFrame;
 
 use super::{Checking, rows_of};
 use crate::kinds::MakeError;
+use crate::kinds::universe::members_of;
 
-/// By the listing table, or else every instrument seen so far, or else as the first input.
+/// By the listing table, or else every instrument seen so far, or else as the first input has of the universe.
 pub fn counts(checking: &Checking<'_>) -> Result<BTreeMap<NaiveDate, u64>, MakeError> {
     let (node, sessions) = (checking.node, checking.sessions);
     let Some(last) = sessions.last() else { return Ok(BTreeMap::new()) };
@@ -29,7 +30,13 @@ pub fn counts(checking: &Checking<'_>) -> Result<BTreeMap<NaiveDate, u64>, MakeE
         }
         _ => match node.edges.first() {
             Some(edge) => match checking.window(edge) {
-                Some((from, to)) => rows_of(&checking.read(edge, from, to)?, sessions),
+                Some((from, to)) => {
+                    let mut rows = checking.read(edge, from, to)?;
+                    if let Some(universe) = &node.universe {
+                        rows = members_of(checking.reading(), universe, &rows)?;
+                    }
+                    rows_of(&rows, sessions)
+                }
                 None => Ok(BTreeMap::new()),
             },
             None => Ok(BTreeMap::new()),

@@ -1,12 +1,15 @@
 //! What makes partitions: one small trait, one file per kind of asset.
 
+pub mod as_of;
 mod columns;
 mod complete;
 mod exec;
 mod fetched;
 mod files;
+pub mod reading;
 mod signals;
 mod sql;
+pub mod universe;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -15,8 +18,8 @@ use assetctl_calendar::SessionIx;
 use assetctl_compute::{CheckFailure, WindowAxis};
 use assetctl_config::{Asset, Severity};
 use assetctl_connect::{ConnectError, FetchError, Scan};
-use assetctl_graph::{AssetNode, Axis, Body, Edge, Graph};
-use assetctl_plan::{AssetPlan, EdgeMap, STATIC_SESSION, date_of, ix_of};
+use assetctl_graph::{AssetNode, Body, Edge, Graph};
+use assetctl_plan::{AssetPlan, EdgeMap, Hash128, date_of, ix_of};
 use assetctl_store::{Carried, Fetches, Lanes, Snapshot, Store};
 use chrono::NaiveDate;
 use polars::prelude::DataFrame;
@@ -65,6 +68,8 @@ pub struct Made {
     pub metrics: BTreeMap<String, f64>,
     /// The states that go with the sessions, of an asset that carries them.
     pub carried: Option<Carried>,
+    /// What each session was made from, where the windows do not say it: see [`as_of`].
+    pub inputs: Option<BTreeMap<NaiveDate, Hash128>>,
     /// What was found wrong on the way, as a check would say it.
     pub objections: Vec<Objection>,
     /// What came of asking, of a source that has to be asked.
@@ -117,6 +122,8 @@ pub enum MakeError {
     #[error(transparent)]
     Listing(#[from] assetctl_compute::ListingError),
     #[error(transparent)]
+    AsOf(#[from] assetctl_compute::AsOfError),
+    #[error(transparent)]
     Intervals(#[from] assetctl_compute::IntervalError),
     #[error(transparent)]
     Evaluate(assetctl_compute::EvaluateError),
@@ -168,6 +175,7 @@ pub fn materializer(node: &AssetNode) -> Box<dyn Materializer> {
     match &node.body {
         Body::Source | Body::Table => Box::new(files::Files),
         Body::Fetched { request, wanted } => Box::new(fetched::Fetched::new(request, wanted)),
+        Body::AsOf { rows, key } => Box::new(as_of::AsOf::new(rows, key)),
         Body::Complete { fill, listing, parts } => Box::new(complete::Complete::new(fill, *listing, parts)),
         Body::Columns(program) => Box::new(columns::Columns::new(program.clone(), window_axis(node))),
         Body::Signals(spec) => Box::new(signals::TopK::new(&spec.top_k)),
@@ -186,20 +194,21 @@ fn window_axis(node: &AssetNode) -> WindowAxis {
 }
 
 impl<'a> Batch<'a> {
+    pub fn reading(&self) -> reading::Reading<'a> {
+        reading::Reading { graph: self.graph, node: self.node, snapshot: self.snapshot }
+    }
+
     pub fn input(&self, edge: &Edge) -> &'a AssetNode {
-        self.graph.node(edge.input)
+        self.reading().input(edge)
     }
 
     pub fn map(&self, edge: &Edge) -> EdgeMap<'a> {
-        EdgeMap::new(self.node, self.graph.node(edge.input), edge)
+        self.reading().map(edge)
     }
 
     /// The rows of an input between two dates, with the columns that the edge reads; all of an input without sessions.
     pub fn read(&self, edge: &Edge, from: NaiveDate, to: NaiveDate) -> Result<DataFrame, MakeError> {
-        let input = self.input(edge);
-        let columns = edge.names();
-        let (from, to) = if input.axis == Axis::Static { (STATIC_SESSION, STATIC_SESSION) } else { (from, to) };
-        Ok(self.snapshot.read(&input.name, from, to, columns.as_deref())?)
+        self.reading().read(edge, from, to)
     }
 
     /// The asset's own rows between two dates, as they were before.

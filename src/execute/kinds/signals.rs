@@ -2,6 +2,7 @@
 
 use assetctl_compute::top_k;
 
+use super::universe::members_of;
 use super::{Batch, Made, MakeError, Materializer, instrument_key, runs};
 
 pub struct TopK {
@@ -28,7 +29,11 @@ impl Materializer for TopK {
         for (from, to) in runs(batch.node, batch.sessions) {
             batch.check_cancel()?;
             let Some((from, to)) = batch.window(edge, from, to) else { continue };
-            let made = top_k(&batch.read(edge, from, to)?, &self.by, self.k, self.weights)?;
+            let mut scores = batch.read(edge, from, to)?;
+            if let Some(universe) = &batch.node.universe {
+                scores = members_of(batch.reading(), universe, &scores)?;
+            }
+            let made = top_k(&scores, &self.by, self.k, self.weights)?;
             match &mut chosen {
                 Some(all) => {
                     all.vstack_mut(&made)?;

@@ -31,6 +31,7 @@ impl Lowering<'_> {
             if at == 0 || !has_instruments {
                 self.need_sessions(input, reference.loc.clone());
             }
+            self.need_one_row(input, reference);
         }
         let scopes: Vec<InputScope> = inputs
             .iter()

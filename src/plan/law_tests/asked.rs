@@ -18,6 +18,7 @@ fn graph(recursive: bool) -> Graph {
         calendar: std::sync::Arc::clone(&calendars()[0]),
         start: SessionIx(2),
         settlement: chrono::Duration::zero(),
+        universe: None,
         window_axis: WindowAxis::Calendar,
         recursive: recursive && !edges.is_empty(),
         body: match edges.is_empty() {

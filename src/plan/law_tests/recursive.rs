@@ -18,6 +18,7 @@ fn graph(start: u32) -> Graph {
         calendar: std::sync::Arc::clone(&calendars()[0]),
         start: SessionIx(start),
         settlement: chrono::Duration::zero(),
+        universe: None,
         window_axis: WindowAxis::Calendar,
         recursive: !edges.is_empty(),
         edges,

@@ -124,6 +124,7 @@ impl World {
             start: SessionIx(asset.start),
             settlement: TimeDelta::hours(asset.settlement),
             edges: asset.edges.clone(),
+            universe: None,
             window_axis: WindowAxis::Calendar,
             recursive: false,
             schema: None,

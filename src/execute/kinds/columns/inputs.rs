@@ -10,6 +10,8 @@ use chrono::NaiveDate;
 use polars::prelude::*;
 
 use super::Columns;
+use crate::kinds::reading::Reading;
+use crate::kinds::universe::members;
 use crate::kinds::{Batch, MakeError, of_session};
 
 /// The rows of a panel: which sessions they are, and which of them the result is wanted for.
@@ -48,55 +50,59 @@ impl Columns {
     ) -> Result<Inputs, MakeError> {
         let node = batch.node;
         let sessions: Vec<NaiveDate> = rows.range.iter().map(|ix| date_of(node, ix)).collect();
-        let frames: Vec<DataFrame> = (0..node.edges.len())
+        let programs = (0..node.edges.len()).filter(|edge| !node.universe.as_ref().is_some_and(|of| of.edge == *edge));
+        let frames: Vec<DataFrame> = programs
             .map(|edge| {
                 let first = from.get(edge).copied().unwrap_or(rows.range.first).max(rows.range.first);
-                self.input(batch, edge, &sessions[rows.row(first)..])
+                seen(batch.reading(), edge, &sessions[rows.row(first)..])
             })
             .collect::<Result<_, _>>()?;
         let frames: Vec<&DataFrame> = frames.iter().collect();
         let written = rows.row(rows.written)..sessions.len();
         let anchor = rows.range.first.0 as usize;
-        Ok(Inputs::from_frames(&self.program, &frames, &sessions, written, anchor, only, more)?)
+        let inputs = Inputs::from_frames(&self.program, &frames, &sessions, written, anchor, only, more)?;
+        let Some(universe) = &node.universe else { return Ok(inputs) };
+        let first = from.get(universe.edge).copied().unwrap_or(rows.range.first).max(rows.range.first);
+        Ok(inputs.within(&members(batch.reading(), universe, &sessions[rows.row(first)..])?))
     }
+}
 
-    /// An input's rows, each under the session of this asset that reads it as its own.
-    fn input(&self, batch: &Batch<'_>, at: usize, rows: &[NaiveDate]) -> Result<DataFrame, MakeError> {
-        let node = batch.node;
-        let edge = &node.edges[at];
-        let input = batch.input(edge);
-        if input.axis == Axis::Static {
-            // The same in every session.
-            let table = batch.read(edge, STATIC_SESSION, STATIC_SESSION)?;
-            return spread(&table, rows);
-        }
-        if input.calendar.name() == node.calendar.name() {
-            return match (rows.first(), rows.last()) {
-                (Some(from), Some(to)) => batch.read(edge, (*from).max(input.start_date()), *to),
-                _ => Ok(DataFrame::empty()),
-            };
-        }
-        // On another calendar every session sees the last one that had closed by then.
-        let map = batch.map(edge);
-        let reads: Vec<(NaiveDate, NaiveDate)> = rows
-            .iter()
-            .filter_map(|row| Some((*row, date_of(input, map.last_read(ix_of(node, *row)?)?))))
-            .filter(|(_, read)| *read >= input.start_date())
-            .collect();
-        let (Some((_, from)), Some((_, to))) = (reads.first(), reads.last()) else {
-            return Ok(batch.read(edge, input.start_date(), input.start_date())?.slice(0, 0));
-        };
-        let window = batch.read(edge, *from, *to)?;
-        let mut seen = window.slice(0, 0);
-        for (row, read) in &reads {
-            let mut rows = of_session(&window, *read)?;
-            if rows.height() > 0 {
-                rows.with_column(date_column(*row, rows.height()))?;
-                seen.vstack_mut(&rows)?;
-            }
-        }
-        Ok(seen)
+/// An input's rows, each under the session of this asset that reads it as its own.
+pub fn seen(reading: Reading<'_>, at: usize, rows: &[NaiveDate]) -> Result<DataFrame, MakeError> {
+    let node = reading.node;
+    let edge = &node.edges[at];
+    let input = reading.input(edge);
+    if input.axis == Axis::Static {
+        // The same in every session.
+        let table = reading.read(edge, STATIC_SESSION, STATIC_SESSION)?;
+        return spread(&table, rows);
     }
+    if input.calendar.name() == node.calendar.name() {
+        return match (rows.first(), rows.last()) {
+            (Some(from), Some(to)) => reading.read(edge, (*from).max(input.start_date()), *to),
+            _ => Ok(DataFrame::empty()),
+        };
+    }
+    // On another calendar every session sees the last one that had closed by then.
+    let map = reading.map(edge);
+    let reads: Vec<(NaiveDate, NaiveDate)> = rows
+        .iter()
+        .filter_map(|row| Some((*row, date_of(input, map.last_read(ix_of(node, *row)?)?))))
+        .filter(|(_, read)| *read >= input.start_date())
+        .collect();
+    let (Some((_, from)), Some((_, to))) = (reads.first(), reads.last()) else {
+        return Ok(reading.read(edge, input.start_date(), input.start_date())?.slice(0, 0));
+    };
+    let window = reading.read(edge, *from, *to)?;
+    let mut seen = window.slice(0, 0);
+    for (row, read) in &reads {
+        let mut rows = of_session(&window, *read)?;
+        if rows.height() > 0 {
+            rows.with_column(date_column(*row, rows.height()))?;
+            seen.vstack_mut(&rows)?;
+        }
+    }
+    Ok(seen)
 }
 
 /// A table's rows, once for every session.

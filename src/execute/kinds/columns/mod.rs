@@ -7,7 +7,7 @@
 
 mod bars;
 mod carried;
-mod inputs;
+pub(super) mod inputs;
 mod states;
 mod trace;
 mod windowed;

@@ -141,8 +141,11 @@ impl Walk<'_> {
             floor(reads.min())
         };
         let mut windows: Vec<SessionIx> = (0..self.batch.node.edges.len()).map(first_of).collect();
-        // The rows of the result are those of the first input, and so is who takes part in a cross-section.
+        // The rows of the result are those of the first input, and so is who takes part in a cross-section, within the universe.
         let presence = floor(firsts.iter().flatten().copied().min());
+        if let Some(universe) = &self.batch.node.universe {
+            windows[universe.edge] = if program.is_cross_sectional() { presence } else { range.first };
+        }
         // So is from where on an instrument has a state, wherever the functions with a state read from.
         let begins = floor(of_recursive(program, firsts).min());
         if let Some(first) = windows.first_mut() {

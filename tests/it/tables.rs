@@ -1,0 +1,5 @@
+//! Tables by session: members of an index, industries, reports.
+
+mod members;
+mod reports;
+mod us;
