@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn a_variable_of_the_environment_is_a_secret() {
         let (_folder, path) = crate::testing::write(&format!(
-            "{HEAD}\n      preset: stooq\n      params: {{ key: '${{env.KEY}}', plain: 'a ${{env.KEY}}' }}\n      auth: {{ header: key, value: ${{env.KEY}} }}\n"
+            "{HEAD}\n      preset: stooq\n      params: {{ key: '${{env.KEY}}', plain: 'a ${{env.KEY}}' }}\n      auth: {{ header: key, value: '${{env.KEY}}' }}\n"
         ));
         let project =
             crate::load_with(&path, &|_| Some("hunter2".to_owned())).unwrap_or_else(|errors| panic!("{errors}"));

@@ -284,7 +284,7 @@ fn committed_of(project: &Project) -> usize {
 #[track_caller]
 fn assert_only_known_files_after_gc(project: &Project, story: &str) {
     let before = project.contents();
-    project.run(&["gc", "--keep-runs", "0", "--keep-days", "0"]).ok();
+    project.run(&["gc", "--keep-runs", "0", "--keep-days", "0", "--forget-revisions"]).ok();
     assert_eq!(project.contents(), before);
     let known: BTreeSet<String> = project
         .rows("select file from assetctl.segments")
