@@ -74,20 +74,14 @@ impl Verdict {
         results.extend(made.objections.iter().map(|objection| checks::objected(node, &checked, objection)));
         job.store.record_checks(Some(job.run), (job.clock)(), &results)?;
         warn(job, &checked, &made.objections);
-        let mut complaints: Vec<Complaint> = made
-            .objections
-            .iter()
-            .filter(is_error)
-            .map(|objection| Complaint {
-                session: objection.failure.session,
-                message: format!("check `{}` fails: {}", objection.check, objection.failure.message),
-            })
-            .collect();
-        let of_errors = checked.findings.iter().filter(|finding| finding.severity == Severity::Error);
-        complaints.extend(of_errors.map(|finding| Complaint {
-            session: finding.failure.session,
-            message: format!("check `{}` fails: {}", node.checks[finding.check].form(), finding.failure.message),
-        }));
+        let complaint = |check: &str, failure: &CheckFailure| Complaint {
+            session: failure.session,
+            message: format!("check `{check}` fails: {}", failure.message),
+        };
+        let of_making = made.objections.iter().filter(is_error).map(|found| complaint(found.check, &found.failure));
+        let of_checks = checked.findings.iter().filter(|finding| finding.severity == Severity::Error);
+        let of_checks = of_checks.map(|found| complaint(node.checks[found.check].form(), &found.failure));
+        let complaints = of_making.chain(of_checks).collect();
         if !refused.is_empty() {
             take_out(job, batch, made, &refused)?;
         }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use assetctl_compute::CheckFailure;
 use assetctl_config::Severity;
 use assetctl_graph::AssetNode;
 use assetctl_store::{CheckOutcome, CheckResult, CheckSample};
@@ -36,7 +37,7 @@ pub fn results(node: &AssetNode, checked: &Checked, counts: impl Fn(NaiveDate) -
         for finding in checked.findings.iter().filter(|finding| finding.check == *position) {
             let failure = &finding.failure;
             let result = at_fault.entry(failure.session).or_insert_with(|| CheckResult {
-                outcome: if finding.severity == Severity::Error { CheckOutcome::Failed } else { CheckOutcome::Warned },
+                outcome: at_fault_as(finding.severity),
                 first: failure.session,
                 last: failure.session,
                 rows: rows(&failure.session),
@@ -47,8 +48,7 @@ pub fn results(node: &AssetNode, checked: &Checked, counts: impl Fn(NaiveDate) -
                 Some(message) => format!("{message}; {}", failure.message),
                 None => failure.message.clone(),
             });
-            let sample = failure.sample.iter().map(|s| CheckSample { row: s.row.clone(), value: s.value.clone() });
-            result.sample.extend(sample);
+            result.sample.extend(sample(failure));
         }
         let passed: Vec<NaiveDate> = judged
             .iter()
@@ -81,13 +81,21 @@ pub fn objected(node: &AssetNode, checked: &Checked, objection: &Objection) -> C
         check: objection.check.to_owned(),
         subject: String::new(),
         severity: objection.severity.name().to_owned(),
-        outcome: if objection.severity == Severity::Error { CheckOutcome::Failed } else { CheckOutcome::Warned },
+        outcome: at_fault_as(objection.severity),
         first: failure.session,
         last: failure.session,
         sessions: 1,
         rows: checked.rows.get(&failure.session).copied().unwrap_or(0),
         violations: failure.rows,
         message: Some(failure.message.clone()),
-        sample: failure.sample.iter().map(|s| CheckSample { row: s.row.clone(), value: s.value.clone() }).collect(),
+        sample: sample(failure).collect(),
     }
+}
+
+fn at_fault_as(severity: Severity) -> CheckOutcome {
+    if severity == Severity::Error { CheckOutcome::Failed } else { CheckOutcome::Warned }
+}
+
+fn sample(failure: &CheckFailure) -> impl Iterator<Item = CheckSample> {
+    failure.sample.iter().map(|sample| CheckSample { row: sample.row.clone(), value: sample.value.clone() })
 }
