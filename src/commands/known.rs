@@ -33,7 +33,7 @@ pub fn materialize(context: &Context, args: &Materialize, at: DateTime<Utc>) -> 
     let plan = loaded.plan_given(&snapshot, &wish, selected, external, at)?;
     drop(snapshot);
     let planned = Planned { plan, sources: HashMap::new(), observations: HashMap::new() };
-    execute(context, loaded, store, planned, &args.running, args.dry_run)
+    execute(context, loaded, store, planned, &args.running, args.dry_run)?.outcome
 }
 
 /// The sources as they were known, and the store of what was made from them, if anything was.

@@ -14,10 +14,16 @@ use crate::names;
 use crate::node::{Content, Entry, Node};
 use crate::parse;
 use crate::project::Project;
+use crate::schedules::{self, Schedules};
 use crate::schema::SCHEMAS;
 use crate::spec::{CalendarSpec, ProjectSpec};
 use crate::structure::{Keys, Structure, Subject};
 use crate::vendors;
+
+/// Beside a project file of this name…
+const PROJECT_FILE: &str = "assets.yaml";
+/// …schedules are read from one of this name, where there is one.
+const SCHEDULES_FILE: &str = "schedules.yaml";
 
 /// Reads a configuration, with `${env.NAME}` from the process's environment.
 ///
@@ -139,11 +145,25 @@ impl Loader<'_> {
             sources: &sources,
             unread: self.unread,
         };
+        let names = all.iter().map(|asset| asset.key.text().to_owned()).collect();
         let Built { assets, broken } = assets::build(all, &shared, &mut problems);
+        let all_known = broken.is_some();
+        let names = broken.as_ref().map(|_| names);
+        let around = schedules::Around {
+            scope: scope.with_sources(&sources),
+            calendars: &calendars,
+            calendar_names: &calendar_names,
+            calendar: calendar.as_ref().map(|(name, _)| name.as_str()),
+            calendar_unknown: calendar.is_none() && unknown("calendar"),
+            assets: &assets,
+            names,
+            base: &root,
+        };
+        let schedules = self.schedules(path, spec.schedules.as_deref().zip(place("schedules")), around, &mut problems);
         let calendar_loc = calendar.map(|(_, loc)| loc);
         self.problems.append(&mut problems);
-        let all_known = broken.is_some();
         let project = Project {
+            schedules,
             data_dir: join(&root, spec.data.as_deref().unwrap_or("data")),
             root,
             sources: self.sources.clone(),
@@ -157,15 +177,13 @@ impl Loader<'_> {
     }
 
     /// The tree of a file; what is wrong with it as YAML is reported.
-    fn read(&mut self, path: &Path, named: Option<Loc>) -> Option<Node> {
+    fn read(&mut self, path: &Path, named: Option<(Loc, &str)>) -> Option<Node> {
         let bytes = match std::fs::read(path) {
             Ok(bytes) => bytes,
             Err(error) => {
                 let problem = Diagnostic::error(format!("cannot read `{}`: {}", path.display(), reason(&error)));
                 self.problems.push(match named {
-                    Some(loc) => {
-                        problem.at(loc, "included here").help("paths are relative to the file that names them")
-                    }
+                    Some((loc, label)) => problem.at(loc, label).help("paths are relative to the file that names them"),
                     None => problem.help("`assetctl init` writes a project"),
                 });
                 return None;
@@ -180,6 +198,36 @@ impl Loader<'_> {
             }
             None => parse::parse(file, &text, &mut self.problems),
         }
+    }
+
+    /// What runs when: by the file that is named, or by the one beside an `assets.yaml`, and by what the assets say themselves.
+    fn schedules(
+        &mut self,
+        project: &Path,
+        named: Option<(&str, Loc)>,
+        around: schedules::Around<'_>,
+        problems: &mut Vec<Diagnostic>,
+    ) -> Schedules {
+        let path = match &named {
+            Some((path, _)) => join(around.base, path),
+            None => join(around.base, SCHEDULES_FILE),
+        };
+        let beside = project.file_name().is_some_and(|name| name == PROJECT_FILE) && path.is_file();
+        let mut schedules = Schedules::default();
+        if (named.is_some() || beside)
+            && !says_nothing(&path)
+            && let Some(root) = self.read(&path, named.map(|(_, loc)| (loc, "named here")))
+        {
+            let folder = path.parent().unwrap_or(around.base).to_path_buf();
+            let sources = self.sources.clone();
+            let around = schedules::Around { scope: around.scope.with_sources(&sources), base: &folder, ..around };
+            schedules = schedules::read(&root, &around, problems);
+            schedules.add_automatic(around.assets);
+            schedules.path = Some(path);
+        } else {
+            schedules.add_automatic(around.assets);
+        }
+        schedules
     }
 
     /// Reads what file number `at` includes. A file that is included twice, or that includes itself, counts once.
@@ -205,7 +253,7 @@ impl Loader<'_> {
                 if !seen.insert(identity(&path)) {
                     continue;
                 }
-                let Some(root) = self.read(&path, Some(item.loc.clone())) else {
+                let Some(root) = self.read(&path, Some((item.loc.clone(), "included here"))) else {
                     self.unread = true;
                     continue;
                 };
@@ -300,6 +348,12 @@ impl Loader<'_> {
             }
         }
     }
+}
+
+/// Whether there is nothing but comments in a file.
+fn says_nothing(path: &Path) -> bool {
+    let is_nothing = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
+    std::fs::read(path).is_ok_and(|bytes| parse::decode(&bytes).0.lines().all(is_nothing))
 }
 
 /// A file by what it is, however its path is written.
