@@ -24,7 +24,7 @@ mod set;
 pub use calendar::Calendar;
 pub use clock::{Outside, Part, SessionClock, Stamp, WallTime};
 pub use error::{CalendarError, CalendarFileError, CalendarFileProblem, Difference};
-pub use local::{DailyHours, HoursError};
+pub use local::{DailyHours, HoursError, is_time_zone};
 pub use range::SessionRange;
 pub use session::{Session, SessionIx, TradingDate};
 pub use set::SessionSet;

@@ -76,7 +76,17 @@ fn part_of_day(text: &str) -> Result<(NaiveTime, NaiveTime), HoursError> {
     Ok((time(from)?, time(to)?))
 }
 
+/// Whether there is a time zone of that IANA name.
+pub fn is_time_zone(name: &str) -> bool {
+    Tz::from_str(name).is_ok()
+}
+
 impl Calendar {
+    /// The same calendar under another name.
+    pub fn renamed(&self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self.clone() }
+    }
+
     /// The same sessions on the clock of another time zone, by its IANA name.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ mod fetch;
 mod files;
 mod http;
 mod query;
+mod time;
 
 use std::collections::BTreeMap;
 
@@ -54,6 +55,7 @@ pub(crate) fn asset(draft: &Draft, problems: &mut Vec<Diagnostic>) {
             }
             rules.units(&spec.files, spec.is_fetched());
             rules.session(spec);
+            rules.time(spec);
             rules.fetch(spec);
         }
         Kind::Table(spec) => {
