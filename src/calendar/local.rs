@@ -1,5 +1,6 @@
 //! Hours by the exchange's own clock: how trading is divided by breaks, and a night session that belongs to the next date.
 
+use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -69,6 +70,15 @@ impl DailyHours {
     }
 }
 
+/// `21:00-02:30, 09:00-11:30`.
+impl fmt::Display for DailyHours {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let text = |(from, to): &(NaiveTime, NaiveTime)| format!("{}-{}", from.format("%H:%M"), to.format("%H:%M"));
+        let parts: Vec<String> = self.night.iter().chain(&self.day).map(text).collect();
+        f.write_str(&parts.join(", "))
+    }
+}
+
 fn part_of_day(text: &str) -> Result<(NaiveTime, NaiveTime), HoursError> {
     let form = || HoursError::Form(text.to_owned());
     let time = |text: &str| NaiveTime::parse_from_str(text.trim(), "%H:%M").map_err(|_| form());
@@ -122,6 +132,11 @@ impl Calendar {
         }
         made.daily = Some(Arc::new(daily));
         made
+    }
+
+    /// The hours that were declared for every session, where they are not the sessions' own.
+    pub fn daily_hours(&self) -> Option<&DailyHours> {
+        self.daily.as_deref()
     }
 
     /// The parts of a session, in order, without the breaks between them.

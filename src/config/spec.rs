@@ -22,6 +22,7 @@ mod fetch;
 mod http;
 mod limits;
 mod query;
+mod resample;
 mod secret;
 mod session;
 mod storage;
@@ -44,6 +45,7 @@ pub use http::{
 };
 pub use limits::{LimitRule, LimitRules, LimitSet, LimitsMap, PriceLimits};
 pub use query::{DatabaseSpec, DuckdbQuery, Engine, ServerQuery};
+pub use resample::{Aggregate, BarLength, Gaps, ResampleSpec, ResampledColumn};
 pub use secret::{Secret, SecretError, SecretFrom};
 pub use session::SessionFrom;
 pub use storage::Storage;
@@ -319,6 +321,7 @@ pub enum Kind {
     Table(TableSpec),
     AsOf(AsOfSpec),
     Complete(CompleteSpec),
+    Resample(ResampleSpec),
     Indicators(ColumnsSpec),
     Scores(ColumnsSpec),
     Signals(SignalsSpec),
@@ -328,8 +331,8 @@ pub enum Kind {
 
 impl Kind {
     /// As written in YAML.
-    pub const NAMES: [&'static str; 9] =
-        ["source", "table", "as_of", "complete", "indicators", "scores", "signals", "sql", "exec"];
+    pub const NAMES: [&'static str; 10] =
+        ["source", "table", "as_of", "complete", "resample", "indicators", "scores", "signals", "sql", "exec"];
 
     pub fn name(&self) -> &'static str {
         match self {
@@ -337,6 +340,7 @@ impl Kind {
             Self::Table(_) => "table",
             Self::AsOf(_) => "as_of",
             Self::Complete(_) => "complete",
+            Self::Resample(_) => "resample",
             Self::Indicators(_) => "indicators",
             Self::Scores(_) => "scores",
             Self::Signals(_) => "signals",

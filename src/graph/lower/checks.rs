@@ -1,7 +1,7 @@
 //! Checks against the columns that there are.
 
 use assetctl_config::{Check, ColumnType, Kind, OneOrMany};
-use chrono::NaiveDate;
+use chrono::{NaiveDate, NaiveDateTime};
 
 use super::{Lowering, Schema, SchemaSource, error};
 use crate::node::{AssetNode, Axis, CheckReads};
@@ -202,6 +202,7 @@ impl Lowering<'_> {
                 ColumnType::Text => "texts",
                 ColumnType::Bool => "`true` and `false`",
                 ColumnType::Date => "dates",
+                ColumnType::Time => "times",
             };
             self.problems.push(error(
                 loc,
@@ -221,6 +222,7 @@ impl Lowering<'_> {
                 ColumnType::Number => value.parse::<f64>().is_ok_and(f64::is_finite),
                 ColumnType::Bool => matches!(value.as_str(), "true" | "false"),
                 ColumnType::Date => value.parse::<NaiveDate>().is_ok(),
+                ColumnType::Time => NaiveDateTime::parse_from_str(value, "%Y-%m-%d %H:%M:%S").is_ok(),
             };
             if !fits {
                 self.problems.push(error(
