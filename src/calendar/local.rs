@@ -18,10 +18,13 @@ use crate::{Calendar, SessionIx};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DailyHours {
     /// Of the evening before; an end that is not after its beginning is on the morning that follows.
-    night: Vec<(NaiveTime, NaiveTime)>,
+    night: Vec<(DayTime, DayTime)>,
     /// Of the date itself.
-    day: Vec<(NaiveTime, NaiveTime)>,
+    day: Vec<(DayTime, DayTime)>,
 }
+
+/// Minutes from midnight; 24:00 is the midnight that ends the day.
+type DayTime = u32;
 
 /// Why texts are no hours.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -40,7 +43,7 @@ impl DailyHours {
     /// # Errors
     /// A text that is not `HH:MM-HH:MM`, parts that overlap, or none of the session's own date.
     pub fn parse<T: AsRef<str>>(parts: &[T]) -> Result<Self, HoursError> {
-        let parsed: Vec<(NaiveTime, NaiveTime)> =
+        let parsed: Vec<(DayTime, DayTime)> =
             parts.iter().map(|part| part_of_day(part.as_ref())).collect::<Result<_, _>>()?;
         let Some(&(_, close)) = parsed.last() else { return Err(HoursError::Empty) };
         let evening = parsed.iter().take_while(|(from, _)| *from >= close).count();
@@ -48,13 +51,12 @@ impl DailyHours {
         if day.is_empty() {
             return Err(HoursError::NoDay);
         }
-        // Seconds from the midnight before the evening.
-        const DAY: u32 = 86_400;
-        let second = |time: NaiveTime| chrono::Timelike::num_seconds_from_midnight(&time);
+        // Minutes from the midnight before the evening.
+        const DAY: DayTime = 24 * 60;
         let spans = night
             .iter()
-            .map(|&(from, to)| (second(from), second(to) + if to <= from { DAY } else { 0 }))
-            .chain(day.iter().map(|&(from, to)| (second(from) + DAY, second(to) + DAY)));
+            .map(|&(from, to)| (from, to + if to <= from { DAY } else { 0 }))
+            .chain(day.iter().map(|&(from, to)| (from + DAY, to + DAY)));
         let mut before: Option<(usize, u32)> = None;
         for (at, (from, to)) in spans.enumerate() {
             let text = |at: usize| parts[at].as_ref().to_owned();
@@ -73,17 +75,22 @@ impl DailyHours {
 /// `21:00-02:30, 09:00-11:30`.
 impl fmt::Display for DailyHours {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let text = |(from, to): &(NaiveTime, NaiveTime)| format!("{}-{}", from.format("%H:%M"), to.format("%H:%M"));
+        let time = |at: DayTime| format!("{:02}:{:02}", at / 60, at % 60);
+        let text = |(from, to): &(DayTime, DayTime)| format!("{}-{}", time(*from), time(*to));
         let parts: Vec<String> = self.night.iter().chain(&self.day).map(text).collect();
         f.write_str(&parts.join(", "))
     }
 }
 
-fn part_of_day(text: &str) -> Result<(NaiveTime, NaiveTime), HoursError> {
+fn part_of_day(text: &str) -> Result<(DayTime, DayTime), HoursError> {
     let form = || HoursError::Form(text.to_owned());
-    let time = |text: &str| NaiveTime::parse_from_str(text.trim(), "%H:%M").map_err(|_| form());
+    let time = |text: &str| -> Option<DayTime> {
+        let (hour, minute) = text.trim().split_once(':')?;
+        let (hour, minute): (u32, u32) = (hour.parse().ok()?, minute.parse().ok()?);
+        (minute < 60 && (hour < 24 || (hour, minute) == (24, 0))).then_some(hour * 60 + minute)
+    };
     let (from, to) = text.split_once('-').ok_or_else(form)?;
-    Ok((time(from)?, time(to)?))
+    Ok((time(from).ok_or_else(form)?, time(to).ok_or_else(form)?))
 }
 
 /// Whether there is a time zone of that IANA name.
@@ -165,9 +172,12 @@ impl DailyHours {
         let date = calendar.dates[at];
         let half_day = calendar.hours_of(at).half_day.then(|| calendar.close(SessionIx(at as u32)));
         // A wall time that a change of clocks leaves out is the first after it; of one that comes twice the first is meant.
-        let instant = |date: NaiveDate, time: NaiveTime| match instant_of(zone, date.and_time(time)) {
-            Ok(instant) | Err(WallTime::Twice { first: instant }) => instant,
-            Err(WallTime::Never { next }) => next,
+        let instant = |date: NaiveDate, time: DayTime| {
+            let local = date.and_time(NaiveTime::MIN) + TimeDelta::minutes(i64::from(time));
+            match instant_of(zone, local) {
+                Ok(instant) | Err(WallTime::Twice { first: instant }) => instant,
+                Err(WallTime::Never { next }) => next,
+            }
         };
         let evening = evening_before(calendar, at).into_iter().flat_map(|evening| {
             let morning = evening.checked_add_days(Days::new(1)).unwrap_or(evening);
@@ -259,7 +269,16 @@ mod tests {
         assert_eq!(hours(&["9-11"]).unwrap_err().to_string(), "`9-11` is not a part of a day; write `09:30-11:30`");
         assert_eq!(hours(&[]).unwrap_err(), HoursError::Empty);
         assert!(matches!(hours(&["09:00-11:30", "11:00-15:00"]), Err(HoursError::OutOfOrder { .. })));
-        assert!(matches!(hours(&["11:30-09:00"]), Err(HoursError::NoDay | HoursError::Form(_))));
+        assert_eq!(hours(&["11:30-09:00"]), Err(HoursError::NoDay));
+        assert!(matches!(hours(&["09:00-24:30"]), Err(HoursError::Form(_))));
+    }
+
+    #[test]
+    fn a_day_of_24_hours() {
+        let all = hours(&["00:00-24:00"]).unwrap();
+        assert_eq!(all.to_string(), "00:00-24:00");
+        let calendar = Calendar::builtin("24/7").unwrap().as_ref().clone().with_time_zone("Asia/Shanghai").unwrap();
+        assert_eq!(shown(&calendar.with_daily_hours(all), "2024-03-15"), ["03-15 00:00 03-16 00:00"]);
     }
 
     #[test]

@@ -23,7 +23,7 @@ use assetctl_graph::{AssetNode, Body, Edge, Graph};
 use assetctl_plan::{AssetPlan, EdgeMap, Hash128, date_of, ix_of};
 use assetctl_store::{Carried, Fetches, Lanes, Snapshot, Store};
 use chrono::NaiveDate;
-use polars::prelude::DataFrame;
+use polars::prelude::{DataFrame, DataType};
 
 pub use self::sql::in_quotes;
 use crate::cancel::Cancel;

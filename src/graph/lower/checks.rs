@@ -99,7 +99,8 @@ impl Lowering<'_> {
             ));
             return;
         }
-        let on = reconcile.on();
+        let is_time = |(name, ty): &(String, ColumnType)| name == "time" && *ty == ColumnType::Time;
+        let on = reconcile.on(schema.is_some_and(|schema| schema.iter().any(is_time)));
         let on = reconcile.on.clone().unwrap_or(OneOrMany::Many(on));
         for (key, columns) in [("columns", &reconcile.columns), ("on", &on)] {
             for (item, column) in columns.as_slice().iter().enumerate().filter(|(_, column)| *column != "session") {
