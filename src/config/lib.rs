@@ -34,6 +34,7 @@ mod spec;
 mod structure;
 #[cfg(test)]
 mod testing;
+mod time_format;
 mod validate;
 mod vendors;
 
@@ -50,3 +51,4 @@ pub use project::{Asset, Project};
 pub use schedules::{CronError, Job, JobVar, Schedule, Schedules, Sensor, Timing, VarError, VarValue, parse_cron};
 pub use schema::{json_schema, schedules_schema};
 pub use spec::*;
+pub use time_format::TimeFormat;
