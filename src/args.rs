@@ -278,6 +278,9 @@ pub struct Backfill {
     /// Recompute every partition of the selected assets, stale or not
     #[arg(long)]
     pub force: bool,
+    /// Ask the selected sources again, for these instruments alone: the rows of the others stay
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub instruments: Vec<String>,
     #[command(flatten)]
     pub running: Running,
 }
@@ -296,6 +299,9 @@ pub struct Running {
     /// Wait for another run on the same assets, rather than refuse
     #[arg(long)]
     pub wait: bool,
+    /// See [`Backfill::instruments`].
+    #[arg(skip)]
+    pub instruments: Vec<String>,
 }
 
 #[derive(Debug, Args)]

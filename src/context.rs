@@ -113,6 +113,8 @@ pub struct Wish<'a> {
     pub dates: Dates,
     pub only: bool,
     pub force: bool,
+    /// Ask the selected sources again.
+    pub again: bool,
 }
 
 impl Loaded {
@@ -164,7 +166,13 @@ impl Loaded {
         let store = self.existing_store()?;
         let snapshot = store.as_ref().map(Store::snapshot).transpose()?;
         let everything = Selecting { select: Vec::new(), exclude: Vec::new() };
-        let wish = Wish { selecting: &everything, dates: Dates { from: None, to: None }, only: false, force: false };
+        let wish = Wish {
+            selecting: &everything,
+            dates: Dates { from: None, to: None },
+            only: false,
+            force: false,
+            again: false,
+        };
         let planned = self.plan(store.as_ref(), snapshot.as_ref(), &wish, now)?;
         self.select(selecting, Some(&planned.plan))
     }
@@ -237,6 +245,7 @@ impl Loaded {
             from: wish.dates.from,
             to: wish.dates.to,
             force: wish.force,
+            again: wish.again,
             now,
         }
     }

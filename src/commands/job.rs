@@ -144,6 +144,7 @@ fn show(job: &ResolvedJob) -> String {
     line("select", Some(selection(job.work, &job.select, &job.exclude)));
     line("assets", job.assets.as_ref().filter(|_| job.work != JobWork::Gc).map(|assets| assets.join(", ")));
     line("sessions", sessions(job));
+    line("instruments", Some(job.instruments.join(", ")));
     line("only", job.only.then(|| "without what the selected assets need".to_owned()));
     line("force", job.force.then(|| "every partition, stale or not".to_owned()));
     line("keep", job.keep_runs.map(|runs| format!("what the newest {} saw", table::count(runs, "run"))));
@@ -178,8 +179,10 @@ pub fn start(context: &Context, job: &ResolvedJob, running: &Running, dry_run: b
     let dates = Dates { from: job.from, to: job.to };
     match job.work {
         JobWork::Materialize | JobWork::Backfill => {
-            let wish = Wish { selecting: &selecting, dates, only: job.only, force: job.force };
-            materialize::start(context, &wish, running, dry_run)
+            let again = !job.instruments.is_empty();
+            let wish = Wish { selecting: &selecting, dates, only: job.only, force: job.force, again };
+            let running = Running { instruments: job.instruments.clone(), ..running.clone() };
+            materialize::start(context, &wish, &running, dry_run)
         }
         JobWork::Check if dry_run => {
             Err(CliError::usage("a job that checks has no plan", Some("`assetctl job show` tells what it would do")))

@@ -21,7 +21,13 @@ pub fn materialize(context: &Context, args: &Materialize, at: DateTime<Utc>) -> 
     let loaded = context.load()?;
     let main = loaded.existing_store()?.ok_or_else(nothing)?;
     let history = history(&loaded, &main, at, context)?;
-    let wish = Wish { selecting: &args.selecting, dates: args.dates.clone(), only: args.only, force: args.force };
+    let wish = Wish {
+        selecting: &args.selecting,
+        dates: args.dates.clone(),
+        only: args.only,
+        force: args.force,
+        again: false,
+    };
     let selected = loaded.select(&args.selecting, None)?;
     let needed: BTreeSet<usize> = selected.iter().flat_map(|ix| loaded.graph.above(*ix, None)).collect();
     let external = externals(&loaded);

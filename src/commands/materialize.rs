@@ -43,14 +43,22 @@ pub fn materialize(context: &Context, args: &Materialize) -> Result<(), CliError
     if let Some(at) = args.as_known_at {
         return super::known::materialize(context, args, at);
     }
-    let wish = Wish { selecting: &args.selecting, dates: args.dates.clone(), only: args.only, force: args.force };
+    let wish = Wish {
+        selecting: &args.selecting,
+        dates: args.dates.clone(),
+        only: args.only,
+        force: args.force,
+        again: false,
+    };
     start(context, &wish, &args.running, args.dry_run)?.outcome
 }
 
 pub fn backfill(context: &Context, args: &Backfill) -> Result<(), CliError> {
     let dates = Dates { from: Some(args.from), to: Some(args.to) };
-    let wish = Wish { selecting: &args.selecting, dates, only: args.only, force: args.force };
-    start(context, &wish, &args.running, false)?.outcome
+    let again = !args.instruments.is_empty();
+    let wish = Wish { selecting: &args.selecting, dates, only: args.only, force: args.force, again };
+    let running = Running { instruments: args.instruments.clone(), ..args.running.clone() };
+    start(context, &wish, &running, false)?.outcome
 }
 
 /// Plans and executes, or only shows the plan.
@@ -136,6 +144,7 @@ fn run(
         memory: running.memory.as_u64() / 4 * 3,
         threads: cores,
         wait: running.wait,
+        instruments: running.instruments.clone(),
         clock: || Clock::new(None).wall(),
     };
     let Planned { plan, sources, observations } = planned;

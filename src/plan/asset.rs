@@ -78,7 +78,8 @@ impl<L: Ledger> AssetPlanner<'_, L> {
             let absent = self.absent(&assessment, &SessionSet::new());
             return Ok((plan, Known { data: Some(data), available: Some(available), absent, ..Known::default() }));
         };
-        let forced = self.request.force && plan.selected;
+        let again = self.request.again && node.is_fetched();
+        let forced = plan.selected && (self.request.force || again);
         let scope_set = SessionSet::from_range(scope);
         let mut certain = if forced { scope_set.clone() } else { everywhere.intersection(&scope_set) };
         let mut possible: Vec<(SessionSet, Maybe)> = Vec::new();

@@ -28,6 +28,8 @@ pub struct ResolvedJob {
     pub assets: Option<Vec<String>>,
     /// Every variable with its value.
     pub vars: BTreeMap<String, VarValue>,
+    /// Of sources that are asked again, who is asked for; empty for all.
+    pub instruments: Vec<String>,
     /// First and last session; `None` for all that are stale.
     pub from: Option<NaiveDate>,
     pub to: Option<NaiveDate>,
@@ -132,6 +134,7 @@ pub fn resolve(
         exclude,
         assets: selected.map(|selected| selected.iter().map(|ix| graph.node(*ix).name.clone()).collect()),
         vars: job.vars.iter().map(|var| (var.name.clone(), value(var))).collect(),
+        instruments: spec.instruments,
         from,
         to,
         only: spec.only,

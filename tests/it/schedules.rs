@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::support::bars::{FIRST, LAST};
-use crate::support::{Contents, Project, Ran, assert_same, date, repository, sessions};
+use crate::support::bars::{Bars, FIRST, LAST};
+use crate::support::vendor::Vendor;
+use crate::support::{Contents, Project, Ran, STAGES, assert_same, date, repository, sessions};
 
 /// Jobs over the five stages, each day after the close.
 const SCHEDULES: &str = "\
@@ -263,6 +264,56 @@ fn a_job_runs_as_the_command_that_it_stands_for() {
     ]);
 }
 
+/// `job run sync --var target=… --var days_back=…`: sources are asked again for these instruments and sessions, and for nothing else.
+#[test]
+fn a_job_asks_again_for_the_instruments_and_sessions_that_it_is_given() {
+    let names = ["sh.600028", "sh.600036", "sz.002129"];
+    let vendor = Vendor::new(&Bars::slice(&names, "2015-07-01", LAST));
+    let files = "    csv: data/source/bars/*.csv\n    columns: { instrument: symbol, session: date }\n";
+    let asked = format!("{}    instruments: {{ table: listing }}\n", vendor.yaml());
+    let project = Project::empty();
+    project.yaml(&STAGES.replace("2015-02-02", "2015-07-01").replace(files, &asked));
+    let listing: String = names.iter().map(|name| format!("{name},2014-01-02,\n")).collect();
+    project.write("data/source/listing.csv", format!("instrument,listed,delisted\n{listing}"));
+    project.write(
+        "schedules.yaml",
+        "jobs:
+  sync:
+    work: backfill
+    vars: { target: [], days_back: 60 }
+    select: raw_bars listing completed_bars
+    instruments: ${target}
+    sessions: { last: \"${days_back}\" }
+",
+    );
+    let now = "2015-08-28T12:00:00Z";
+    json_at(&project, now, &["materialize"]);
+    vendor.calls_asked();
+    // Nothing is stale, and nobody is to be asked again.
+    assert_eq!(json_at(&project, now, &["job", "run", "sync"])["run"], Value::Null);
+    assert_eq!(vendor.calls(), 0);
+
+    vendor.edit(|bars| {
+        for (name, day) in [("sh.600036", "2015-08-20"), ("sh.600036", "2015-07-15"), ("sz.002129", "2015-08-21")] {
+            bars.set_close(name, day, 20.0);
+        }
+    });
+    let args = ["job", "run", "sync", "--var", "target=sh.600028,sh.600036", "--var", "days_back=10"];
+    let shown = json_at(&project, now, &["job", "show", "sync", "--var", "target=sh.600028,sh.600036"]);
+    assert_eq!(shown["instruments"], json!(["sh.600028", "sh.600036"]));
+    let outcome = json_at(&project, now, &args);
+    let ten: Vec<_> = sessions("2015-07-01", "2015-08-28").into_iter().rev().take(10).rev().collect();
+    let calls = vendor.calls_asked();
+    assert_eq!(calls.iter().map(|call| call.session).collect::<Vec<_>>(), ten);
+    assert!(calls.iter().all(|call| call.instruments == ["sh.600028", "sh.600036"]), "{calls:?}");
+    let ran = Ran::of(&outcome);
+    assert_eq!(ran.of_asset("raw_bars"), ten);
+    // Of what was asked for one session changed: it alone is completed anew. The rest of what the vendor corrected is as it was.
+    assert_eq!(ran.of_asset("completed_bars"), [date("2015-08-20")]);
+    let twenty = project.rows("select instrument, session from raw_bars where close = 20.0");
+    assert_eq!(twenty, [json!({ "instrument": "sh.600036", "session": "2015-08-20" })]);
+}
+
 #[test]
 fn wrong_names_and_values_say_what_was_meant() {
     let project = project();
@@ -317,7 +368,7 @@ fn schedules_and_auto_make_nothing_stale() {
 fn the_demo_has_the_day_of_a_desk() {
     let project = Project::demo();
     project.write("schedules.yaml", std::fs::read_to_string(repository().join("schedules.yaml")).unwrap());
-    project.run(&["validate"]).ok().says(&["7 assets, 7 jobs, 6 schedules, 2 sensors valid"]);
+    project.run(&["validate"]).ok().says(&["7 assets, 6 jobs, 6 schedules, 2 sensors valid"]);
     let day = json_at(&project, "2017-12-01T00:00:00Z", &["schedule", "preview", "--to", "2017-12-01"]);
     assert_eq!(
         told(&day),

@@ -113,6 +113,7 @@ pub(super) fn job(name: &str, spec: &JobSpec, places: &Places, problems: &mut Ve
         (spec.select.is_some(), selects, "select", "jobs that work on assets"),
         (spec.exclude.is_some(), selects, "exclude", "jobs that work on assets"),
         (spec.sessions.is_some() && work == JobWork::Gc, selects, "sessions", "jobs that work on sessions"),
+        (!spec.instruments.is_empty(), work == JobWork::Backfill, "instruments", "`work: backfill`"),
         (spec.only, makes, "only", "materializations and backfills"),
         (spec.force, makes, "force", "materializations and backfills"),
         (spec.keep_runs.is_some(), work == JobWork::Gc, "keep_runs", "`work: gc`"),

@@ -70,6 +70,9 @@ pub struct JobSpec {
     pub exclude: Option<OneOrMany>,
     /// Values that a run may be given, each with its default; `${name}` stands for them anywhere in the job.
     pub vars: Ordered<JobVarSpec>,
+    /// Of a backfill: ask the selected sources again, for these instruments alone; the rows of the others stay. Empty: nothing is asked
+    /// for again.
+    pub instruments: Vec<String>,
     /// Which sessions: `{ last: 60 }`, or `{ from: 2024-01-02, to: 2024-06-28 }`.
     pub sessions: Option<SessionWindow>,
     /// Leave out what the selected assets need.

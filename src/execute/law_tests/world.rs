@@ -102,6 +102,7 @@ impl World {
             from: wish.from,
             to: wish.to,
             force: wish.force,
+            again: false,
             now: now(),
         };
         let needed: BTreeSet<usize> = if request.only {
@@ -135,6 +136,7 @@ impl World {
             memory: 1 << 28,
             threads: how.threads,
             wait: false,
+            instruments: Vec::new(),
             clock: now,
         };
         let cancel = how.cancel_after.map_or_else(Cancel::default, Cancel::after_asks);
