@@ -5,7 +5,7 @@ mod switch;
 mod tick;
 
 use assetctl_config::{Schedule, did_you_mean};
-use assetctl_schedule::{Decision, Switch, Tick, next, preview};
+use assetctl_schedule::{Decision, Switch, Tick, midnight, next, preview};
 use assetctl_store::{Store, TickRow};
 use chrono::{DateTime, Days, NaiveDate, SecondsFormat, Utc};
 use chrono_tz::Tz;
@@ -98,10 +98,6 @@ fn show_preview(context: &Context, args: &SchedulePreview) -> Result<(), CliErro
 
 fn after(date: NaiveDate, days: u64) -> NaiveDate {
     date.checked_add_days(Days::new(days)).unwrap_or(date)
-}
-
-fn midnight(zone: Tz, date: NaiveDate) -> DateTime<Utc> {
-    assetctl_schedule::midnight(zone, date)
 }
 
 fn ticks_ahead(ahead: &[Ahead], none: &str) -> String {
