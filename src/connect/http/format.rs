@@ -4,9 +4,11 @@ use std::borrow::Cow;
 
 use assetctl_config::{Encoding, HttpFormat, HttpResponse, HttpShape};
 use csv::{ReaderBuilder, StringRecord};
-use serde_json::{Number, Value as Json};
+use serde_json::Value as Json;
 use serde_json_path::JsonPath;
 
+use super::num::Num;
+use super::scan::Scanned;
 use super::units::quote_long_numbers;
 use crate::suggest::list;
 
@@ -45,7 +47,7 @@ impl Field {
 #[derive(Debug, Clone)]
 pub(super) struct Format {
     pub kind: HttpFormat,
-    shape: HttpShape,
+    pub shape: HttpShape,
     rows: (String, JsonPath),
     fields: Vec<String>,
     header: bool,
@@ -81,6 +83,9 @@ impl Format {
 
     /// The text of an answer; what is not in the declared encoding is replaced, and the flag says so.
     pub fn text<'b>(&self, bytes: &'b [u8]) -> (Cow<'b, str>, bool) {
+        if let (Encoding::Utf8, Ok(text)) = (self.encoding, std::str::from_utf8(bytes)) {
+            return (Cow::Borrowed(text.strip_prefix('\u{feff}').unwrap_or(text)), false);
+        }
         let encoding = match self.encoding {
             Encoding::Utf8 => encoding_rs::UTF_8,
             Encoding::Gbk => encoding_rs::GBK,
@@ -212,6 +217,7 @@ enum Rows<'a> {
     Texts(Vec<Vec<&'a str>>),
     Records(Vec<StringRecord>),
     Parallel(&'a Json),
+    Scanned(&'a Scanned<'a>),
 }
 
 /// Where a field is in the rows of one answer.
@@ -228,13 +234,18 @@ pub(super) enum Bound<'a> {
 pub(super) enum Cell<'a> {
     Missing,
     Text(&'a str),
-    Number(&'a Number),
+    Number(Num),
     Bool(bool),
     /// A list or a map.
     Other(&'a Json),
 }
 
 impl<'a> Table<'a> {
+    /// The same table, with rows that were read before.
+    pub fn with(self, rows: &'a Scanned<'a>) -> Self {
+        Self { rows: Rows::Scanned(rows), ..self }
+    }
+
     /// The number of rows; `bound` are all fields that are read.
     ///
     /// # Errors
@@ -245,6 +256,7 @@ impl<'a> Table<'a> {
             Rows::Arrays(rows) => rows.len(),
             Rows::Texts(rows) => rows.len(),
             Rows::Records(rows) => rows.len(),
+            Rows::Scanned(rows) => rows.len(),
             Rows::Parallel(_) => {
                 let mut lengths = bound.iter().filter_map(|bound| match bound {
                     Bound::Column(column) => Some(column.len()),
@@ -268,6 +280,7 @@ impl<'a> Table<'a> {
             Rows::Texts(rows) => rows.is_empty(),
             // The first line names them, rows or not.
             Rows::Records(_) => false,
+            Rows::Scanned(rows) => rows.len() == 0,
         }
     }
 
@@ -295,6 +308,10 @@ impl<'a> Table<'a> {
             }
             (_, Field::Named(name)) => name,
         };
+        if let Rows::Scanned(Scanned { keys: Some(keys), .. }) = &self.rows {
+            let at = keys.iter().position(|key| key == name);
+            return at.map(Bound::At).ok_or_else(|| absent(name, keys.iter().copied()));
+        }
         if let Some(at) = self.names.iter().position(|known| known == name) {
             return Ok(Bound::At(at));
         }
@@ -321,6 +338,9 @@ impl<'a> Table<'a> {
             (Rows::Records(rows), Bound::At(at)) => {
                 Cell::Text(rows[row].get(*at).ok_or_else(|| short(*at, rows[row].len()))?)
             }
+            (Rows::Scanned(rows), Bound::At(at)) => {
+                rows.row(row).get(*at).copied().ok_or_else(|| short(*at, rows.row(row).len()))?
+            }
             // A field is bound to the rows that it is read from.
             _ => Cell::Missing,
         })
@@ -343,7 +363,7 @@ fn of_json(value: &Json) -> Cell<'_> {
     match value {
         Json::Null => Cell::Missing,
         Json::Bool(flag) => Cell::Bool(*flag),
-        Json::Number(number) => Cell::Number(number),
+        Json::Number(number) => Cell::Number(number.into()),
         Json::String(text) => Cell::Text(text),
         Json::Array(_) | Json::Object(_) => Cell::Other(value),
     }

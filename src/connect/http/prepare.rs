@@ -8,6 +8,7 @@ use super::faults::Rules;
 use super::format::{Field, Format, json_path};
 use super::read::{Column, Dates, Pointers, Reader};
 use super::request::{CallNames, Parts, TemplateFault};
+use super::scan;
 use super::symbols::Symbols;
 use super::template::{Names, Templates, from_json};
 
@@ -43,8 +44,8 @@ pub(super) fn prepare(asset: &Asset, spec: &HttpVendor) -> Result<Prepared, Vec<
     match (columns, format, rules, symbols, pointers) {
         (Some(columns), Some(format), Some(rules), Some(symbols), Some(pointers)) if found.is_empty() => {
             let Columns { session, instrument, closes, values } = columns;
-            let reader =
-                Reader { format, rules, session, instrument, closes, values, missing: spec.missing.clone(), pointers };
+            let (missing, usual) = (spec.missing.clone(), scan::path(spec));
+            let reader = Reader { format, rules, session, instrument, closes, values, missing, pointers, usual };
             Ok(Prepared { by: spec.by.unwrap_or(HttpBy::Session), templates, symbols, reader, names })
         }
         _ => Err(found),

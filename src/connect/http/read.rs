@@ -1,17 +1,20 @@
 //! One answer → typed rows of what was asked for.
 
-use std::collections::{HashMap, HashSet};
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::Arc;
 
 use assetctl_config::{ColumnType, HttpEpoch, HttpFormat, HttpMeaning};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use reqwest::StatusCode;
+use serde_json::Value as Json;
 use serde_json_path::JsonPath;
 
 use super::faults::{Fault, Rules, as_text};
 use super::format::{Bound, Cell, Field, Format, Table};
-use super::symbols::Back;
-use super::units;
+use super::names::{Names, Reading};
+use super::{scan, units};
 use crate::cell::Cells;
 use crate::date::{DateReader, to_days};
 use crate::number::NumberFormat;
@@ -53,13 +56,15 @@ pub(super) struct Reader {
     pub values: Vec<Column>,
     pub missing: Vec<String>,
     pub pointers: Pointers,
+    /// Where the rows are that [`scan`] can read; see [`scan::path`].
+    pub usual: Option<Vec<String>>,
 }
 
 /// What was asked for, in all calls of a request.
 pub(super) struct Asked {
     /// Days since 1970-01-01.
     pub sessions: HashSet<i32>,
-    pub back: Back,
+    pub names: Names,
     pub now: DateTime<Utc>,
 }
 
@@ -96,6 +101,19 @@ impl Reader {
     /// What the answer means if it brings no rows, or why they cannot be read.
     pub fn read(&self, status: StatusCode, body: &[u8], covered: &Covered, asked: &Asked) -> Result<Page, Fault> {
         let (text, broken) = self.format.text(body);
+        let usual = self.usual.as_ref().filter(|_| !broken);
+        if let Some(rows) = usual.and_then(|path| scan::scan(&text, path, self.format.shape))
+            && let Ok(rest) = Format::json(&rows.rest)
+        {
+            if let Some(fault) = self.rules.judge(status, &text, Some(&rest)) {
+                return Err(fault);
+            }
+            let table = self.format.table(&rows.rest, Some(&rest)).map(|table| table.with(&rows));
+            if let Some(page) = table.ok().and_then(|table| self.page(&table, Some(&rest), covered, asked).ok()) {
+                return Ok(page);
+            }
+            // Something is wrong: what, is said below.
+        }
         let wants_json = self.format.kind == HttpFormat::Json;
         let json = (wants_json || self.rules.look_into_json()).then(|| Format::json(&text));
         let parsed = json.as_ref().and_then(|json| json.as_ref().ok());
@@ -121,9 +139,13 @@ impl Reader {
                 "the vendor's answer is not as `response` says",
             )
         })?;
-        let mut page = self.rows(&table, covered, asked)?;
-        let query =
-            |path: &Option<JsonPath>| path.as_ref().zip(parsed).and_then(|(path, json)| path.query(json).first());
+        self.page(&table, parsed, covered, asked)
+    }
+
+    /// The rows of a table; `json` is what stands around them, for pointers to the next page.
+    fn page(&self, table: &Table<'_>, json: Option<&Json>, covered: &Covered, asked: &Asked) -> Result<Page, Fault> {
+        let mut page = self.rows(table, covered, asked)?;
+        let query = |path: &Option<JsonPath>| path.as_ref().zip(json).and_then(|(path, json)| path.query(json).first());
         page.cursor =
             query(&self.pointers.cursor).filter(|value| !value.is_null()).map(as_text).filter(|text| !text.is_empty());
         page.more =
@@ -187,8 +209,9 @@ struct Builder<'a> {
     reader: &'a Reader,
     covered: &'a Covered,
     asked: &'a Asked,
-    /// By the vendor's name: the code of ours, or `None` for one that was not asked for.
-    codes: HashMap<String, Option<u32>>,
+    names: Reading<'a>,
+    /// The session that was asked for last.
+    session: Option<i32>,
     dates: Vec<DateReader>,
     session_dates: DateReader,
     rows: Rows,
@@ -200,18 +223,15 @@ impl<'a> Builder<'a> {
             Dates::Text(format) => DateReader::new(format.as_deref()),
             Dates::Epoch(..) => DateReader::new(None),
         };
-        let mut rows = reader.empty();
-        if let (Some(lanes), Some(name)) = (&mut rows.lanes, &covered.instrument) {
-            lanes.names.push(name.clone());
-        }
         Self {
             reader,
             covered,
             asked,
-            codes: HashMap::new(),
+            names: asked.names.reading(),
+            session: None,
             dates: reader.values.iter().map(|column| dates(&column.dates)).collect(),
             session_dates: reader.session.as_ref().map_or_else(|| DateReader::new(None), |column| dates(&column.dates)),
-            rows,
+            rows: reader.empty(),
         }
     }
 
@@ -231,8 +251,12 @@ impl<'a> Builder<'a> {
             }
             _ => self.covered.session.ok_or_else(|| ("nothing says of which session it is".to_owned(), None))?,
         };
-        if !self.asked.sessions.contains(&session) {
-            return Ok(());
+        // Most rows are of the session of the row before.
+        if self.session != Some(session) {
+            if !self.asked.sessions.contains(&session) {
+                return Ok(());
+            }
+            self.session = Some(session);
         }
         let code = match (&self.reader.instrument, &fields.instrument) {
             (Some(column), Some(bound)) => {
@@ -240,9 +264,11 @@ impl<'a> Builder<'a> {
                     Cell::Missing => {
                         return Err((format!("field `{}`, the instrument, is missing", column.field.text()), None));
                     }
-                    other => other.shown(),
+                    Cell::Text(text) => Cow::Borrowed(text),
+                    other => Cow::Owned(other.shown()),
                 };
-                match self.code(&name)? {
+                let help = "map it under `symbols: { exchanges: … }`";
+                match self.names.code(&name).map_err(|what| (what, Some(help.to_owned())))? {
                     Some(code) => code,
                     None => return Ok(()),
                 }
@@ -285,31 +311,16 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    /// The code of one of the vendor's names; `None` for an instrument that was not asked for.
-    fn code(&mut self, name: &str) -> Result<Option<u32>, Wrong> {
-        if let Some(&known) = self.codes.get(name) {
-            return Ok(known);
+    fn finish(self) -> Rows {
+        let Self { mut rows, names, reader, covered, .. } = self;
+        if let Some(lanes) = &mut rows.lanes {
+            lanes.names = match (&reader.instrument, &covered.instrument) {
+                (None, Some(name)) => Arc::new(vec![name.clone()]),
+                _ => names.finish(&mut lanes.codes),
+            };
         }
-        let help = "map it under `symbols: { exchanges: … }`";
-        let ours = self.asked.back.ours(name).map_err(|what| (what, Some(help.to_owned())))?;
-        let code = match (ours, &mut self.rows.lanes) {
-            (Some(ours), Some(lanes)) => {
-                // Two of the vendor's names may be one of ours.
-                let at = lanes.names.iter().position(|known| *known == ours).unwrap_or_else(|| {
-                    lanes.names.push(ours);
-                    lanes.names.len() - 1
-                });
-                Some(at as u32)
-            }
-            _ => None,
-        };
-        self.codes.insert(name.to_owned(), code);
-        Ok(code)
-    }
-
-    fn finish(mut self) -> Rows {
-        self.rows.index();
-        self.rows
+        rows.index();
+        rows
     }
 }
 
@@ -344,7 +355,7 @@ fn is_missing(text: &str, missing: &[String]) -> bool {
 fn number(value: Cell<'_>, column: &Column, missing: &[String]) -> Result<f64, Wrong> {
     let number = match value {
         Cell::Missing => return Ok(f64::NAN),
-        Cell::Number(number) => number.as_f64().filter(|number| number.is_finite()),
+        Cell::Number(number) => Some(number.as_f64()).filter(|number| number.is_finite()),
         Cell::Text(text) if is_missing(text.trim(), missing) => return Ok(f64::NAN),
         Cell::Text(text) => NumberFormat::default().parse(text.trim()).ok(),
         Cell::Bool(_) | Cell::Other(_) => None,
@@ -389,7 +400,10 @@ fn day(value: Cell<'_>, column: &Column, reader: &mut DateReader, missing: &[Str
         }
         // `20240315` is a number in JSON.
         (Cell::Text(_) | Cell::Number(_), Dates::Text(_)) => {
-            let text = value.shown();
+            let text = match value {
+                Cell::Text(text) => Cow::Borrowed(text),
+                other => Cow::Owned(other.shown()),
+            };
             reader.parse(text.trim()).map(|date| Some(to_days(date))).map_err(|_| {
                 let (what, _) = unreadable(value, column, "date");
                 (what, Some("say how the vendor writes dates: `format: \"%Y%m%d\"`, or `epoch: ms`".to_owned()))
@@ -402,7 +416,7 @@ fn day(value: Cell<'_>, column: &Column, reader: &mut DateReader, missing: &[Str
 fn instant(value: Cell<'_>, column: &Column) -> Option<DateTime<Utc>> {
     let Dates::Epoch(unit, _) = column.dates else { return None };
     let count = match value {
-        Cell::Number(number) => number.as_f64()?,
+        Cell::Number(number) => number.as_f64(),
         Cell::Text(text) => NumberFormat::default().parse(text.trim()).ok()?,
         _ => return None,
     };

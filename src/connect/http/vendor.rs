@@ -14,6 +14,7 @@ use super::account::Account;
 use super::ask::{Asker, Outcome, Tally};
 use super::calls::{self, Call};
 use super::deliver;
+use super::names::Names;
 use super::prepare::{Prepared, prepare};
 use super::read::{Asked, Reader};
 use super::secrets::{Params, Secrets};
@@ -26,8 +27,8 @@ use crate::suggest::list;
 /// Rises when the same answers come to be read otherwise: then everything is asked for again.
 const VERSION: u32 = 1;
 
-/// Sessions of one delivery where one call covers one: about a month.
-const SESSIONS_AT_ONCE: usize = 20;
+/// Sessions of one delivery where one call covers one: a month, whatever the calendar.
+const SESSIONS_AT_ONCE: usize = 31;
 
 /// How many calls at once, if the description does not say.
 const CONCURRENCY: u32 = 4;
@@ -97,7 +98,7 @@ impl Vendor {
             secrets: &self.secrets,
             asked: Arc::new(Asked {
                 sessions: request.sessions.iter().copied().map(to_days).collect::<HashSet<_>>(),
-                back,
+                names: Names::new(back),
                 now: request.now,
             }),
             request,
@@ -166,6 +167,10 @@ impl Fetch for Vendor {
             HttpBy::Session => Some(SESSIONS_AT_ONCE),
             HttpBy::Instrument | HttpBy::Range => self.spec.at_once.sessions.map(|sessions| sessions as usize),
         }
+    }
+
+    fn is_one_by_one(&self) -> bool {
+        self.prepared.by == HttpBy::Session
     }
 
     fn spec_text(&self) -> String {
