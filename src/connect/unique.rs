@@ -39,7 +39,11 @@ pub(crate) fn order(parts: &[&Rows], wanted: impl Fn(i32) -> bool) -> Vec<Entry>
     let by_code = |names: &Vec<String>| -> Vec<u32> { names.iter().map(|name| ranks[name.as_str()]).collect() };
     let by_code: HashMap<*const Vec<String>, Vec<u32>> =
         lists.iter().map(|(list, names)| (*list, by_code(names))).collect();
-    let mut entries = Vec::new();
+    let rows_of = |rows: &&Rows| match rows.sessions.is_empty() {
+        true => rows.len(),
+        false => rows.by_session.iter().filter(|(session, _)| wanted(**session)).map(|(_, rows)| rows.len()).sum(),
+    };
+    let mut entries = Vec::with_capacity(parts.iter().map(rows_of).sum());
     for (part, rows) in (0..).zip(parts) {
         let lanes = rows.lanes.as_ref().map(|lanes| (&lanes.codes, &by_code[&Arc::as_ptr(&lanes.names)]));
         let mut take = |session: i32, row: u32| {

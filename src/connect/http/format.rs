@@ -8,7 +8,6 @@ use serde_json::Value as Json;
 use serde_json_path::JsonPath;
 
 use super::num::Num;
-use super::scan::Scanned;
 use super::units::quote_long_numbers;
 use crate::suggest::list;
 
@@ -217,7 +216,6 @@ enum Rows<'a> {
     Texts(Vec<Vec<&'a str>>),
     Records(Vec<StringRecord>),
     Parallel(&'a Json),
-    Scanned(&'a Scanned<'a>),
 }
 
 /// Where a field is in the rows of one answer.
@@ -241,11 +239,6 @@ pub(super) enum Cell<'a> {
 }
 
 impl<'a> Table<'a> {
-    /// The same table, with rows that were read before.
-    pub fn with(self, rows: &'a Scanned<'a>) -> Self {
-        Self { rows: Rows::Scanned(rows), ..self }
-    }
-
     /// The number of rows; `bound` are all fields that are read.
     ///
     /// # Errors
@@ -256,7 +249,6 @@ impl<'a> Table<'a> {
             Rows::Arrays(rows) => rows.len(),
             Rows::Texts(rows) => rows.len(),
             Rows::Records(rows) => rows.len(),
-            Rows::Scanned(rows) => rows.len(),
             Rows::Parallel(_) => {
                 let mut lengths = bound.iter().filter_map(|bound| match bound {
                     Bound::Column(column) => Some(column.len()),
@@ -280,7 +272,6 @@ impl<'a> Table<'a> {
             Rows::Texts(rows) => rows.is_empty(),
             // The first line names them, rows or not.
             Rows::Records(_) => false,
-            Rows::Scanned(rows) => rows.len() == 0,
         }
     }
 
@@ -308,10 +299,6 @@ impl<'a> Table<'a> {
             }
             (_, Field::Named(name)) => name,
         };
-        if let Rows::Scanned(Scanned { keys: Some(keys), .. }) = &self.rows {
-            let at = keys.iter().position(|key| key == name);
-            return at.map(Bound::At).ok_or_else(|| absent(name, keys.iter().copied()));
-        }
         if let Some(at) = self.names.iter().position(|known| known == name) {
             return Ok(Bound::At(at));
         }
@@ -337,9 +324,6 @@ impl<'a> Table<'a> {
             }
             (Rows::Records(rows), Bound::At(at)) => {
                 Cell::Text(rows[row].get(*at).ok_or_else(|| short(*at, rows[row].len()))?)
-            }
-            (Rows::Scanned(rows), Bound::At(at)) => {
-                rows.row(row).get(*at).copied().ok_or_else(|| short(*at, rows.row(row).len()))?
             }
             // A field is bound to the rows that it is read from.
             _ => Cell::Missing,

@@ -11,6 +11,7 @@ use super::request::{CallNames, Parts, TemplateFault};
 use super::scan;
 use super::symbols::Symbols;
 use super::template::{Names, Templates, from_json};
+use super::units::Unit;
 
 /// A description that can be asked by.
 pub(super) struct Prepared {
@@ -115,7 +116,7 @@ impl Problems<'_> {
             }
         };
         let kind = kind.or(field.kind).unwrap_or(ColumnType::Number);
-        Some(Column { name: name.to_owned(), kind, field: from, times: field.times, dates })
+        Some(Column { name: name.to_owned(), kind, field: from, times: field.times.map(Unit::new), dates })
     }
 
     fn pointers(&mut self, spec: &HttpVendor) -> Option<Pointers> {

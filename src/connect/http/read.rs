@@ -14,6 +14,7 @@ use serde_json_path::JsonPath;
 use super::faults::{Fault, Rules, as_text};
 use super::format::{Bound, Cell, Field, Format, Table};
 use super::names::{Names, Reading};
+use super::units::Unit;
 use super::{scan, units};
 use crate::cell::Cells;
 use crate::date::{DateReader, to_days};
@@ -26,7 +27,7 @@ pub(super) struct Column {
     pub name: String,
     pub kind: ColumnType,
     pub field: Field,
-    pub times: Option<f64>,
+    pub times: Option<Unit>,
     pub dates: Dates,
 }
 
@@ -64,7 +65,7 @@ pub(super) struct Reader {
 pub(super) struct Asked {
     /// Days since 1970-01-01.
     pub sessions: HashSet<i32>,
-    pub names: Names,
+    pub names: Arc<Names>,
     pub now: DateTime<Utc>,
 }
 
@@ -96,23 +97,30 @@ struct Fields<'a> {
     values: Vec<Bound<'a>>,
 }
 
+impl<'a> Fields<'a> {
+    /// The same fields, found otherwise; `None` if one is not.
+    fn map<'b>(&self, place: impl Fn(&Bound<'a>) -> Option<Bound<'b>>) -> Option<Fields<'b>> {
+        let one = |bound: &Option<Bound<'a>>| match bound {
+            Some(bound) => place(bound).map(Some),
+            None => Some(None),
+        };
+        Some(Fields {
+            session: one(&self.session)?,
+            instrument: one(&self.instrument)?,
+            closes: one(&self.closes)?,
+            key: one(&self.key)?,
+            values: self.values.iter().map(&place).collect::<Option<_>>()?,
+        })
+    }
+}
+
 impl Reader {
     /// # Errors
     /// What the answer means if it brings no rows, or why they cannot be read.
     pub fn read(&self, status: StatusCode, body: &[u8], covered: &Covered, asked: &Asked) -> Result<Page, Fault> {
         let (text, broken) = self.format.text(body);
-        let usual = self.usual.as_ref().filter(|_| !broken);
-        if let Some(rows) = usual.and_then(|path| scan::scan(&text, path, self.format.shape))
-            && let Ok(rest) = Format::json(&rows.rest)
-        {
-            if let Some(fault) = self.rules.judge(status, &text, Some(&rest)) {
-                return Err(fault);
-            }
-            let table = self.format.table(&rows.rest, Some(&rest)).map(|table| table.with(&rows));
-            if let Some(page) = table.ok().and_then(|table| self.page(&table, Some(&rest), covered, asked).ok()) {
-                return Ok(page);
-            }
-            // Something is wrong: what, is said below.
+        if let Some(page) = self.usual(status, &text, covered, asked).filter(|_| !broken) {
+            return page;
         }
         let wants_json = self.format.kind == HttpFormat::Json;
         let json = (wants_json || self.rules.look_into_json()).then(|| Format::json(&text));
@@ -139,18 +147,37 @@ impl Reader {
                 "the vendor's answer is not as `response` says",
             )
         })?;
-        self.page(&table, parsed, covered, asked)
+        Ok(self.pointed(self.rows(&table, covered, asked)?, parsed))
     }
 
-    /// The rows of a table; `json` is what stands around them, for pointers to the next page.
-    fn page(&self, table: &Table<'_>, json: Option<&Json>, covered: &Covered, asked: &Asked) -> Result<Page, Fault> {
-        let mut page = self.rows(table, covered, asked)?;
+    /// The same for an answer that [`scan`] can read; `None` if it is not one, or if there is something wrong with a row.
+    fn usual(&self, status: StatusCode, text: &str, covered: &Covered, asked: &Asked) -> Option<Result<Page, Fault>> {
+        let located = scan::locate(text, self.usual.as_ref()?, self.format.shape)?;
+        let rest = Format::json(&located.rest).ok()?;
+        if let Some(fault) = self.rules.judge(status, text, Some(&rest)) {
+            return Some(Err(fault));
+        }
+        let table = self.format.table(&located.rest, Some(&rest)).ok()?;
+        let fields = self.bind(&table).ok()?.map(|bound| located.place(bound).map(Bound::At))?;
+        let mut builder = Builder::new(self, covered, asked);
+        builder.reserve(located.about);
+        let (count, last) = located.each(|row, cells| builder.row(&fields, row, |bound| of_row(cells, bound)).ok())?;
+        let key = match &fields.key {
+            Some(key) => Some(of_row(&last, key).ok()?.shown()),
+            None => None,
+        };
+        let page = Page { rows: builder.finish(), count: count as u64, key, ..Page::default() };
+        Some(Ok(self.pointed(page, Some(&rest))))
+    }
+
+    /// The page with what leads to the next, which stands around the rows.
+    fn pointed(&self, mut page: Page, json: Option<&Json>) -> Page {
         let query = |path: &Option<JsonPath>| path.as_ref().zip(json).and_then(|(path, json)| path.query(json).first());
         page.cursor =
             query(&self.pointers.cursor).filter(|value| !value.is_null()).map(as_text).filter(|text| !text.is_empty());
         page.more =
             query(&self.pointers.more).map(|value| !matches!(as_text(value).as_str(), "false" | "0" | "null" | ""));
-        Ok(page)
+        page
     }
 
     fn rows(&self, table: &Table<'_>, covered: &Covered, asked: &Asked) -> Result<Page, Fault> {
@@ -164,7 +191,7 @@ impl Reader {
         let count = table.len(&all).map_err(layout)?;
         let mut builder = Builder::new(self, covered, asked);
         for row in 0..count {
-            builder.row(table, &fields, row).map_err(|(what, help)| Fault {
+            builder.row(&fields, row, |bound| table.cell(row, bound)).map_err(|(what, help)| Fault {
                 what: format!("row {}: {what}", row + 1),
                 help,
                 meaning: HttpMeaning::Refused,
@@ -235,9 +262,31 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn row(&mut self, table: &Table<'_>, fields: &Fields<'_>, row: usize) -> Result<(), Wrong> {
+    /// Room for so many rows more.
+    fn reserve(&mut self, rows: usize) {
+        self.rows.places.reserve(rows);
+        self.rows.sessions.reserve(rows);
+        self.rows.lanes.iter_mut().for_each(|lanes| lanes.codes.reserve(rows));
+        for cells in &mut self.rows.columns {
+            match cells {
+                Cells::Number(cells) => cells.reserve(rows),
+                Cells::Text(cells) => cells.reserve(rows),
+                Cells::Bool(cells) => cells.reserve(rows),
+                Cells::Date(cells) => cells.reserve(rows),
+            }
+        }
+    }
+
+    /// Takes the row of that number, from 0, whose fields `field` gives.
+    fn row<'c>(
+        &mut self,
+        fields: &Fields<'c>,
+        row: usize,
+        field: impl Fn(&Bound<'c>) -> Result<Cell<'c>, String>,
+    ) -> Result<(), Wrong> {
+        let cell = |bound: &Bound<'c>| field(bound).map_err(|what| (what, None));
         if let (Some(column), Some(bound)) = (&self.reader.closes, &fields.closes) {
-            let value = cell(table, row, bound)?;
+            let value = cell(bound)?;
             let closes = instant(value, column).ok_or_else(|| unreadable(value, column, "instant"))?;
             if closes >= self.asked.now {
                 return Ok(());
@@ -245,7 +294,7 @@ impl<'a> Builder<'a> {
         }
         let session = match (&self.reader.session, &fields.session) {
             (Some(column), Some(bound)) => {
-                let value = cell(table, row, bound)?;
+                let value = cell(bound)?;
                 let day = day(value, column, &mut self.session_dates, &self.reader.missing)?;
                 day.ok_or_else(|| (format!("field `{}`, the session, is missing", column.field.text()), None))?
             }
@@ -260,7 +309,7 @@ impl<'a> Builder<'a> {
         }
         let code = match (&self.reader.instrument, &fields.instrument) {
             (Some(column), Some(bound)) => {
-                let name = match cell(table, row, bound)? {
+                let name = match cell(bound)? {
                     Cell::Missing => {
                         return Err((format!("field `{}`, the instrument, is missing", column.field.text()), None));
                     }
@@ -277,7 +326,7 @@ impl<'a> Builder<'a> {
         };
         let mut some = false;
         for at in 0..self.reader.values.len() {
-            let (reader, value) = (self.reader, cell(table, row, &fields.values[at])?);
+            let (reader, value) = (self.reader, cell(&fields.values[at])?);
             let column = &reader.values[at];
             let missing = &reader.missing;
             some |= match &mut self.rows.columns[at] {
@@ -324,8 +373,12 @@ impl<'a> Builder<'a> {
     }
 }
 
-fn cell<'c>(table: &'c Table<'_>, row: usize, bound: &Bound<'c>) -> Result<Cell<'c>, Wrong> {
-    table.cell(row, bound).map_err(|what| (what, None))
+/// The field of a row that is read already.
+fn of_row<'c>(cells: &[Cell<'c>], bound: &Bound<'_>) -> Result<Cell<'c>, String> {
+    match bound {
+        Bound::At(at) => cells.get(*at).copied().ok_or_else(|| "the row is too short".to_owned()),
+        _ => Ok(Cell::Missing),
+    }
 }
 
 fn push<T>(cells: &mut Vec<Option<T>>, value: Option<T>) -> bool {
@@ -361,7 +414,7 @@ fn number(value: Cell<'_>, column: &Column, missing: &[String]) -> Result<f64, W
         Cell::Bool(_) | Cell::Other(_) => None,
     };
     let number = number.ok_or_else(|| unreadable(value, column, "number"))?;
-    let number = column.times.map_or(number, |unit| units::times(number, unit));
+    let number = column.times.map_or(number, |unit| unit.times(number));
     // A product may be too large for a number; and there is one zero.
     if number.is_finite() { Ok(number + 0.0) } else { Err(unreadable(value, column, "finite number")) }
 }

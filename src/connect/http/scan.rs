@@ -8,7 +8,7 @@
 
 use assetctl_config::{HttpFormat, HttpShape, HttpVendor};
 
-use super::format::Cell;
+use super::format::{Bound, Cell};
 use super::num::Num;
 use super::units::POWERS;
 
@@ -18,27 +18,48 @@ const EXACT_DIGITS: usize = 15;
 /// Digits of a whole number that 64 bits hold, whatever they are.
 const WHOLE_DIGITS: usize = 18;
 
-/// The rows of an answer.
-#[derive(Debug, PartialEq)]
-pub(super) struct Scanned<'a> {
+/// The rows of an answer, found but not read.
+#[derive(Debug)]
+pub(super) struct Located<'a> {
     /// The answer with an empty list where the rows were.
     pub rest: String,
     /// The keys of every row, where rows are objects.
-    pub keys: Option<Vec<&'a str>>,
-    cells: Vec<Cell<'a>>,
-    /// Where each row ends in `cells`.
-    ends: Vec<u32>,
+    keys: Option<Vec<&'a str>>,
+    /// The list of rows, of at least one.
+    rows: &'a str,
+    /// About so many.
+    pub about: usize,
 }
 
-impl<'a> Scanned<'a> {
-    pub fn len(&self) -> usize {
-        self.ends.len()
+impl<'a> Located<'a> {
+    /// Gives each row's fields in their order to `take`, which may end it; gives the number of rows, and the fields of the last.
+    pub fn each(&self, mut take: impl FnMut(usize, &[Cell<'a>]) -> Option<()>) -> Option<(usize, Vec<Cell<'a>>)> {
+        let mut scanner = Scanner::new(self.rows);
+        let (mut count, mut cells) = (0, Vec::new());
+        scanner.take(b'[')?;
+        loop {
+            cells.clear();
+            match &self.keys {
+                Some(keys) => scanner.object(keys, &mut cells)?,
+                None => scanner.array(&mut cells)?,
+            }
+            take(count, &cells)?;
+            count += 1;
+            scanner.space();
+            if scanner.take(b',').is_none() {
+                break;
+            }
+        }
+        (scanner.peek() == b']' && scanner.at + 1 == self.rows.len()).then_some((count, cells))
     }
 
-    /// The fields of a row, in its order.
-    pub fn row(&self, row: usize) -> &[Cell<'a>] {
-        let start = row.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.cells[start as usize..self.ends[row] as usize]
+    /// Where a field is in every row, which is bound to rows of the same form.
+    pub fn place(&self, bound: &Bound<'_>) -> Option<usize> {
+        match (bound, &self.keys) {
+            (Bound::At(at), None) => Some(*at),
+            (Bound::Key(key), Some(keys)) => keys.iter().position(|known| known == key),
+            _ => None,
+        }
     }
 }
 
@@ -81,23 +102,30 @@ fn plain(path: &str) -> Option<Vec<String>> {
 }
 
 /// The rows at `path` of `text`; `None` where they cannot be read here, and where there are none.
-pub(super) fn scan<'a>(text: &'a str, path: &[String], shape: HttpShape) -> Option<Scanned<'a>> {
-    let mut scanner = Scanner { text, bytes: text.as_bytes(), at: 0 };
+pub(super) fn locate<'a>(text: &'a str, path: &[String], shape: HttpShape) -> Option<Located<'a>> {
+    let mut scanner = Scanner::new(text);
     scanner.space();
     for key in path {
         scanner.enter(key)?;
     }
     let start = scanner.at;
-    let mut rows = Scanned { rest: String::new(), keys: None, cells: Vec::new(), ends: Vec::new() };
-    match shape {
-        HttpShape::Objects => scanner.rows(&mut rows, Scanner::object)?,
-        _ => scanner.rows(&mut rows, Scanner::array)?,
-    }
+    scanner.take(b'[')?;
+    let first = scanner.at;
+    let keys = match shape {
+        HttpShape::Objects => Some(scanner.keys()?),
+        _ if scanner.peek() == b'[' => None,
+        _ => return None,
+    };
+    scanner.at = first;
+    scanner.skip()?;
+    let row = scanner.at - first + 1;
+    scanner.at = start;
+    scanner.skip()?;
     let end = scanner.at;
     // Of a key that is there twice the last counts.
     path.iter().rev().try_for_each(|key| scanner.leave(key))?;
-    rows.rest = format!("{}[]{}", &text[..start], &text[end..]);
-    Some(rows)
+    let rest = format!("{}[]{}", &text[..start], &text[end..]);
+    Some(Located { rest, keys, rows: &text[start..end], about: (end - start) / row + 1 })
 }
 
 struct Scanner<'a> {
@@ -107,6 +135,10 @@ struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
+    fn new(text: &'a str) -> Self {
+        Self { text, bytes: text.as_bytes(), at: 0 }
+    }
+
     /// The byte that is next; none is 0, at the end.
     fn peek(&self) -> u8 {
         self.bytes.get(self.at).copied().unwrap_or_default()
@@ -149,7 +181,7 @@ impl<'a> Scanner<'a> {
             self.skip()?;
             self.space();
         }
-        (self.peek() == b'}').then(|| self.at += 1)
+        self.end(b'}')
     }
 
     fn key(&mut self) -> Option<&'a str> {
@@ -159,7 +191,7 @@ impl<'a> Scanner<'a> {
         Some(key)
     }
 
-    /// Past a value of any kind. Right for JSON only; what is skipped is read as JSON later.
+    /// Past a value of any kind. Right for JSON only; what is skipped is read later.
     fn skip(&mut self) -> Option<()> {
         let mut depth = 0usize;
         loop {
@@ -175,9 +207,12 @@ impl<'a> Scanner<'a> {
                     }
                 }
                 b'[' | b'{' => depth += 1,
-                b']' | b'}' if depth == 0 => return Some(()),
-                b']' | b'}' => depth -= 1,
-                b',' if depth == 0 => return Some(()),
+                b']' | b'}' if depth == 1 => {
+                    self.at += 1;
+                    return Some(());
+                }
+                b']' | b'}' if depth > 0 => depth -= 1,
+                b',' | b']' | b'}' if depth == 0 => return Some(()),
                 _ => {}
             }
             self.at += 1;
@@ -195,73 +230,55 @@ impl<'a> Scanner<'a> {
         (self.bytes[start + length] == b'"').then(|| &self.text[start..start + length])
     }
 
-    /// A list of rows that `row` reads; not an empty one.
-    fn rows(&mut self, rows: &mut Scanned<'a>, row: fn(&mut Self, &mut Scanned<'a>) -> Option<()>) -> Option<()> {
+    fn array(&mut self, cells: &mut Vec<Cell<'a>>) -> Option<()> {
         self.take(b'[')?;
-        loop {
-            row(self, rows)?;
-            rows.ends.push(u32::try_from(rows.cells.len()).ok()?);
+        while self.peek() != b']' || !cells.is_empty() {
+            cells.push(self.value()?);
             self.space();
-            match self.peek() {
-                b',' => self.take(b',')?,
-                b']' => {
-                    self.at += 1;
-                    return Some(());
-                }
-                _ => return None,
+            if self.take(b',').is_none() {
+                break;
             }
         }
+        self.end(b']')
     }
 
-    fn array(&mut self, rows: &mut Scanned<'a>) -> Option<()> {
-        self.take(b'[')?;
-        if self.peek() == b']' {
-            self.at += 1;
-            return Some(());
-        }
-        loop {
-            rows.cells.push(self.value()?);
-            self.space();
-            match self.peek() {
-                b',' => self.take(b',')?,
-                b']' => {
-                    self.at += 1;
-                    return Some(());
-                }
-                _ => return None,
-            }
-        }
-    }
-
-    /// An object with the keys of the first, in its order.
-    fn object(&mut self, rows: &mut Scanned<'a>) -> Option<()> {
+    /// An object with these keys, in their order.
+    fn object(&mut self, keys: &[&str], cells: &mut Vec<Cell<'a>>) -> Option<()> {
         self.take(b'{')?;
-        let known = rows.keys.take();
+        for (at, key) in keys.iter().enumerate() {
+            if at > 0 {
+                self.take(b',')?;
+            }
+            if self.key()? != *key {
+                return None;
+            }
+            cells.push(self.value()?);
+            self.space();
+        }
+        self.end(b'}')
+    }
+
+    /// The keys of an object; `None` if it has one twice, or none.
+    fn keys(&mut self) -> Option<Vec<&'a str>> {
+        self.take(b'{')?;
         let mut keys = Vec::new();
-        let mut count = 0;
         loop {
             let key = self.key()?;
-            match &known {
-                Some(known) if known.get(count) != Some(&key) => return None,
-                Some(_) => {}
-                None if keys.contains(&key) => return None,
-                None => keys.push(key),
+            if keys.contains(&key) {
+                return None;
             }
-            count += 1;
-            rows.cells.push(self.value()?);
+            keys.push(key);
+            self.value()?;
             self.space();
-            match self.peek() {
-                b',' => self.take(b',')?,
-                b'}' => break,
-                _ => return None,
+            if self.take(b',').is_none() {
+                break;
             }
         }
-        self.at += 1;
-        if known.as_ref().is_some_and(|known| known.len() != count) {
-            return None;
-        }
-        rows.keys = known.or(Some(keys));
-        Some(())
+        self.end(b'}').map(|()| keys)
+    }
+
+    fn end(&mut self, byte: u8) -> Option<()> {
+        (self.peek() == byte).then(|| self.at += 1)
     }
 
     fn value(&mut self) -> Option<Cell<'a>> {
@@ -347,10 +364,15 @@ mod tests {
 
     fn scanned(text: &str, path: &str, shape: HttpShape) -> Option<(String, Vec<String>)> {
         let path = plain(path).unwrap();
-        let rows = scan(text, &path, shape)?;
-        let shown = |row: usize| rows.row(row).iter().map(Cell::shown).collect::<Vec<_>>().join(" ");
-        let shown = (0..rows.len()).map(shown).collect();
-        Some((rows.rest.clone(), shown))
+        let located = locate(text, &path, shape)?;
+        let mut rows = Vec::new();
+        let shown = |cells: &[Cell<'_>]| cells.iter().map(Cell::shown).collect::<Vec<_>>().join(" ");
+        let (count, last) = located.each(|_, cells| {
+            rows.push(shown(cells));
+            Some(())
+        })?;
+        assert_eq!((count, Some(&shown(&last))), (rows.len(), rows.last()));
+        Some((located.rest, rows))
     }
 
     #[test]

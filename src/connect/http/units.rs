@@ -3,17 +3,30 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 
-/// A number times its unit.
+/// What a vendor's numbers are to be multiplied by.
 ///
 /// Units are mostly powers of ten, and vendors write decimals: 1.005 thousands are 1005, and not the 1004.9999999999999 that multiplying the
 /// nearest binary number gives. So there the decimal point is moved, in the shortest decimal that means the number.
-pub(super) fn times(value: f64, unit: f64) -> f64 {
-    let exponent = unit.log10();
-    if value == 0.0 || !value.is_finite() || exponent.fract() != 0.0 || exponent.abs() > 18.0 {
-        return value * unit;
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Unit {
+    factor: f64,
+    /// Of ten, where the factor is a power of it.
+    exponent: Option<i32>,
+}
+
+impl Unit {
+    pub fn new(factor: f64) -> Self {
+        let exponent = factor.log10();
+        let is_power = exponent.fract() == 0.0 && exponent.abs() <= 18.0;
+        Self { factor, exponent: is_power.then_some(exponent as i32) }
     }
-    let exponent = exponent as i32;
-    moved(value, exponent).or_else(|| rewritten(value, exponent)).unwrap_or(value * unit)
+
+    pub fn times(self, value: f64) -> f64 {
+        let exponent = self.exponent.filter(|_| value != 0.0 && value.is_finite());
+        exponent
+            .and_then(|exponent| moved(value, exponent).or_else(|| rewritten(value, exponent)))
+            .unwrap_or(value * self.factor)
+    }
 }
 
 /// A number with its point moved in its shortest decimal.
@@ -29,7 +42,7 @@ pub(super) const POWERS: [f64; 23] = [
     1e21, 1e22,
 ];
 
-/// [`times`] for a number of few decimals, without writing it down.
+/// [`rewritten`] for a number of few decimals, without writing it down.
 ///
 /// If a whole number below 10^15, with its point moved, is nearest to `value`, then it is the shortest decimal that means `value`: no two decimals of
 /// so few digits mean the same float.
@@ -37,8 +50,12 @@ fn moved(value: f64, exponent: i32) -> Option<f64> {
     const MOST_DECIMALS: usize = 6;
     const FEW_DIGITS: f64 = 1e15;
     let (decimals, digits) = POWERS[..=MOST_DECIMALS].iter().enumerate().find_map(|(decimals, power)| {
-        let digits = (value * power).round();
-        (digits.abs() < FEW_DIGITS && digits / power == value).then_some((decimals, digits))
+        let digits = value * power;
+        if digits.abs() >= FEW_DIGITS {
+            return None;
+        }
+        let digits = (digits + 0.5f64.copysign(digits)) as i64 as f64;
+        (digits / power == value).then_some((decimals, digits))
     })?;
     let exponent = exponent - decimals as i32;
     let power = POWERS.get(exponent.unsigned_abs() as usize)?;
@@ -99,6 +116,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn times(value: f64, unit: f64) -> f64 {
+        Unit::new(unit).times(value)
+    }
 
     #[test]
     fn powers_of_ten_move_the_point() {

@@ -1,8 +1,8 @@
 //! A vendor over HTTP, as a source that has to be asked.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use assetctl_config::{Asset, ColumnType, Diagnostic, HttpBy, HttpVendor, SecretFrom};
@@ -46,6 +46,8 @@ pub struct Vendor {
     prepared: Prepared,
     reader: Arc<Reader>,
     secrets: Secrets,
+    /// For the instruments that were asked for last: what answers have named so far.
+    names: Mutex<Option<(Vec<String>, Arc<Names>)>>,
 }
 
 impl Vendor {
@@ -67,7 +69,21 @@ impl Vendor {
             prepared,
             spec: spec.clone(),
             secrets: Secrets::default(),
+            names: Mutex::default(),
         })
+    }
+
+    /// How answers to a request for such instruments name them.
+    fn names(&self, instruments: &[String]) -> Result<Arc<Names>, String> {
+        let mut known = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((asked, names)) = &*known
+            && asked == instruments
+        {
+            return Ok(Arc::clone(names));
+        }
+        let names = Arc::new(Names::new(Back::new(&self.prepared.symbols, instruments)?));
+        *known = Some((instruments.to_vec(), Arc::clone(&names)));
+        Ok(names)
     }
 
     async fn ask(&self, request: &Request<'_>) -> Result<Delivery, FetchError> {
@@ -78,7 +94,7 @@ impl Vendor {
             });
         }
         let params = Params::read(&self.spec, &self.asset, &self.secrets)?;
-        let back = Back::new(&self.prepared.symbols, request.instruments).map_err(|what| FetchError::Refused {
+        let names = self.names(request.instruments).map_err(|what| FetchError::Refused {
             what: format!("{}: {what}", self.whom),
             help: Some("say how your names and the vendor's correspond, under `symbols:`".to_owned()),
         })?;
@@ -98,7 +114,7 @@ impl Vendor {
             secrets: &self.secrets,
             asked: Arc::new(Asked {
                 sessions: request.sessions.iter().copied().map(to_days).collect::<HashSet<_>>(),
-                names: Names::new(back),
+                names,
                 now: request.now,
             }),
             request,
