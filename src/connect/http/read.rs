@@ -16,10 +16,11 @@ use super::format::{Bound, Cell, Field, Format, Table};
 use super::names::{Names, Reading};
 use super::units::Unit;
 use super::{scan, units};
-use crate::cell::Cells;
+use crate::cell::{Cells, Value};
 use crate::date::{DateReader, to_days};
 use crate::number::NumberFormat;
 use crate::rows::{Lanes, Rows};
+use crate::time::{TimeReader, to_micros};
 
 /// One of our columns, and how it comes from the vendor's.
 #[derive(Debug, Clone)]
@@ -67,6 +68,8 @@ pub(super) struct Asked {
     pub sessions: HashSet<i32>,
     pub names: Arc<Names>,
     pub now: DateTime<Utc>,
+    /// The exchange's, in which times are stored.
+    pub zone: Tz,
 }
 
 /// What the call that is answered covers, where its rows do not say.
@@ -120,7 +123,7 @@ impl Reader {
     pub fn read(&self, status: StatusCode, body: &[u8], covered: &Covered, asked: &Asked) -> Result<Page, Fault> {
         let (text, broken) = self.format.text(body);
         if let Some(page) = self.usual(status, &text, covered, asked).filter(|_| !broken) {
-            return page;
+            return Ok(page);
         }
         let wants_json = self.format.kind == HttpFormat::Json;
         let json = (wants_json || self.rules.look_into_json()).then(|| Format::json(&text));
@@ -150,12 +153,12 @@ impl Reader {
         Ok(self.pointed(self.rows(&table, covered, asked)?, parsed))
     }
 
-    /// The same for an answer that [`scan`] can read; `None` if it is not one, or if there is something wrong with a row.
-    fn usual(&self, status: StatusCode, text: &str, covered: &Covered, asked: &Asked) -> Option<Result<Page, Fault>> {
+    /// The same for an answer that [`scan`] can read; `None` if it is not one, or if there is anything wrong with it.
+    fn usual(&self, status: StatusCode, text: &str, covered: &Covered, asked: &Asked) -> Option<Page> {
         let located = scan::locate(text, self.usual.as_ref()?, self.format.shape)?;
         let rest = Format::json(&located.rest).ok()?;
-        if let Some(fault) = self.rules.judge(status, text, Some(&rest)) {
-            return Some(Err(fault));
+        if self.rules.judge(status, text, Some(&rest)).is_some() {
+            return None;
         }
         let table = self.format.table(&located.rest, Some(&rest)).ok()?;
         let fields = self.bind(&table).ok()?.map(|bound| located.place(bound).map(Bound::At))?;
@@ -167,7 +170,7 @@ impl Reader {
             None => None,
         };
         let page = Page { rows: builder.finish(), count: count as u64, key, ..Page::default() };
-        Some(Ok(self.pointed(page, Some(&rest))))
+        Some(self.pointed(page, Some(&rest)))
     }
 
     /// The page with what leads to the next, which stands around the rows.
@@ -273,6 +276,7 @@ impl<'a> Builder<'a> {
                 Cells::Text(cells) => cells.reserve(rows),
                 Cells::Bool(cells) => cells.reserve(rows),
                 Cells::Date(cells) => cells.reserve(rows),
+                Cells::Time(cells) => cells.reserve(rows),
             }
         }
     }
@@ -338,6 +342,7 @@ impl<'a> Builder<'a> {
                 Cells::Text(cells) => push(cells, text(value, column, missing)?),
                 Cells::Bool(cells) => push(cells, flag(value, column, missing)?),
                 Cells::Date(cells) => push(cells, day(value, column, &mut self.dates[at], missing)?),
+                Cells::Time(cells) => push(cells, time(value, column, self.asked.zone, missing)?),
             };
         }
         if !some {
@@ -348,6 +353,7 @@ impl<'a> Builder<'a> {
                     Cells::Text(cells) => drop(cells.pop()),
                     Cells::Bool(cells) => drop(cells.pop()),
                     Cells::Date(cells) => drop(cells.pop()),
+                    Cells::Time(cells) => drop(cells.pop()),
                 }
             }
             return Ok(());
@@ -464,6 +470,24 @@ fn day(value: Cell<'_>, column: &Column, reader: &mut DateReader, missing: &[Str
         }
         _ => Err(unreadable(value, column, "date")),
     }
+}
+
+/// Microseconds since 1970-01-01 00:00 at the exchange.
+fn time(value: Cell<'_>, column: &Column, zone: Tz, missing: &[String]) -> Result<Option<i64>, Wrong> {
+    let (reader, value) = match (value, &column.dates) {
+        (Cell::Missing, _) => return Ok(None),
+        (Cell::Text(text), _) if is_missing(text.trim(), missing) => return Ok(None),
+        (value, Dates::Epoch(_, written)) => {
+            let instant = instant(value, column).ok_or_else(|| unreadable(value, column, "instant"))?;
+            return Ok(Some(to_micros(instant.with_timezone(written).naive_local())));
+        }
+        (value, Dates::Text(format)) => (TimeReader::new(format.as_deref(), None, zone), value),
+    };
+    let text = value.shown();
+    reader.local(Value::Text(text.trim())).map(Some).map_err(|_| {
+        let (what, _) = unreadable(value, column, "time");
+        (what, Some("say how the vendor writes times: `format: \"%Y%m%d%H%M\"`, or `epoch: ms`".to_owned()))
+    })
 }
 
 fn instant(value: Cell<'_>, column: &Column) -> Option<DateTime<Utc>> {

@@ -116,6 +116,7 @@ impl Vendor {
                 sessions: request.sessions.iter().copied().map(to_days).collect::<HashSet<_>>(),
                 names,
                 now: request.now,
+                zone: self.asset.calendar.time_zone().parse().unwrap_or(chrono_tz::Tz::UTC),
             }),
             request,
             tally: Tally::default(),

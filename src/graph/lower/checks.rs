@@ -1,7 +1,7 @@
 //! Checks against the columns that there are.
 
 use assetctl_config::{Check, ColumnType, Kind, OneOrMany};
-use chrono::NaiveDate;
+use chrono::{NaiveDate, NaiveDateTime};
 
 use super::{Lowering, Schema, SchemaSource, error};
 use crate::node::{AssetNode, Axis, CheckReads};
@@ -99,7 +99,8 @@ impl Lowering<'_> {
             ));
             return;
         }
-        let on = reconcile.on();
+        let is_time = |(name, ty): &(String, ColumnType)| name == "time" && *ty == ColumnType::Time;
+        let on = reconcile.on(schema.is_some_and(|schema| schema.iter().any(is_time)));
         let on = reconcile.on.clone().unwrap_or(OneOrMany::Many(on));
         for (key, columns) in [("columns", &reconcile.columns), ("on", &on)] {
             for (item, column) in columns.as_slice().iter().enumerate().filter(|(_, column)| *column != "session") {
@@ -202,6 +203,7 @@ impl Lowering<'_> {
                 ColumnType::Text => "texts",
                 ColumnType::Bool => "`true` and `false`",
                 ColumnType::Date => "dates",
+                ColumnType::Time => "times",
             };
             self.problems.push(error(
                 loc,
@@ -221,6 +223,7 @@ impl Lowering<'_> {
                 ColumnType::Number => value.parse::<f64>().is_ok_and(f64::is_finite),
                 ColumnType::Bool => matches!(value.as_str(), "true" | "false"),
                 ColumnType::Date => value.parse::<NaiveDate>().is_ok(),
+                ColumnType::Time => NaiveDateTime::parse_from_str(value, "%Y-%m-%d %H:%M:%S").is_ok(),
             };
             if !fits {
                 self.problems.push(error(

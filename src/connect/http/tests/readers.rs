@@ -45,6 +45,7 @@ fn said(reader: &Reader, answer: &str) -> String {
         sessions: [day("2023-01-03"), day("2023-01-04")].into(),
         names: Names::new(Back::new(&Symbols::new(None).unwrap(), &[]).unwrap()).into(),
         now: "2026-01-01T00:00:00Z".parse().unwrap(),
+        zone: chrono_tz::Tz::Asia__Shanghai,
     };
     let covered = Covered { session: None, instrument: None };
     format!("{:?}", reader.read(StatusCode::OK, answer.as_bytes(), &covered, &asked))
