@@ -25,6 +25,7 @@ mod spool;
 mod symbols;
 mod template;
 mod units;
+mod values;
 mod vendor;
 
 #[cfg(test)]
