@@ -150,6 +150,7 @@ impl Job {
             }
             if sessions.is_empty() {
                 let whole = settled.whole && report.refused.is_empty() && report.waits.is_empty();
+                self.note_what_waits(report);
                 return self.finish(&snapshot, whole, report);
             }
             let shape = self.shape(&snapshot, materializer.as_ref());
