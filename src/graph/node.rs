@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use assetctl_calendar::{Calendar, SessionIx};
 use assetctl_config::{
-    Check, ColumnType, Dividends, ExecSpec, Fill, LimitRule, MissingBars, Reports, SignalsSpec, Validity, WindowAxis,
+    Check, ColumnType, Dividends, ExecSpec, Fill, LimitRule, MissingBars, Reports, Severity, SignalsSpec, Validity,
+    WindowAxis,
 };
 use assetctl_expr::{ColumnRead, Program};
 use chrono::NaiveDate;
@@ -127,6 +128,16 @@ pub struct Limits {
 }
 
 impl CompleteParts {
+    /// How bad a missing bar is; `None` where none is looked for, or where it does not matter.
+    pub fn missing_bars(&self) -> Option<Severity> {
+        self.suspensions?;
+        match self.missing {
+            MissingBars::Error => Some(Severity::Error),
+            MissingBars::Warn => Some(Severity::Warn),
+            MissingBars::Carry => None,
+        }
+    }
+
     /// The columns that are made of whole bars, with their types, of bars that have the columns `of`; in the order of the result.
     pub fn made<'a>(&self, of: impl IntoIterator<Item = &'a str>) -> Vec<(String, ColumnType)> {
         let mut made = vec![("is_filled".to_owned(), ColumnType::Bool), ("is_suspended".to_owned(), ColumnType::Bool)];
@@ -270,6 +281,14 @@ pub struct AssetNode {
 }
 
 impl AssetNode {
+    /// The check that making its rows is by itself, whatever checks are declared: `missing`, of completed bars.
+    pub fn check_of_making(&self) -> Option<(&'static str, Severity)> {
+        match &self.body {
+            Body::Complete { parts, .. } => Some(("missing", parts.missing_bars()?)),
+            _ => None,
+        }
+    }
+
     /// Whether its rows come from outside: from files, or from somebody who is asked.
     pub fn is_external(&self) -> bool {
         matches!(self.body, Body::Source | Body::Fetched { .. } | Body::Table)
