@@ -43,6 +43,10 @@ pub struct Dated {
     /// The column of the last date; missing for all from the first on. `None` where a row is of one date: it is read by the first
     /// session on or after it.
     pub last: Option<String>,
+    /// Whether a row without a first date is a mistake, which the reader refuses whatever session it makes.
+    pub needs_first: bool,
+    /// So many sessions from the first date on read that date too, besides that the row is there.
+    pub young: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,6 +129,13 @@ pub struct Limits {
     /// The edge of the table of instruments under special treatment.
     pub special: Option<usize>,
     pub tick: f64,
+}
+
+impl Limits {
+    /// How many sessions from its listing on any rule asks for.
+    pub fn first_sessions(&self) -> u32 {
+        self.rules.iter().filter_map(|rule| rule.first_sessions).max().unwrap_or(0)
+    }
 }
 
 impl CompleteParts {

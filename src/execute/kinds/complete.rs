@@ -111,7 +111,7 @@ fn price_limits(
     special: Option<Intervals>,
     listing: Option<&Listing>,
 ) -> PriceLimits {
-    let most = limits.rules.iter().filter_map(|rule| rule.first_sessions).max().unwrap_or(0);
+    let most = limits.first_sessions();
     let mut first_sessions: BTreeMap<String, Vec<NaiveDate>> = BTreeMap::new();
     for (instrument, start) in listing.filter(|_| most > 0).into_iter().flat_map(Listing::starts) {
         // Before the calendar begins it has no sessions to count.
