@@ -41,6 +41,7 @@ mod spool;
 mod state_file;
 mod state_row;
 mod store;
+mod thinned;
 mod warehouse;
 
 #[cfg(test)]
@@ -57,6 +58,8 @@ mod history_tests;
 mod lanes_tests;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod thinned_tests;
 #[cfg(test)]
 mod warehouse_tests;
 

@@ -6,6 +6,7 @@
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use assetctl_plan::{Hash128, PartitionRecord};
 use duckdb::types::{TimeUnit, Value};
@@ -18,9 +19,10 @@ use crate::error::{Error, Result};
 use crate::gc::files_in;
 use crate::layout::{Layout, TEMPORARY, remove, temporary_beside};
 use crate::month::MonthRow;
-use crate::schema::AssetSchema;
+use crate::schema::{AssetSchema, ColumnType};
 use crate::snapshot::Snapshot;
 use crate::store::{Store, newest_rev};
+use crate::thinned;
 
 const LEDGER_TABLES: &str = "
     CREATE SCHEMA assetctl;
@@ -215,7 +217,7 @@ pub fn connect_known(history: &Snapshot, made: Option<&Snapshot>) -> Result<Conn
 impl Snapshot {
     /// A SELECT, in DuckDB's SQL, of all rows of an asset; `None` if it has none.
     pub fn relation(&self, asset: &str) -> Result<Option<String>> {
-        Ok(relation(self.layout(), asset, &self.all_months(asset)?))
+        relation(self, asset, &self.all_months(asset)?)
     }
 }
 
@@ -302,23 +304,30 @@ fn fill_assets(connection: &Connection, snapshot: &Snapshot, only: Option<&[Stri
     let is_wanted = |asset: &&str| only.is_none_or(|only| only.iter().any(|name| name == asset));
     for asset in snapshot.assets().filter(is_wanted) {
         let months = snapshot.all_months(asset)?;
-        if let Some(rows) = relation(snapshot.layout(), asset, &months)
+        if let Some(rows) = relation(snapshot, asset, &months)?
             && let Err(error) = connection.execute_batch(&format!("CREATE VIEW main.{} AS {rows}", quote_name(asset)))
         {
             // One unreadable file, or two names that differ in case alone, must not cost the views of all others.
             tracing::warn!(asset, %error, "the warehouse has no view of this asset");
         }
         for month in &months {
-            let file = snapshot.layout().segment(asset, &month.file());
-            let row = [
-                Value::Text(asset.to_owned()),
-                Value::Text(if month.schema.is_static { "all".to_owned() } else { month.month.to_string() }),
-                Value::Text(file.to_string_lossy().into_owned()),
-                Value::UBigInt(month.size),
-                Value::UBigInt(month.rows() as u64),
-                Value::UBigInt(month.partitions.len() as u64),
-            ];
-            segments.append_row(appender_params_from_iter(row)).map_err(failed)?;
+            let donors = if month.thinned { snapshot.donors(asset, month.month)? } else { Vec::new() };
+            let pieces = if month.thinned { thinned::pieces(month, &donors, |_| true)? } else { Vec::new() };
+            let whole = (!month.thinned).then_some((month, month.partitions.as_slice()));
+            for (of, partitions) in
+                whole.into_iter().chain(pieces.iter().map(|piece| (piece.donor, piece.partitions())))
+            {
+                let file = snapshot.layout().segment(asset, &of.file());
+                let row = [
+                    Value::Text(asset.to_owned()),
+                    Value::Text(if of.schema.is_static { "all".to_owned() } else { of.month.to_string() }),
+                    Value::Text(file.to_string_lossy().into_owned()),
+                    Value::UBigInt(of.size),
+                    Value::UBigInt(partitions.iter().map(|record| u64::from(record.rows)).sum()),
+                    Value::UBigInt(partitions.len() as u64),
+                ];
+                segments.append_row(appender_params_from_iter(row)).map_err(failed)?;
+            }
             for record in &month.partitions {
                 let session = Value::Date32(days(record.session));
                 let row = [
@@ -339,7 +348,7 @@ fn fill_assets(connection: &Connection, snapshot: &Snapshot, only: Option<&[Stri
 }
 
 /// One hash of a partition's content, names of columns included, whatever the order of columns.
-fn content_hash(schema: &AssetSchema, record: &PartitionRecord) -> Hash128 {
+pub(crate) fn content_hash(schema: &AssetSchema, record: &PartitionRecord) -> Hash128 {
     let mut named: Vec<_> = schema.columns.iter().map(|(name, _)| name).zip(&record.column_hashes).collect();
     named.retain(|(_, hash)| **hash != crate::schema::ABSENT);
     named.sort();
@@ -352,36 +361,80 @@ fn content_hash(schema: &AssetSchema, record: &PartitionRecord) -> Hash128 {
 }
 
 /// A SELECT of all rows of an asset from its segments; `None` if it has none, or none whose file is whole.
-fn relation(layout: &Layout, asset: &str, months: &[MonthRow]) -> Option<String> {
-    let newest = months.last()?.schema.as_ref();
-    let agrees = |month: &&MonthRow| {
+fn relation(snapshot: &Snapshot, asset: &str, months: &[MonthRow]) -> Result<Option<String>> {
+    let Some(newest) = months.last().map(|month| month.schema.as_ref()) else { return Ok(None) };
+    let agrees = |month: &MonthRow| {
         let typed = month.schema.key.iter().chain(&month.schema.columns);
         typed.into_iter().all(|(name, kind)| newest.type_of(name).is_none_or(|new| new == *kind))
     };
+    let file = |month: &MonthRow| {
+        let path = snapshot.layout().segment(asset, &month.file());
+        let is_whole = fs::metadata(&path).is_ok_and(|found| found.len() == month.size);
+        is_whole.then(|| quote_file(&path.to_string_lossy()))
+    };
     // A month whose column has another type than now is due to be rebuilt; one whose file is gone or cut off would
     // break the view of all others.
-    let there: Vec<(&MonthRow, PathBuf)> = months
-        .iter()
-        .filter(agrees)
-        .map(|month| (month, layout.segment(asset, &month.file())))
-        .filter(|(month, path)| fs::metadata(path).is_ok_and(|found| found.len() == month.size))
-        .collect();
+    let mut schemas: Vec<Arc<AssetSchema>> = Vec::new();
+    let mut files: Vec<String> = Vec::new();
+    let mut parts: Vec<(String, Vec<String>)> = Vec::new();
+    for month in months.iter().filter(|month| agrees(month)) {
+        if !month.thinned {
+            if let Some(file) = file(month) {
+                schemas.push(Arc::clone(&month.schema));
+                files.push(file);
+            }
+            continue;
+        }
+        let donors = snapshot.donors(asset, month.month)?;
+        for piece in thinned::pieces(month, &donors, |_| true)?.iter().filter(|piece| agrees(piece.donor)) {
+            if let Some(file) = file(piece.donor) {
+                // The other file may have columns that this month had not.
+                schemas.push(Arc::clone(&month.schema));
+                let sessions = piece.partitions().iter().map(|record| format!("DATE '{}'", record.session));
+                parts.push((file, sessions.collect()));
+            }
+        }
+    }
     let mut union = newest.clone();
-    for (month, _) in &there {
-        union = union.extended_by(&month.schema, |_| true);
+    for schema in &schemas {
+        union = union.extended_by(schema, |_| true);
     }
-    let alike = there.iter().all(|(month, _)| month.schema == there[0].0.schema && *month.schema == union);
-    let files: Vec<String> = there.iter().map(|(_, path)| quote_file(&path.to_string_lossy())).collect();
-    if files.is_empty() {
-        return None;
-    }
+    let alike = schemas.iter().all(|schema| *schema == schemas[0] && **schema == union);
     let columns: Vec<String> = union.polars().iter_names().map(|name| quote_name(name)).collect();
-    let options = if alike { "" } else { ", union_by_name = true" };
-    Some(format!(
-        "SELECT {} FROM read_parquet([{}]{options}, hive_partitioning = false)",
-        columns.join(", "),
-        files.join(", ")
-    ))
+    let columns = columns.join(", ");
+    let read = |files: &[String]| {
+        let options = if alike { "" } else { ", union_by_name = true" };
+        format!("read_parquet([{}]{options}, hive_partitioning = false)", files.join(", "))
+    };
+    let mut selects: Vec<String> = Vec::new();
+    if !parts.is_empty() {
+        // Or have fewer than it, where it had no values.
+        let session = (!union.is_static).then_some(("session", "DATE"));
+        let typed = union.key.iter().chain(&union.columns).map(|(name, kind)| (name.as_str(), sql_type(*kind)));
+        let columns = session.into_iter().chain(typed).map(|(name, ty)| format!("NULL::{ty} AS {}", quote_name(name)));
+        selects.push(format!("SELECT {} WHERE false", columns.collect::<Vec<_>>().join(", ")));
+    }
+    if !files.is_empty() {
+        selects.push(format!("SELECT {} FROM {}", if parts.is_empty() { &columns } else { "*" }, read(&files)));
+    }
+    for (file, sessions) in &parts {
+        let sessions = sessions.join(", ");
+        selects.push(format!("SELECT * FROM {} WHERE session IN ({sessions})", read(std::slice::from_ref(file))));
+    }
+    Ok(match selects.as_slice() {
+        [] => None,
+        [one] if parts.is_empty() => Some(one.clone()),
+        several => Some(format!("SELECT {columns} FROM ({})", several.join(" UNION ALL BY NAME "))),
+    })
+}
+
+fn sql_type(kind: ColumnType) -> &'static str {
+    match kind {
+        ColumnType::Number => "DOUBLE",
+        ColumnType::Bool => "BOOLEAN",
+        ColumnType::Text => "VARCHAR",
+        ColumnType::Date => "DATE",
+    }
 }
 
 fn quote_name(name: &str) -> String {
