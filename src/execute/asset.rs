@@ -1,6 +1,7 @@
 //! One asset of a run: settle what is stale, make it batch by batch, check it, commit it.
 
 mod asking;
+mod shape;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -17,7 +18,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use polars::prelude::*;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::batch::{self, Shape};
+use crate::batch;
 use crate::cancel::Cancel;
 use crate::event::{AssetReport, AssetStatus, RunEvent};
 use crate::judge::{Complaint, Verdict, leave_what_follows};
@@ -25,11 +26,6 @@ use crate::kinds::{Asking, Batch, Made, MakeError, Materializer, as_of, material
 use crate::{lanes, observe};
 
 pub use asking::Missing;
-
-/// Lanes that are assumed of an asset nothing is known of.
-const UNKNOWN_LANES: usize = 5_000;
-/// Columns that are assumed of an input that is read whole.
-const READ_COLUMNS: usize = 8;
 
 /// Everything that one asset's work needs.
 pub struct Job {
@@ -158,7 +154,7 @@ impl Job {
             drop(snapshot);
             let position = |date| ix_of(self.node(), date).map_or(0, |ix| ix.0);
             let batches = match &self.fetcher {
-                Some(fetcher) => batch::split_asked(&sessions, fetcher.sessions_at_once(), self.asked_batch, position),
+                Some(fetcher) => batch::split_asked(&sessions, fetcher.sessions_at_once(), shape, position),
                 None => batch::split(&sessions, shape, position),
             };
             self.forget_answers_if_forced()?;
@@ -405,24 +401,6 @@ impl Job {
             self.store.mark_verified(&self.plan.asset, snapshot.rev(), self.plan.wiring)?;
         }
         Ok(())
-    }
-
-    fn shape(&self, snapshot: &Snapshot, materializer: &dyn Materializer) -> Shape {
-        let node = self.node();
-        let lanes = |ix: usize| -> Option<usize> {
-            let name = &self.graph.node(ix).name;
-            let last = assetctl_plan::Ledger::head(snapshot, name)?.last?;
-            snapshot.partition(name, last).ok().flatten().map(|record| record.rows as usize)
-        };
-        let most = node.edges.iter().map(|edge| edge.input).filter_map(lanes).max();
-        Shape {
-            back: node.edges.iter().map(|edge| edge.back).max().unwrap_or(0),
-            lanes: most.or_else(|| lanes(self.plan.node)).unwrap_or(UNKNOWN_LANES),
-            columns: materializer.columns(),
-            read: node.edges.iter().map(|edge| edge.names().map_or(READ_COLUMNS, |names| names.len())).sum(),
-            memory: self.memory,
-            asked: self.asked_batch,
-        }
     }
 
     pub fn tell(&self, event: RunEvent) {

@@ -215,11 +215,16 @@ impl World {
     }
 
     fn execute(&self, work: Work) -> RunReport {
+        self.execute_within(work, 1 << 28)
+    }
+
+    /// With so many bytes to work in.
+    fn execute_within(&self, work: Work, memory: u64) -> RunReport {
         let options = Options {
             command: String::new(),
             jobs: 1,
             batch: None,
-            memory: 1 << 28,
+            memory,
             threads: 1,
             wait: false,
             clock: || evening("2018-06-01"),
@@ -292,6 +297,22 @@ fn what_is_missing_is_asked_for_once() {
     let world = World::new(Vendor::of(&["x"], None), "");
     world.run(evening("2015-08-14"));
     assert_eq!(world.vendor.was_asked(), [(all, vec![])]);
+}
+
+#[test]
+fn who_is_asked_for_all_sessions_at_once_is_asked_for_as_many_as_fit_in_memory() {
+    const ROW: u64 = 3 * 2 * 24;
+    let asked = |keys: &str, memory: u64| -> Vec<usize> {
+        let world = World::new(Vendor::of(&["x", "y"], None), keys);
+        let report = world.execute_within(world.work(evening("2015-08-14"), false), memory);
+        assert_eq!(ran(&report), [days(&SESSIONS), days(&SESSIONS)]);
+        assert_eq!(world.rows("raw_bars", "close").len(), 20);
+        world.vendor.was_asked().iter().map(|(sessions, _)| sessions.len()).collect()
+    };
+    // Of instruments that are named it is known how many they are; of others so many are assumed.
+    assert_eq!(asked("    instruments: [x, y]\n", 4 * 2 * ROW), [4, 4, 2]);
+    assert_eq!(asked("    instruments: [x, y]\n", 10 * 2 * ROW), [10]);
+    assert_eq!(asked("", 4 * 5_000 * ROW), [4, 4, 2]);
 }
 
 #[test]
