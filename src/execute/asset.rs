@@ -61,6 +61,8 @@ struct Ready {
     verdict: Verdict,
     /// Where the answers lie that it was made from.
     spool: Option<PathBuf>,
+    /// Why it is not all of the batch.
+    failed: Option<MakeError>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -172,7 +174,8 @@ impl Job {
         complaints: &mut Vec<Complaint>,
     ) -> Result<Vec<NaiveDate>, JobError> {
         // What is recursive goes no further than to the first session that is refused.
-        let stops = |batch: &Ready| self.node().recursive && !batch.verdict.refused.is_empty();
+        let stops =
+            |batch: &Ready| batch.failed.is_some() || self.node().recursive && !batch.verdict.refused.is_empty();
         let reads_back = self.node().checks.iter().any(Check::reads_back);
         let next = |at: usize| batches.get(at + 1).and_then(|batch| batch.first().copied());
         if batches.len() == 1 || materializer.follows() || reads_back {
@@ -257,6 +260,10 @@ impl Job {
         let mut made = loop {
             batch.check_cancel()?;
             match materializer.make(&batch) {
+                Ok(Made { failed: Some(error), .. }) if tries_left > 0 && !error.is_final() => {
+                    tries_left -= 1;
+                    tracing::warn!(asset = self.plan.asset, %error, tries_left, "a batch failed in part and is tried again");
+                }
                 Ok(made) => break made,
                 Err(MakeError::Cancelled) if cancel.is_late() => return Err(JobError::Late),
                 Err(MakeError::Cancelled) => return Err(MakeError::Cancelled.into()),
@@ -267,9 +274,10 @@ impl Job {
                 }
             }
         };
+        let failed = made.failed.take();
         let verdict = Verdict::of(self, &batch, &mut made)?;
         batch.check_cancel()?;
-        Ok(Ready { snapshot, made, verdict, spool })
+        Ok(Ready { snapshot, made, verdict, spool, failed })
     }
 
     /// Commits what was made. Gives the partitions that the commit found lost.
@@ -279,7 +287,7 @@ impl Job {
         report: &mut AssetReport,
         complaints: &mut Vec<Complaint>,
     ) -> Result<Vec<NaiveDate>, JobError> {
-        let Ready { snapshot, mut made, verdict, spool } = batch;
+        let Ready { snapshot, mut made, verdict, spool, failed } = batch;
         report.refused.extend(verdict.refused);
         complaints.extend(verdict.complaints);
         self.note(&mut made, report);
@@ -295,7 +303,7 @@ impl Job {
             // Taken or not: the next run asks again.
             self.store.discard_spool(&spool)?;
         }
-        Ok(lost)
+        failed.map_or(Ok(lost), |error| Err(error.into()))
     }
 
     fn commit(&self, snapshot: &Snapshot, made: Made, report: &mut AssetReport) -> Result<Vec<NaiveDate>, JobError> {
