@@ -31,6 +31,7 @@ mod manifest;
 mod month;
 mod parallel;
 mod recall;
+mod relation;
 mod revisions;
 mod rewrite;
 mod runs;
