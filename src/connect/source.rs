@@ -9,7 +9,7 @@ use chrono::NaiveDate;
 use crate::error::ConnectError;
 use crate::files::find;
 use crate::load::Loader;
-use crate::objects::{has_copies, refresh};
+use crate::objects::{has_copies, is_object, refresh};
 
 /// Files of rows, and how to read them.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +30,14 @@ pub struct FileSource<'a> {
     /// The columns that identify a row of a `table`; none: rows may repeat. A source's rows are identified by session and
     /// instrument, whatever stands here.
     pub key: &'a [String],
+}
+
+impl FileSource<'_> {
+    /// Whether any of its paths is of an object store, of which copies are kept.
+    pub fn has_objects(&self) -> bool {
+        let forms = [&self.files.csv, &self.files.jsonl, &self.files.parquet];
+        forms.into_iter().flatten().flat_map(|paths| paths.as_slice()).any(|path| is_object(path))
+    }
 }
 
 /// The columns of a source by our names: `session`, `instrument` if the files have it, then the others in the order of

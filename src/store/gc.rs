@@ -306,7 +306,7 @@ pub(crate) fn files_in(folder: &Path) -> Result<Vec<PathBuf>> {
     entries_in(folder, std::fs::FileType::is_file)
 }
 
-fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = files_in(folder)?;
     for below in folders_in(folder)? {
         files.extend(files_below(&below)?);
@@ -314,7 +314,7 @@ fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn folders_in(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn folders_in(folder: &Path) -> Result<Vec<PathBuf>> {
     entries_in(folder, std::fs::FileType::is_dir)
 }
 
