@@ -216,6 +216,19 @@ fn a_check_that_looks_back_says_the_same_however_the_work_is_cut() {
 }
 
 #[test]
+fn rows_are_held_against_those_of_a_month_ago_and_no_longer() {
+    let mut project = with("      - { expected_rows: { of_previous: 80% }, severity: warn }\n");
+    project.edit_bars(|bars| {
+        let kept = [date("2015-02-02"), date("2015-04-01")];
+        bars.rows.retain(|bar| kept[..1].contains(&bar.date) || bar.date == kept[1] && bar.symbol == "sh.000300");
+    });
+    project.run(&["materialize", "--select", "raw_bars"]).ok();
+    let found: Vec<String> = findings(&project).into_iter().map(|(_, _, session, _)| session).collect();
+    let month: Vec<String> = from_on("2015-02-03", 19).iter().map(ToString::to_string).collect();
+    assert_eq!(found, month);
+}
+
+#[test]
 fn a_session_that_is_refused_is_not_what_the_next_is_held_against() {
     let checks = "      - jump: { column: close, above: 0.6 }\n";
     let mut project = with(checks);
