@@ -56,7 +56,14 @@ fn decode(builtin: &Builtin) -> Option<Calendar> {
         dates.push(NaiveDate::from_num_days_from_ce_opt(day)?);
         hours.push(u32::from(*index));
     }
-    Some(Calendar { name: builtin.name.into(), time_zone: builtin.time_zone.into(), dates, hours, distinct })
+    Some(Calendar {
+        name: builtin.name.into(),
+        time_zone: builtin.time_zone.into(),
+        dates,
+        hours,
+        distinct,
+        daily: None,
+    })
 }
 
 /// What is left to read of a table.

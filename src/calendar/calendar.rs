@@ -3,7 +3,9 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::hours::{Hours, instant};
-use crate::{CalendarError, CalendarFileError, Session, SessionIx, SessionRange, TradingDate, builtin, file};
+use crate::{
+    CalendarError, CalendarFileError, DailyHours, Session, SessionIx, SessionRange, TradingDate, builtin, file,
+};
 
 /// The ordered sessions of one exchange: dates ascend, each session opens after the one before has closed, and there is
 /// at least one. Immutable; share it behind an [`Arc`].
@@ -16,6 +18,8 @@ pub struct Calendar {
     /// Per session its position in `distinct`.
     pub(crate) hours: Vec<u32>,
     pub(crate) distinct: Vec<Hours>,
+    /// The parts of a session, where they are not what `hours` say.
+    pub(crate) daily: Option<Arc<DailyHours>>,
 }
 
 impl Calendar {

@@ -59,7 +59,7 @@ pub(crate) fn read(name: &str, bytes: &[u8]) -> Result<Calendar, CalendarFileErr
     if dates.is_empty() {
         return Err(CalendarFileError { line: last_line + 1, column: 1, problem: Problem::Empty });
     }
-    Ok(Calendar { name: name.into(), time_zone: "UTC".into(), dates, hours, distinct })
+    Ok(Calendar { name: name.into(), time_zone: "UTC".into(), dates, hours, distinct, daily: None })
 }
 
 /// A line cut into fields.

@@ -41,6 +41,9 @@ pub enum Check {
     Rows { min: Option<u64>, max: Option<u64> },
     /// The exact number of rows of each of these sessions.
     ExpectedRows { counts: BTreeMap<NaiveDate, u64> },
+    /// Of every instrument that a session has a row of, a row at each of these times, in microseconds since 1970-01-01 00:00 as the column
+    /// `time` has them. Rows at other times pass.
+    ExpectedBars { times: BTreeMap<NaiveDate, Vec<i64>> },
 }
 
 /// A session for which a check does not hold.
@@ -121,6 +124,7 @@ pub fn run_check(df: &DataFrame, sessions: &[NaiveDate], check: &Check) -> Resul
         Check::OhlcSane { open, high, low, close } => bars::ohlc_sane(&rows, [open, high, low, close]),
         Check::Monotonic { column, time } => bars::monotonic(&rows, column, time),
         Check::Rows { min, max } => Ok(rows::row_count(&rows, sessions, |_| (*min, *max))),
+        Check::ExpectedBars { times } => bars::gaps(&rows, times),
         Check::ExpectedRows { counts } => {
             let expected: Vec<NaiveDate> = sessions.iter().copied().filter(|day| counts.contains_key(day)).collect();
             let count = |session: NaiveDate| counts.get(&session).copied();
@@ -137,6 +141,8 @@ struct Rows<'a> {
     sessions: Vec<NaiveDate>,
     /// What to call them: the instrument, or else the row's number in the frame.
     names: Vec<String>,
+    /// The column `time`, where rows have one that is a time.
+    times: Option<Vec<Option<i64>>>,
 }
 
 impl<'a> Rows<'a> {
@@ -153,7 +159,11 @@ impl<'a> Rows<'a> {
         } else {
             (0..df.height()).map(numbered).collect()
         };
-        Ok(Self { df, sessions, names })
+        let times = df
+            .column("time")
+            .ok()
+            .and_then(|column| column.datetime().ok().map(|times| times.physical().iter().collect()));
+        Ok(Self { df, sessions, names, times })
     }
 
     fn column(&self, name: &str) -> Result<&'a Column, FrameError> {
@@ -166,7 +176,20 @@ impl<'a> Rows<'a> {
     }
 
     fn sample(&self, row: usize, value: Option<String>) -> Sample {
-        Sample::new(&self.names[row], value)
+        match self.times.as_ref().and_then(|times| times[row]) {
+            Some(time) => Sample::new(&format!("{} {}", self.names[row], time_of_day(time)), value),
+            None => Sample::new(&self.names[row], value),
+        }
+    }
+}
+
+/// `09:31`, or `09:31:05.5` where it is needed.
+fn time_of_day(micros: i64) -> String {
+    let time = chrono::DateTime::from_timestamp_micros(micros).unwrap_or_default().time();
+    if micros.rem_euclid(60_000_000) == 0 {
+        time.format("%H:%M").to_string()
+    } else {
+        time.format("%H:%M:%S%.f").to_string()
     }
 }
 

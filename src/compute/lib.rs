@@ -44,6 +44,7 @@ mod parallel;
 #[cfg(test)]
 mod random_programs;
 mod recursion;
+mod resample;
 mod run;
 mod schedule;
 mod sink;
@@ -76,6 +77,7 @@ pub use intervals::{IntervalError, Intervals};
 pub use limits::{Instruments, LimitRule, PriceLimits};
 pub use listing::{Listing, ListingError};
 pub use members::{MemberRule, Members};
+pub use resample::{Aggregate, Group, Resampled, aggregate, groups};
 pub use state::{Checkpoint, State};
 pub use timeline::bars_needed;
 pub use top_k::{TopKError, Weights, top_k};

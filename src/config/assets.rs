@@ -194,6 +194,7 @@ fn typed(kind: &str, value: Value) -> Result<(Common, Kind), serde_json::Error> 
         "complete" => Kind::Complete(serde_json::from_value(value)?),
         "indicators" => Kind::Indicators(serde_json::from_value(value)?),
         "scores" => Kind::Scores(serde_json::from_value(value)?),
+        "resample" => Kind::Resample(serde_json::from_value(value)?),
         "signals" => Kind::Signals(serde_json::from_value(value)?),
         "exec" => Kind::Exec(serde_json::from_value(value)?),
         _ => Kind::Sql(serde_json::from_value(value)?),

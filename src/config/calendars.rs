@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use assetctl_calendar::Calendar;
+use assetctl_calendar::{Calendar, DailyHours};
 use chrono::{DateTime, Utc};
 
 use crate::diagnostic::{Diagnostic, Loc, SourceMap};
@@ -53,14 +53,14 @@ pub(crate) struct Declaration<'a> {
     pub base: &'a Path,
 }
 
-/// Reads one calendar's file. What is wrong in it is shown in that file.
+/// The calendar that is declared. What is wrong in its file is shown in that file.
 pub(crate) fn read(
     declaration: &Declaration<'_>,
     spec: &CalendarSpec,
     sources: &mut SourceMap,
     problems: &mut Vec<Diagnostic>,
 ) -> Option<Calendar> {
-    let Declaration { name, name_loc, node, base } = declaration;
+    let Declaration { name, name_loc, node, .. } = declaration;
     let at = |key: &str| node.get(key).map_or_else(|| name_loc.clone(), |value| value.loc.clone());
     let extends = spec.extends.as_deref();
     if Calendar::builtin_names().contains(name) && extends != Some(name) {
@@ -84,7 +84,77 @@ pub(crate) fn read(
         Some((_, builtin)) => builtin,
         None => None,
     };
-    let path = crate::load::join(base, &spec.file);
+    let own = match &spec.file {
+        None if builtin.is_none() => {
+            problems.push(
+                Diagnostic::error(format!("calendar `{name}` has no sessions"))
+                    .at(name_loc.clone(), "neither `file` nor `extends`")
+                    .help("name a built-in calendar with the same sessions, `extends: XSHG`, or a file of its own"),
+            );
+            return None;
+        }
+        None => None,
+        Some(file) => Some(own_sessions(declaration, file, sources, problems)?),
+    };
+    let calendar = match (builtin, own) {
+        (None, None) => return None,
+        (None, Some(own)) => own,
+        (Some(builtin), None) => builtin.renamed(name),
+        (Some(builtin), Some(own)) => match builtin.extended(name, &own) {
+            Ok(extended) => extended,
+            Err(error) => {
+                problems.push(Diagnostic::error(error.to_string()).at(at("file"), "the sessions in this file"));
+                return None;
+            }
+        },
+    };
+    clock(calendar, spec, at, problems)
+}
+
+/// The calendar with the time zone and the hours that are declared for it.
+fn clock(
+    calendar: Calendar,
+    spec: &CalendarSpec,
+    at: impl Fn(&str) -> Loc,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<Calendar> {
+    let calendar = match &spec.zone {
+        None => calendar,
+        Some(zone) => match calendar.with_time_zone(zone) {
+            Ok(calendar) => calendar,
+            Err(mistake) => {
+                problems
+                    .push(Diagnostic::error(mistake).at(at("zone"), "not known").help("write it like `Asia/Shanghai`"));
+                return None;
+            }
+        },
+    };
+    if spec.hours.is_empty() {
+        return Some(calendar);
+    }
+    match DailyHours::parse(&spec.hours) {
+        Ok(hours) => Some(calendar.with_daily_hours(hours)),
+        Err(mistake) => {
+            problems.push(
+                Diagnostic::error(format!("calendar `{}`: {mistake}", calendar.name()))
+                    .at(at("hours"), "the parts of a session")
+                    .help("a night comes first: `['21:00-02:30', '09:00-11:30', '13:30-15:00']`"),
+            );
+            None
+        }
+    }
+}
+
+/// The sessions of a calendar's own file.
+fn own_sessions(
+    declaration: &Declaration<'_>,
+    file: &str,
+    sources: &mut SourceMap,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<Calendar> {
+    let Declaration { name, name_loc, node, base } = declaration;
+    let named = node.get("file").map_or_else(|| name_loc.clone(), |value| value.loc.clone());
+    let path = crate::load::join(base, file);
     let bytes = match std::fs::read(&path) {
         Ok(bytes) => bytes,
         Err(error) => {
@@ -94,14 +164,14 @@ pub(crate) fn read(
                     path.display(),
                     crate::load::reason(&error)
                 ))
-                .at(at("file"), "named here")
+                .at(named, "named here")
                 .help("paths are relative to the file that names them"),
             );
             return None;
         }
     };
-    let own = match Calendar::from_csv(name, &bytes) {
-        Ok(own) => own,
+    match Calendar::from_csv(name, &bytes) {
+        Ok(own) => Some(own),
         Err(error) => {
             let (text, _) = parse::decode(&bytes);
             let (start, end) = position(&text, error.line, error.column);
@@ -109,16 +179,8 @@ pub(crate) fn read(
             problems.push(
                 Diagnostic::error(format!("calendar `{name}`: {}", error.problem))
                     .at(Loc { file, range: start..end }, "here")
-                    .and(at("file"), "the file is named here"),
+                    .and(named, "the file is named here"),
             );
-            return None;
-        }
-    };
-    match builtin.map(|builtin| builtin.extended(name, &own)) {
-        None => Some(own),
-        Some(Ok(extended)) => Some(extended),
-        Some(Err(error)) => {
-            problems.push(Diagnostic::error(error.to_string()).at(at("file"), "the sessions in this file"));
             None
         }
     }

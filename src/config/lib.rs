@@ -32,6 +32,7 @@ mod spec;
 mod structure;
 #[cfg(test)]
 mod testing;
+mod time_format;
 mod validate;
 mod vendors;
 
@@ -46,3 +47,4 @@ pub use presets::{PRESETS, Preset};
 pub use project::{Asset, Project};
 pub use schema::json_schema;
 pub use spec::*;
+pub use time_format::TimeFormat;

@@ -9,8 +9,8 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::spec::{
-    AsOfSpec, ColumnsSpec, Common, CompleteSpec, ExecSpec, Kind, ProjectSpec, SignalsSpec, SourceSpec, SqlSpec,
-    TableSpec,
+    AsOfSpec, ColumnsSpec, Common, CompleteSpec, ExecSpec, Kind, ProjectSpec, ResampleSpec, SignalsSpec, SourceSpec,
+    SqlSpec, TableSpec,
 };
 
 /// Schemas that the structural pass walks.
@@ -86,6 +86,7 @@ fn add_kind(generator: &mut SchemaGenerator, kind: &str) -> String {
         "table" => add::<TableSpec>(generator),
         "as_of" => add::<AsOfSpec>(generator),
         "complete" => add::<CompleteSpec>(generator),
+        "resample" => add::<ResampleSpec>(generator),
         "signals" => add::<SignalsSpec>(generator),
         "sql" => add::<SqlSpec>(generator),
         "exec" => add::<ExecSpec>(generator),

@@ -22,9 +22,11 @@ mod fetch;
 mod http;
 mod limits;
 mod query;
+mod resample;
 mod secret;
 mod session;
 mod storage;
+mod time;
 mod universe;
 
 pub use as_of::{AsOfSpec, Periods, Reports, Validity};
@@ -43,9 +45,11 @@ pub use http::{
 };
 pub use limits::{LimitRule, LimitRules, LimitSet, LimitsMap, PriceLimits};
 pub use query::{DatabaseSpec, DuckdbQuery, Engine, ServerQuery};
+pub use resample::{Aggregate, BarLength, Gaps, ResampleSpec, ResampledColumn};
 pub use secret::{Secret, SecretError, SecretFrom};
 pub use session::SessionFrom;
 pub use storage::Storage;
+pub use time::{BarStamp, BarTimes};
 pub use universe::{UniverseOf, UniverseRows};
 
 /// One value or a list of them.
@@ -116,14 +120,20 @@ pub struct ProjectSpec {
     pub defaults: Common,
 }
 
-/// A calendar from a CSV file with the columns `session,open_utc,break_start_utc,break_end_utc,close_utc,is_half_day`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// A calendar of one's own: a CSV file with the columns `session,open_utc,break_start_utc,break_end_utc,close_utc,is_half_day`, a built-in
+/// calendar with other hours, or both.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct CalendarSpec {
     /// The CSV file, relative to the file that names it.
-    pub file: String,
+    pub file: Option<String>,
     /// A built-in calendar that the file's sessions are added to.
-    #[serde(default)]
     pub extends: Option<String>,
+    /// The exchange's time zone (default: that of `extends`, or UTC).
+    pub zone: Option<String>,
+    /// The parts of a session in that time zone: `['09:30-11:30', '13:00-15:00']`. Parts before the first of the day are of the evening
+    /// before, which belongs to the session that follows: `['21:00-02:30', '09:00-10:15', '10:30-11:30', '13:30-15:00']`.
+    pub hours: Vec<String>,
 }
 
 /// What every asset takes, whatever its kind. Nothing here but `calendar` and `start` changes a result.
@@ -158,6 +168,8 @@ pub enum ColumnType {
     Text,
     Bool,
     Date,
+    /// A date and a time of day, without a time zone.
+    Time,
 }
 
 impl ColumnType {
@@ -168,6 +180,7 @@ impl ColumnType {
             Self::Text => "text",
             Self::Bool => "bool",
             Self::Date => "date",
+            Self::Time => "time",
         }
     }
 }
@@ -205,7 +218,7 @@ pub struct Files {
     pub storage: Option<Storage>,
     /// Our name: the file's name. The rest keep their names.
     pub columns: Ordered<String>,
-    /// Types of columns that are not numbers. `instrument` is text and `session` a date without being told.
+    /// Types of columns that are not numbers. `instrument` is text, `session` a date, and with `time:` so is `time` a time, without being told.
     pub types: BTreeMap<String, ColumnType>,
     /// How dates are written, as `strftime` says it (default `%Y-%m-%d`).
     pub date_format: Option<String>,
@@ -237,6 +250,8 @@ pub struct SourceSpec {
     pub database: DatabaseSpec,
     /// A row whose date is not a session of the calendar is an error, or is skipped.
     pub off_calendar: OffCalendar,
+    /// Bars within a session: the column `time` belongs to the key.
+    pub time: Option<BarTimes>,
     /// A vendor that is asked over HTTP, instead of files: the name of a preset (`assetctl sources`), a YAML file of your own, or a map.
     #[schemars(schema_with = "http::http_key")]
     pub http: Option<Box<HttpVendor>>,
@@ -306,6 +321,7 @@ pub enum Kind {
     Table(TableSpec),
     AsOf(AsOfSpec),
     Complete(CompleteSpec),
+    Resample(ResampleSpec),
     Indicators(ColumnsSpec),
     Scores(ColumnsSpec),
     Signals(SignalsSpec),
@@ -315,8 +331,8 @@ pub enum Kind {
 
 impl Kind {
     /// As written in YAML.
-    pub const NAMES: [&'static str; 9] =
-        ["source", "table", "as_of", "complete", "indicators", "scores", "signals", "sql", "exec"];
+    pub const NAMES: [&'static str; 10] =
+        ["source", "table", "as_of", "complete", "resample", "indicators", "scores", "signals", "sql", "exec"];
 
     pub fn name(&self) -> &'static str {
         match self {
@@ -324,6 +340,7 @@ impl Kind {
             Self::Table(_) => "table",
             Self::AsOf(_) => "as_of",
             Self::Complete(_) => "complete",
+            Self::Resample(_) => "resample",
             Self::Indicators(_) => "indicators",
             Self::Scores(_) => "scores",
             Self::Signals(_) => "signals",

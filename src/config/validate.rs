@@ -8,6 +8,8 @@ mod fetch;
 mod files;
 mod http;
 mod query;
+mod resample;
+mod time;
 
 use std::collections::BTreeMap;
 
@@ -54,6 +56,7 @@ pub(crate) fn asset(draft: &Draft, problems: &mut Vec<Diagnostic>) {
             }
             rules.units(&spec.files, spec.is_fetched());
             rules.session(spec);
+            rules.time(spec);
             rules.fetch(spec);
         }
         Kind::Table(spec) => {
@@ -64,6 +67,7 @@ pub(crate) fn asset(draft: &Draft, problems: &mut Vec<Diagnostic>) {
         Kind::AsOf(spec) => rules.as_of(spec),
         Kind::Complete(spec) => rules.complete(spec),
         Kind::Indicators(spec) | Kind::Scores(spec) => rules.columns(spec),
+        Kind::Resample(spec) => rules.resample(spec),
         Kind::Signals(spec) => {
             if spec.top_k.k == 0 {
                 rules.error(
@@ -96,6 +100,7 @@ pub(crate) fn inputs(draft: &Draft, known: &[&str], problems: &mut Vec<Diagnosti
                 check(name, keys);
             }
         }
+        Kind::Resample(spec) => check(&spec.input, &["input"]),
         Kind::Signals(spec) => check(&spec.input, &["input"]),
         Kind::Exec(spec) => {
             for (alias, input) in spec.inputs.iter() {

@@ -5,6 +5,7 @@ use assetctl_config::ColumnType;
 use crate::date::{DateReader, to_days};
 use crate::error::Fault;
 use crate::layout::{Column, Layout};
+use crate::time::TimeReader;
 
 /// A field as a file gives it: text, or what a Parquet file has typed already.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -15,6 +16,10 @@ pub(crate) enum Value<'a> {
     Bool(bool),
     /// Days since 1970-01-01.
     Date(i32),
+    /// Microseconds since 1970-01-01 00:00 of no time zone.
+    Time(i64),
+    /// Microseconds since 1970-01-01 00:00 UTC.
+    Instant(i64),
 }
 
 /// The values of one column.
@@ -26,6 +31,8 @@ pub(crate) enum Cells {
     Bool(Vec<Option<bool>>),
     /// Days since 1970-01-01.
     Date(Vec<Option<i32>>),
+    /// Microseconds since 1970-01-01 00:00 at the exchange.
+    Time(Vec<Option<i64>>),
 }
 
 impl Cells {
@@ -35,6 +42,7 @@ impl Cells {
             ColumnType::Text => Self::Text(Vec::new()),
             ColumnType::Bool => Self::Bool(Vec::new()),
             ColumnType::Date => Self::Date(Vec::new()),
+            ColumnType::Time => Self::Time(Vec::new()),
         }
     }
 
@@ -45,6 +53,7 @@ impl Cells {
             Self::Text(cells) => append(cells, text(value, column), None),
             Self::Bool(cells) => append(cells, context.bool(value, column), None),
             Self::Date(cells) => append(cells, context.date(value, column), None),
+            Self::Time(cells) => append(cells, context.time(value, column), None),
         }
     }
 }
@@ -66,11 +75,13 @@ fn append<T>(cells: &mut Vec<T>, value: Result<T, Fault>, missing: T) -> Result<
 pub(crate) struct Context<'a> {
     pub layout: &'a Layout,
     pub dates: DateReader,
+    times: TimeReader,
 }
 
 impl<'a> Context<'a> {
     pub fn new(layout: &'a Layout) -> Self {
-        Self { layout, dates: DateReader::new(layout.settings.date_format.as_deref()) }
+        let times = TimeReader::new(None, None, layout.settings.zone);
+        Self { layout, dates: DateReader::new(layout.settings.date_format.as_deref()), times }
     }
 
     /// The date of a row.
@@ -79,6 +90,7 @@ impl<'a> Context<'a> {
             Value::Date(day) => Ok(day),
             Value::Text(text) => self.dates.parse(text.trim_ascii()).map(to_days),
             Value::Missing => Err(Fault::new("the date is missing")),
+            Value::Time(micros) | Value::Instant(micros) => Ok(micros.div_euclid(86_400_000_000) as i32),
             Value::Number(_) | Value::Bool(_) => Err(Fault::new("this is not a date")),
         }
     }
@@ -98,6 +110,10 @@ impl<'a> Context<'a> {
             Value::Bool(flag) => Ok(f64::from(u8::from(flag))),
             Value::Date(_) => Err(Fault::new(format!("a date in column `{}`, which is a number", column.name))
                 .help(declare(column, "date"))),
+            Value::Time(_) | Value::Instant(_) => {
+                Err(Fault::new(format!("a time in column `{}`, which is a number", column.name))
+                    .help(declare(column, "time")))
+            }
             Value::Text(text) => {
                 let text = text.trim_ascii();
                 if self.is_missing(text) {
@@ -127,7 +143,10 @@ impl<'a> Context<'a> {
             "代码",
             "证券代码",
         ];
-        if self.layout.keys == 1 && INSTRUMENTS.contains(&column.from.to_lowercase().as_str()) {
+        if self.layout.keys > 0
+            && !self.layout.has_instrument
+            && INSTRUMENTS.contains(&column.from.to_lowercase().as_str())
+        {
             return format!("if the column names the instrument, say so: `columns: {{ instrument: {} }}`", column.from);
         }
         format!(
@@ -143,6 +162,7 @@ impl<'a> Context<'a> {
             Value::Number(number) if number == 0.0 || number == 1.0 => return Ok(Some(number == 1.0)),
             Value::Number(number) => number.to_string(),
             Value::Date(_) => "a date".to_owned(),
+            Value::Time(_) | Value::Instant(_) => "a time".to_owned(),
             Value::Text(text) => text.trim_ascii().to_owned(),
         };
         if self.is_missing(&text) {
@@ -166,6 +186,17 @@ impl<'a> Context<'a> {
             }),
         }
     }
+
+    fn time(&mut self, value: Value, column: &Column) -> Result<Option<i64>, Fault> {
+        match value {
+            Value::Missing => Ok(None),
+            Value::Text(text) if self.is_missing(text.trim_ascii()) => Ok(None),
+            value => self.times.local(value).map(Some).map_err(|mut fault| {
+                fault.message = format!("{} in column `{}`", fault.message, column.name);
+                fault
+            }),
+        }
+    }
 }
 
 /// Text exactly as written, but for white space around it; the empty text is missing.
@@ -177,7 +208,7 @@ fn text(value: Value, column: &Column) -> Result<Option<String>, Fault> {
             Err(Fault::new(format!("a number in column `{}`, which is text", column.name))
                 .help(declare(column, "number")))
         }
-        Value::Bool(_) | Value::Date(_) => {
+        Value::Bool(_) | Value::Date(_) | Value::Time(_) | Value::Instant(_) => {
             Err(Fault::new(format!("no text in column `{}`, which is text", column.name)))
         }
     }

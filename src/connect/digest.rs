@@ -79,6 +79,9 @@ fn put_row(bytes: &mut Vec<u8>, rows: &Rows, entry: &Entry) {
     if rows.lanes.is_some() {
         put_text(bytes, Some(rows.instrument(row)));
     }
+    if let Some(time) = rows.times.get(row) {
+        bytes.extend_from_slice(&time.to_le_bytes());
+    }
     for cells in &rows.columns {
         put(bytes, cells, row);
     }

@@ -7,6 +7,7 @@ use crate::layout::Layout;
 use crate::load::Loader;
 use crate::rows::Rows;
 use crate::suggest;
+use crate::time::shown;
 use crate::unique::{Entry, duplicates, order};
 
 /// Finds rows that are there twice, and gives the canonical order of all.
@@ -35,6 +36,13 @@ pub(crate) fn refuse_duplicates(
             0 => (
                 format!("two rows have the same {}", suggest::list(key.iter().map(String::as_str), 8)),
                 "remove one of them, or name more columns under `key:`",
+            ),
+            _ if layout.has_time => (
+                match layout.has_instrument {
+                    true => format!("two rows are of `{instrument}` at `{}`", shown(two.time)),
+                    false => format!("two rows are of `{}`", shown(two.time)),
+                },
+                "a source has one row for each session, instrument and time: remove one of them",
             ),
             1 => (
                 format!("two rows are of `{session}`"),

@@ -23,6 +23,7 @@ pub fn fetcher(asset: &Asset) -> Result<Option<Box<dyn Fetch>>, Vec<Diagnostic>>
         | Kind::Complete(_)
         | Kind::Indicators(_)
         | Kind::Scores(_)
+        | Kind::Resample(_)
         | Kind::Signals(_)
         | Kind::Sql(_)
         | Kind::Exec(_) => Ok(None),

@@ -2,8 +2,8 @@
 
 use assetctl_config::ColumnType;
 use polars::prelude::{
-    BooleanChunked, Column, DataFrame, Float64Chunked, Int32Chunked, IntoColumn, NewChunkedArray, PolarsResult,
-    StringChunked,
+    BooleanChunked, Column, DataFrame, Float64Chunked, Int32Chunked, Int64Chunked, IntoColumn, NewChunkedArray,
+    PolarsResult, StringChunked, TimeUnit,
 };
 
 use crate::cell::Cells;
@@ -14,24 +14,37 @@ use crate::unique::Entry;
 /// The rows that `entries` name, in their order, with the layout's columns in theirs.
 pub(crate) fn frame(entries: &[Entry], parts: &[&Rows], layout: &Layout) -> PolarsResult<DataFrame> {
     let values = layout.values().iter().map(|column| (column.name.as_str(), column.kind));
-    keyed(entries, parts, layout.keys, values)
+    let keys = Keys { session: layout.keys > 0, instrument: layout.has_instrument, time: layout.has_time };
+    keyed(entries, parts, keys, values)
 }
 
-/// The same, of as many keys (`session`, then `instrument`) and of values by name and type.
+/// The keys that rows have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Keys {
+    pub session: bool,
+    pub instrument: bool,
+    pub time: bool,
+}
+
+/// The same, of these keys and of values by name and type.
 pub(crate) fn keyed<'c>(
     entries: &[Entry],
     parts: &[&Rows],
-    keys: usize,
+    keys: Keys,
     values: impl Iterator<Item = (&'c str, ColumnType)>,
 ) -> PolarsResult<DataFrame> {
     let mut columns = Vec::new();
-    if keys > 0 {
+    if keys.session {
         let days = Int32Chunked::from_iter_values("session".into(), entries.iter().map(|entry| entry.session));
         columns.push(days.into_date().into_column());
     }
-    if keys == 2 {
+    if keys.instrument {
         let names = entries.iter().map(|entry| parts[entry.part as usize].instrument(entry.row as usize));
         columns.push(StringChunked::from_iter_values("instrument".into(), names).into_column());
+    }
+    if keys.time {
+        let times = Int64Chunked::from_iter_values("time".into(), entries.iter().map(|entry| entry.time));
+        columns.push(times.into_datetime(TimeUnit::Microseconds, None).into_column());
     }
     for (at, (name, kind)) in values.enumerate() {
         columns.push(gather(name, kind, at, entries, parts));
@@ -76,6 +89,15 @@ fn gather(name: &str, kind: ColumnType, at: usize, entries: &[Entry], parts: &[&
             }),
         )
         .into_date()
+        .into_column(),
+        ColumnType::Time => Int64Chunked::from_iter_options(
+            name,
+            entries.iter().map(|entry| match cells(entry) {
+                (Cells::Time(cells), row) => cells[row],
+                _ => None,
+            }),
+        )
+        .into_datetime(TimeUnit::Microseconds, None)
         .into_column(),
     }
 }

@@ -6,6 +6,7 @@ use assetctl_config::{ColumnType, Encoding, Files, OffCalendar};
 use crate::date::to_days;
 use crate::error::{ConnectError, Problem, Problems};
 use crate::header::Header;
+use crate::moments;
 use crate::settings::Settings;
 use crate::source::FileSource;
 use crate::suggest;
@@ -25,12 +26,15 @@ pub(crate) struct Column {
 /// The columns of a source, as its first file has them.
 #[derive(Debug, Clone)]
 pub(crate) struct Layout {
-    /// For a source the keys first: `session`, then `instrument` if there is such a column.
+    /// For a source the keys first: `session`, then `instrument` if there is such a column, then `time` if rows have one.
     pub columns: Vec<Column>,
     /// How many of the columns are keys: 0 for a table.
     pub keys: usize,
-    /// The session is in the files' names: the first column is none of theirs.
-    pub is_dated_by_name: bool,
+    pub has_instrument: bool,
+    /// The last of the keys is `time`.
+    pub has_time: bool,
+    /// The session is a column of the files. Otherwise it is in their names or follows from the time, and the first column is none of theirs.
+    pub has_session: bool,
     pub settings: Settings,
     /// The name of the file that the columns are those of.
     pub first: String,
@@ -45,13 +49,13 @@ impl Layout {
     /// Columns that are mapped or typed but not there, two columns of one name, a source without `session`.
     pub fn new(source: &FileSource, settings: Settings, header: &Header, first: &str) -> Result<Self, ConnectError> {
         let mut problems = Problems::default();
-        let mut columns = columns(source.files, header, &mut problems);
-        let is_dated_by_name = source.session.is_some();
-        if is_dated_by_name {
-            add_session(&mut columns, header, &mut problems);
+        let mut columns = columns(source.files, source.time.is_some(), header, &mut problems);
+        let (has_session, has_time) = (source.has_session_column(header), source.time.is_some());
+        if !has_session && source.calendar.is_some() {
+            add_session(&mut columns, source, header, &mut problems);
         }
         check_types(source, &columns, header, &mut problems);
-        let mut keys = 0;
+        let (mut keys, mut has_instrument) = (0, false);
         if source.calendar.is_some() {
             match columns.iter().position(|column| column.name == "session") {
                 // A wrong name in `columns:` has been reported.
@@ -60,9 +64,10 @@ impl Layout {
                 Some(at) => {
                     columns[..=at].rotate_right(1);
                     keys = 1;
-                    if let Some(at) = columns.iter().position(|column| column.name == "instrument") {
-                        columns[1..=at].rotate_right(1);
-                        keys = 2;
+                    has_instrument = lead(&mut columns, &mut keys, "instrument");
+                    if has_time && !lead(&mut columns, &mut keys, "time") && source.files.columns.get("time").is_none()
+                    {
+                        problems.push(no_time(header));
                     }
                 }
             }
@@ -78,21 +83,28 @@ impl Layout {
         problems.into_result()?;
         let shape = shape(&columns, keys);
         let hash = hash(source, &settings, &columns, &shape);
-        Ok(Self { columns, keys, is_dated_by_name, settings, first: first.to_owned(), hash, shape })
+        let has_session = has_session || source.calendar.is_none();
+        Ok(Self {
+            columns,
+            keys,
+            has_instrument,
+            has_time,
+            has_session,
+            settings,
+            first: first.to_owned(),
+            hash,
+            shape,
+        })
     }
 
     /// The columns that are in the files.
     pub fn fields(&self) -> &[Column] {
-        &self.columns[usize::from(self.is_dated_by_name)..]
+        &self.columns[usize::from(!self.has_session)..]
     }
 
     /// The columns that are no keys.
     pub fn values(&self) -> &[Column] {
         &self.columns[self.keys..]
-    }
-
-    pub fn has_instrument(&self) -> bool {
-        self.keys == 2
     }
 
     /// Where each of the `fields()` is in a file.
@@ -124,7 +136,7 @@ impl Layout {
 }
 
 /// The columns in the order of the file.
-fn columns(files: &Files, header: &Header, problems: &mut Problems) -> Vec<Column> {
+fn columns(files: &Files, is_timed: bool, header: &Header, problems: &mut Problems) -> Vec<Column> {
     for (name, from) in files.columns.iter() {
         if header.position(from).is_none() {
             let message = format!("there is no column `{from}` in the file, which `columns:` maps to `{name}`");
@@ -146,6 +158,7 @@ fn columns(files: &Files, header: &Header, problems: &mut Problems) -> Vec<Colum
                 (_, Some(&kind)) => kind,
                 ("session", None) => ColumnType::Date,
                 ("instrument", None) => ColumnType::Text,
+                ("time", None) if is_timed => ColumnType::Time,
                 (_, None) => header.kinds.get(at).copied().unwrap_or(ColumnType::Number),
             };
             if let Some(other) = columns.iter().find(|column| column.name == name) {
@@ -162,9 +175,17 @@ fn columns(files: &Files, header: &Header, problems: &mut Problems) -> Vec<Colum
     columns
 }
 
+/// Brings a column to the place behind the keys, if it is there, and makes it one of them.
+fn lead(columns: &mut [Column], keys: &mut usize, name: &str) -> bool {
+    let Some(at) = columns.iter().position(|column| column.name == name) else { return false };
+    columns[*keys..=at].rotate_right(1);
+    *keys += 1;
+    true
+}
+
 /// The session as a column that is in no file.
-fn add_session(columns: &mut Vec<Column>, header: &Header, problems: &mut Problems) {
-    if columns.iter().any(|column| column.name == "session") {
+fn add_session(columns: &mut Vec<Column>, source: &FileSource, header: &Header, problems: &mut Problems) {
+    if source.session.is_some() && columns.iter().any(|column| column.name == "session") {
         let message = "the session is in the file's name, and the file has a column `session`";
         let help = "take `session:` away, or give the column another name, in `columns:`: `session_2: session`";
         problems.push(Problem::new(header.place.clone(), message).help(help).declared(["session", "file_name"]));
@@ -187,10 +208,15 @@ fn check_types(source: &FileSource, columns: &[Column], header: &Header, problem
         let fixed = match name.as_str() {
             "session" => ColumnType::Date,
             "instrument" => ColumnType::Text,
+            "time" if source.time.is_some() => ColumnType::Time,
             _ => continue,
         };
         if source.calendar.is_some() && *kind != fixed {
-            let what = if fixed == ColumnType::Date { "a date" } else { "text" };
+            let what = match fixed {
+                ColumnType::Date => "a date",
+                ColumnType::Time => "a time",
+                _ => "text",
+            };
             problems.push(
                 Problem::new(header.place.clone(), format!("`{name}` of a source is always {what}"))
                     .help(format!("remove `{name}` from `types:`"))
@@ -245,6 +271,21 @@ fn no_session(header: &Header, settings: &Settings) -> Problem {
     })
 }
 
+fn no_time(header: &Header) -> Problem {
+    const USUAL: [&str; 10] =
+        ["datetime", "date_time", "trade_time", "timestamp", "bar_time", "open_time", "dt", "date", "时间", "交易时间"];
+    let usual = header.named().find(|name| USUAL.contains(&name.to_lowercase().as_str()));
+    Problem::new(header.place.clone(), "there is no column `time`, which `time:` is about").help(
+        match usual.or_else(|| assetctl_config::did_you_mean("time", header.named())) {
+            Some(name) => format!("if `{name}` holds it, say so: `columns: {{ time: {name} }}`"),
+            None => format!(
+                "say which column holds it: `columns: {{ time: … }}`; the columns are {}",
+                suggest::list(header.named(), 12)
+            ),
+        },
+    )
+}
+
 /// Bytes to hash: every part tells its own length, so that no two lists of parts give the same bytes.
 #[derive(Default)]
 struct Parts(blake3::Hasher);
@@ -281,6 +322,7 @@ fn shape(columns: &[Column], keys: usize) -> [u8; 16] {
             ColumnType::Text => 1,
             ColumnType::Bool => 2,
             ColumnType::Date => 3,
+            ColumnType::Time => 4,
         });
     }
     parts.finish()
@@ -308,6 +350,10 @@ fn hash(source: &FileSource, settings: &Settings, columns: &[Column], shape: &[u
     if let Some(pattern) = source.session {
         parts.text("session in the name");
         parts.text(pattern);
+    }
+    if let (Some(times), Some(calendar)) = (source.time, source.calendar) {
+        // The hours of a session decide which rows are there, and of which session they are.
+        parts.text(&moments::spec(calendar, times).to_string());
     }
     if let Some(calendar) = source.calendar {
         parts.number(u64::from(source.off_calendar == OffCalendar::Skip));

@@ -31,6 +31,7 @@ mod json;
 mod jsonl;
 mod layout;
 mod load;
+mod moments;
 mod number;
 mod objects;
 mod parquet;
@@ -41,6 +42,7 @@ mod scan;
 mod settings;
 mod source;
 mod suggest;
+mod time;
 mod unique;
 mod unpack;
 

@@ -9,6 +9,7 @@ use crate::files::{Content, Format, SourceFile, Stat, changing};
 use crate::gate::Gate;
 use crate::header::Header;
 use crate::layout::Layout;
+use crate::moments::Moments;
 use crate::parquet::Parquet;
 use crate::rows::{RowBuilder, Rows};
 use crate::settings::Settings;
@@ -119,7 +120,8 @@ impl<'a> Loader<'a> {
         problems: &mut Problems,
         notes: &mut Vec<String>,
     ) -> Result<Rows, Problem> {
-        let mut builder = RowBuilder::new(layout, Gate::new(&self.source));
+        let moments = self.source.calendar.zip(self.source.time).map(|(calendar, times)| Moments::new(calendar, times));
+        let mut builder = RowBuilder::new(layout, Gate::new(&self.source), moments);
         let session = self.source.session.map(FileNamePattern::parse).transpose();
         let pattern = session.map_err(|mistake| Problem::new(Place::file(&file.path), mistake.to_string()))?;
         if let Format::Parquet = file.format {
@@ -163,9 +165,7 @@ impl<'a> Loader<'a> {
             let members = suggest::list(not_read.iter().map(String::as_str), 8);
             notes.push(format!("`{}`: not read, since their names end in nothing that is read: {members}", file.name));
         }
-        if let Some(left_out) = builder.left_out() {
-            notes.push(format!("`{}`: {left_out}", file.name));
-        }
+        notes.extend(builder.left_out().into_iter().map(|left_out| format!("`{}`: {left_out}", file.name)));
         Ok(builder.finish())
     }
 

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use assetctl_config::ColumnType;
-use duckdb::arrow::array::{Array, BooleanArray, Date32Array, Float64Array, StringArray};
+use duckdb::arrow::array::{Array, BooleanArray, Date32Array, Float64Array, StringArray, TimestampMicrosecondArray};
+use duckdb::arrow::datatypes::DataType;
 use duckdb::arrow::record_batch::RecordBatch;
 use duckdb::{Config, Connection};
 
@@ -19,6 +20,9 @@ enum Fetch {
     Double,
     Bool,
     Date,
+    /// Without a time zone.
+    Time,
+    Instant,
     /// To be read as the same text in a CSV file is.
     Text,
 }
@@ -29,6 +33,8 @@ impl Fetch {
             Self::Double => "DOUBLE",
             Self::Bool => "BOOLEAN",
             Self::Date => "DATE",
+            Self::Time => "TIMESTAMP",
+            Self::Instant => "TIMESTAMPTZ",
             Self::Text => "VARCHAR",
         };
         format!("CAST(\"{}\" AS {kind})", name.replace('"', "\"\""))
@@ -39,7 +45,9 @@ impl Fetch {
         match (kind, family(own)) {
             (ColumnType::Number, Family::Number | Family::Bool) => Self::Double,
             (ColumnType::Bool, Family::Bool) => Self::Bool,
-            (ColumnType::Date, Family::Date) => Self::Date,
+            (ColumnType::Date, Family::Date | Family::Time | Family::Instant) => Self::Date,
+            (ColumnType::Time, Family::Date | Family::Time) => Self::Time,
+            (ColumnType::Time, Family::Instant) => Self::Instant,
             _ => Self::Text,
         }
     }
@@ -50,6 +58,8 @@ enum Family {
     Number,
     Bool,
     Date,
+    Time,
+    Instant,
     Other,
 }
 
@@ -63,7 +73,8 @@ fn family(own: &str) -> Family {
         | "UBIGINT" | "UHUGEINT" | "FLOAT" | "DOUBLE" | "DECIMAL" => Family::Number,
         "BOOLEAN" => Family::Bool,
         "DATE" => Family::Date,
-        _ if base.starts_with("TIMESTAMP") => Family::Date,
+        "TIMESTAMP WITH TIME ZONE" => Family::Instant,
+        _ if base.starts_with("TIMESTAMP") => Family::Time,
         _ => Family::Other,
     }
 }
@@ -98,7 +109,8 @@ impl Parquet {
         let kinds = own.iter().map(|own| match family(own) {
             Family::Number => ColumnType::Number,
             Family::Bool => ColumnType::Bool,
-            Family::Date => ColumnType::Date,
+            // Of an instant or a time the date is meant, unless more is declared.
+            Family::Date | Family::Time | Family::Instant => ColumnType::Date,
             Family::Other => ColumnType::Text,
         });
         let kinds = kinds.collect();
@@ -206,6 +218,8 @@ enum Fetched<'b> {
     Double(&'b Float64Array),
     Bool(&'b BooleanArray),
     Date(&'b Date32Array),
+    Time(&'b TimestampMicrosecondArray),
+    Instant(&'b TimestampMicrosecondArray),
     Text(&'b StringArray),
     /// DuckDB gives the types that it was asked for, so this does not come to be.
     Unknown,
@@ -213,13 +227,18 @@ enum Fetched<'b> {
 
 impl<'b> Fetched<'b> {
     fn of(array: &'b dyn Array) -> Self {
-        let any = array.as_any();
+        let (any, array_type) = (array.as_any(), array.data_type());
         if let Some(array) = any.downcast_ref() {
             Self::Double(array)
         } else if let Some(array) = any.downcast_ref() {
             Self::Bool(array)
         } else if let Some(array) = any.downcast_ref() {
             Self::Date(array)
+        } else if let Some(array) = any.downcast_ref() {
+            match array_type {
+                DataType::Timestamp(_, Some(_)) => Self::Instant(array),
+                _ => Self::Time(array),
+            }
         } else if let Some(array) = any.downcast_ref() {
             Self::Text(array)
         } else {
@@ -232,6 +251,8 @@ impl<'b> Fetched<'b> {
             Self::Double(array) if array.is_valid(row) => Value::Number(array.value(row)),
             Self::Bool(array) if array.is_valid(row) => Value::Bool(array.value(row)),
             Self::Date(array) if array.is_valid(row) => Value::Date(array.value(row)),
+            Self::Time(array) if array.is_valid(row) => Value::Time(array.value(row)),
+            Self::Instant(array) if array.is_valid(row) => Value::Instant(array.value(row)),
             Self::Text(array) if array.is_valid(row) => Value::Text(array.value(row)),
             _ => Value::Missing,
         }

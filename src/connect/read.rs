@@ -14,7 +14,7 @@ use crate::scan::{Scan, content_hash};
 use crate::source::FileSource;
 
 /// The rows of the wanted sessions, from all files that have any, as one frame: `session` (Date), `instrument` (String,
-/// if there is such a column), then the other columns in the order of the first file; sorted by session and instrument.
+/// if there is such a column), then the other columns in the order of the first file; sorted by session and instrument; with `time:`, `time` (Datetime in µs, on the exchange's clock) follows them.
 /// Of a table all rows, in the order of its files, whatever is wanted.
 ///
 /// Files that the scan has parsed are not parsed again, nor those that an earlier `read` on the same scan has.
@@ -147,6 +147,7 @@ mod tests {
             copies: None,
             session: None,
             calendar: Some(&calendar),
+            time: None,
             off_calendar: OffCalendar::Error,
             start: None,
             key: &[],

@@ -9,6 +9,7 @@ use crate::date::to_days;
 use crate::error::Fault;
 use crate::gate::Gate;
 use crate::layout::Layout;
+use crate::moments::{Moments, Placed};
 
 /// The instruments of rows: a code per row, and the name of each code.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -29,6 +30,8 @@ pub(crate) struct Rows {
     pub sessions: Vec<i32>,
     /// `None` where the layout has no column `instrument`, and for a table.
     pub lanes: Option<Lanes>,
+    /// Microseconds since 1970-01-01 00:00 at the exchange; empty where rows have no time.
+    pub times: Vec<i64>,
     /// In the order of the layout's `values()`.
     pub columns: Vec<Cells>,
     /// The rows of each session, so that a batch of a long file touches its own rows only. Empty for a table.
@@ -68,6 +71,7 @@ pub(crate) struct RowBuilder<'a> {
     layout: &'a Layout,
     context: Context<'a>,
     gate: Option<Gate<'a>>,
+    moments: Option<Moments<'a>>,
     codes: HashMap<String, u32>,
     /// The session of the rows, where it is not in a column.
     session: Option<i32>,
@@ -75,13 +79,14 @@ pub(crate) struct RowBuilder<'a> {
 }
 
 impl<'a> RowBuilder<'a> {
-    pub fn new(layout: &'a Layout, gate: Option<Gate<'a>>) -> Self {
+    /// For a table without a gate; of rows with times with their `moments`.
+    pub fn new(layout: &'a Layout, gate: Option<Gate<'a>>, moments: Option<Moments<'a>>) -> Self {
         let rows = Rows {
-            lanes: layout.has_instrument().then(Lanes::default),
+            lanes: layout.has_instrument.then(Lanes::default),
             columns: layout.values().iter().map(|column| Cells::new(column.kind)).collect(),
             ..Rows::default()
         };
-        Self { layout, context: Context::new(layout), gate, codes: HashMap::new(), session: None, rows }
+        Self { layout, context: Context::new(layout), gate, moments, codes: HashMap::new(), session: None, rows }
     }
 
     /// What follows is of this member of an archive.
@@ -103,8 +108,12 @@ impl<'a> RowBuilder<'a> {
     /// they should be. A row before the source's start, or off its calendar where those are skipped, is left out unread.
     pub fn row<'v>(&mut self, place: u32, field: impl Fn(usize) -> Value<'v>, mut refuse: impl FnMut(usize, Fault)) {
         let layout = self.layout;
-        let given = usize::from(layout.is_dated_by_name);
-        if let Some(gate) = &mut self.gate {
+        let given = usize::from(!layout.has_session);
+        if self.moments.is_some() {
+            if !self.moment(&field, &mut refuse) {
+                return;
+            }
+        } else if let Some(gate) = &mut self.gate {
             let day = match self.session {
                 Some(day) => Ok(day),
                 None => self.context.session(field(0)),
@@ -145,9 +154,48 @@ impl<'a> RowBuilder<'a> {
         }
     }
 
-    /// In words, what was left out because its date is no session.
-    pub fn left_out(&self) -> Option<String> {
-        self.gate.as_ref()?.left_out()
+    /// Session and time of a row that has both; gives whether it is taken.
+    fn moment<'v>(&mut self, field: &impl Fn(usize) -> Value<'v>, refuse: &mut impl FnMut(usize, Fault)) -> bool {
+        let (Some(gate), Some(moments)) = (&mut self.gate, &mut self.moments) else { return true };
+        let layout = self.layout;
+        let at = layout.keys - 1 - usize::from(!layout.has_session);
+        let stated = match self.session {
+            Some(day) => Ok(Some(day)),
+            None if layout.has_session => self.context.session(field(0)).map(Some),
+            None => Ok(None),
+        };
+        let placed = match stated {
+            Ok(stated) => moments.place(field(at), stated),
+            Err(fault) => {
+                refuse(0, fault);
+                Ok(Placed::Skipped)
+            }
+        };
+        let admitted = placed.and_then(|placed| match placed {
+            Placed::At(moment) => gate.admits(moment.session).map(|admitted| admitted.then_some(moment)),
+            // Of a date that is no session the gate has a fault, or skips the row.
+            Placed::OnDate(day) => gate.admits(day).map(|_| None),
+            Placed::Skipped => Ok(None),
+        });
+        match admitted {
+            Ok(Some(moment)) => {
+                self.rows.sessions.push(moment.session);
+                self.rows.times.push(moment.time);
+                true
+            }
+            Ok(None) => false,
+            Err(fault) => {
+                refuse(at, fault);
+                false
+            }
+        }
+    }
+
+    /// In words, what was left out because its date is no session, or nothing is traded at its time.
+    pub fn left_out(&self) -> Vec<String> {
+        let of_dates = self.gate.as_ref().and_then(Gate::left_out);
+        let of_times = self.moments.as_ref().and_then(Moments::left_out);
+        of_dates.into_iter().chain(of_times).collect()
     }
 
     pub fn finish(mut self) -> Rows {

@@ -1,6 +1,7 @@
 //! How values are written in a source's files, as the user declares it.
 
 use assetctl_config::Encoding;
+use chrono_tz::Tz;
 
 use crate::date::is_format;
 use crate::error::{ConnectError, Place, Problem, Problems};
@@ -15,6 +16,8 @@ pub(crate) struct Settings {
     pub numbers: NumberFormat,
     pub date_format: Option<String>,
     pub missing: Vec<String>,
+    /// The exchange's, in which times are stored.
+    pub zone: Tz,
 }
 
 impl Settings {
@@ -73,6 +76,7 @@ impl Settings {
             },
             date_format: files.date_format.clone(),
             missing: files.missing.clone(),
+            zone: source.calendar.and_then(|calendar| calendar.time_zone().parse().ok()).unwrap_or(Tz::UTC),
         })
     }
 }

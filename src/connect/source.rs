@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use assetctl_calendar::Calendar;
-use assetctl_config::{ColumnType, Files, OffCalendar};
+use assetctl_config::{BarTimes, ColumnType, Files, OffCalendar, TimeFormat};
 use chrono::NaiveDate;
 
 use crate::error::ConnectError;
 use crate::files::find;
+use crate::header::Header;
 use crate::load::Loader;
 use crate::objects::{has_copies, is_object, refresh};
 
@@ -23,12 +24,14 @@ pub struct FileSource<'a> {
     pub session: Option<&'a str>,
     /// The calendar that sessions are held against; `None` for a `table`, which has no sessions.
     pub calendar: Option<&'a Calendar>,
+    /// How the times of rows are written, where rows have any: then the column `time` belongs to the key, and says of which session a row is.
+    pub time: Option<&'a BarTimes>,
     /// What becomes of a row whose date is no session.
     pub off_calendar: OffCalendar,
     /// Rows before this date are left out unread.
     pub start: Option<NaiveDate>,
-    /// The columns that identify a row of a `table`; none: rows may repeat. A source's rows are identified by session and
-    /// instrument, whatever stands here.
+    /// The columns that identify a row of a `table`; none: rows may repeat. A source's rows are identified by session,
+    /// instrument and time, whatever stands here.
     pub key: &'a [String],
 }
 
@@ -38,9 +41,20 @@ impl FileSource<'_> {
         let forms = [&self.files.csv, &self.files.jsonl, &self.files.parquet];
         forms.into_iter().flatten().flat_map(|paths| paths.as_slice()).any(|path| is_object(path))
     }
+
+    /// Whether the session of a row stands in a column of its file. A time that has a date needs none beside it; if there is one, the
+    /// two are held against each other.
+    pub(crate) fn has_session_column(&self, header: &Header) -> bool {
+        if self.session.is_some() {
+            return false;
+        }
+        let of_day = |times: &BarTimes| times.format.as_deref().and_then(TimeFormat::of) == Some(TimeFormat::OfDay);
+        let is_there = header.position("session").is_some() || self.files.columns.get("session").is_some();
+        is_there || self.time.is_none_or(of_day)
+    }
 }
 
-/// The columns of a source by our names: `session`, `instrument` if the files have it, then the others in the order of
+/// The columns of a source by our names: `session`, `instrument` if the files have it, `time` of bars within a session, then the others in the order of
 /// the first file. Reads the first file's header and nothing more; objects of which there are no copies are copied first. A column of a CSV file is a number unless `types:`
 /// says otherwise; a Parquet file knows its types.
 ///

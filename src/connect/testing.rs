@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use assetctl_calendar::Calendar;
-use assetctl_config::{Files, OffCalendar, OneOrMany};
+use assetctl_config::{BarTimes, Files, OffCalendar, OneOrMany};
 use chrono::NaiveDate;
 use tempfile::TempDir;
 
@@ -15,8 +15,9 @@ use crate::source::FileSource;
 pub(crate) struct Folder {
     _temporary: TempDir,
     base: PathBuf,
-    calendar: Arc<Calendar>,
+    pub calendar: Arc<Calendar>,
     pub files: Files,
+    pub time: Option<BarTimes>,
     pub off_calendar: OffCalendar,
     pub start: Option<NaiveDate>,
     pub key: Vec<String>,
@@ -42,6 +43,7 @@ impl Folder {
             base,
             calendar: Calendar::builtin("XSHG").unwrap(),
             files: Files { csv: Some(OneOrMany::One("*.csv".into())), ..Files::default() },
+            time: None,
             off_calendar: OffCalendar::Error,
             start: None,
             key: Vec::new(),
@@ -73,6 +75,7 @@ impl Folder {
             copies: self.copies.as_deref(),
             session: self.session.as_deref(),
             calendar: (!self.table).then_some(&*self.calendar),
+            time: self.time.as_ref(),
             off_calendar: self.off_calendar,
             start: self.start,
             key: &self.key,

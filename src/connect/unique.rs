@@ -6,22 +6,24 @@ use crate::cell::Cells;
 use crate::layout::Layout;
 use crate::rows::Rows;
 
-/// A row among those of several files, in canonical order: session, instrument, file, row.
+/// A row among those of several files, in canonical order: session, instrument, time, file, row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Entry {
     /// Days since 1970-01-01; 0 for a table.
     pub session: i32,
     /// Position of the instrument among all names in order; 0 for a table.
     rank: u32,
+    /// Microseconds since 1970-01-01 00:00 at the exchange; 0 where rows have no time.
+    pub time: i64,
     /// Position among the parts.
     pub part: u32,
     pub row: u32,
 }
 
 impl Entry {
-    /// Whether both rows are of one session and instrument.
+    /// Whether both rows are of one session, instrument and time.
     pub fn same_key(&self, other: &Self) -> bool {
-        (self.session, self.rank) == (other.session, other.rank)
+        (self.session, self.rank, self.time) == (other.session, other.rank, other.time)
     }
 }
 
@@ -40,7 +42,8 @@ pub(crate) fn order(parts: &[&Rows], wanted: impl Fn(i32) -> bool) -> Vec<Entry>
             rows.lanes.iter().flat_map(|lanes| &lanes.names).map(|name| ranks[name.as_str()]).collect();
         let mut take = |session: i32, row: u32| {
             let rank = rows.lanes.as_ref().map_or(0, |lanes| by_code[lanes.codes[row as usize] as usize]);
-            entries.push(Entry { session, rank, part, row });
+            let time = rows.times.get(row as usize).copied().unwrap_or_default();
+            entries.push(Entry { session, rank, time, part, row });
         };
         if rows.sessions.is_empty() {
             (0..).take(rows.len()).for_each(|row| take(0, row));
@@ -100,6 +103,7 @@ pub(crate) fn put(bytes: &mut Vec<u8>, cells: &Cells, row: usize) {
         Cells::Text(cells) => put_text(bytes, cells[row].as_deref()),
         Cells::Bool(cells) => bytes.push(cells[row].map_or(2, u8::from)),
         Cells::Date(cells) => bytes.extend_from_slice(&cells[row].unwrap_or(i32::MIN).to_le_bytes()),
+        Cells::Time(cells) => bytes.extend_from_slice(&cells[row].unwrap_or(i64::MIN).to_le_bytes()),
     }
 }
 

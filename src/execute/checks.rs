@@ -152,7 +152,10 @@ fn form(checking: &Checking<'_>, check: &Check) -> Result<Option<assetctl_comput
     let Some(rows) = &check.expected_rows else { return Ok(None) };
     Ok(match (rows.min, rows.max) {
         (None, None) if rows.of_previous.is_some() => None,
-        (None, None) => Some(Form::ExpectedRows { counts: expected::counts(checking)? }),
+        (None, None) => match expected::bars(checking) {
+            Some(times) => Some(Form::ExpectedBars { times }),
+            None => Some(Form::ExpectedRows { counts: expected::counts(checking)? }),
+        },
         (min, max) => Some(Form::Rows { min, max }),
     })
 }
@@ -173,7 +176,8 @@ fn against(
     let records = checking.snapshot.segments(&other.name, *first, *last)?;
     let known: BTreeSet<NaiveDate> =
         records.iter().flat_map(|segment| &segment.partitions).map(|record| record.session).collect();
-    let columns = [with.columns.as_slice(), &with.on()].concat();
+    let on = with.on(checking.node.intraday.is_some());
+    let columns = [with.columns.as_slice(), &on].concat();
     let theirs = if known.is_empty() {
         DataFrame::empty()
     } else {
@@ -182,7 +186,7 @@ fn against(
     let how = Reconcile {
         with: other.name.clone(),
         columns: with.columns.as_slice().to_vec(),
-        on: with.on(),
+        on,
         tolerance: with.tolerance,
     };
     Ok(reconcile(checking.frame, &theirs, checking.sessions, &known, &how)?)

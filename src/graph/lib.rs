@@ -24,8 +24,8 @@ pub use assetctl_config::{Dividends, MissingBars, WindowAxis};
 pub use dag::Graph;
 pub use lower::{Fetched, Schema, SchemaSource};
 pub use node::{
-    AsOfRows, AssetNode, Axis, Body, CheckEdge, CheckReads, CompleteParts, Dated, Edge, EdgeColumns, Limits, Member,
-    ReadGroup, SqlRef, Universe, Wanted,
+    AsOfRows, AssetNode, Axis, Body, CheckEdge, CheckReads, CompleteParts, Dated, Edge, EdgeColumns, Intraday, Limits,
+    Member, ReadGroup, Resample, Resampled, SqlRef, Universe, Wanted,
 };
 pub use reach::{ColumnReach, Extent, Reach};
 pub use select::{SelectError, Selection, StateOf};

@@ -6,17 +6,20 @@ mod columns;
 mod complete;
 mod exec;
 mod fetched;
+mod resample;
 mod units;
 mod universe;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use assetctl_config::{Asset, ColumnType, Diagnostic, Kind, Loc, Project, SignalsSpec, TopK, WindowAxis, did_you_mean};
+use assetctl_config::{
+    Asset, BarStamp, ColumnType, Diagnostic, Kind, Loc, Project, SignalsSpec, TopK, WindowAxis, did_you_mean,
+};
 use assetctl_expr::ColumnRead;
 use serde_json::json;
 
-use crate::node::{AssetNode, Axis, Body, Edge, EdgeColumns, SqlRef};
+use crate::node::{AssetNode, Axis, Body, Edge, EdgeColumns, Intraday, SqlRef};
 use crate::references::{Mentions, Reference};
 use crate::template::{self, Rendered, TemplateRef};
 
@@ -62,6 +65,7 @@ mod version {
     pub const TOP_K: u32 = 1;
     pub const SQL: u32 = 1;
     pub const EXEC: u32 = 1;
+    pub const RESAMPLE: u32 = 1;
 }
 
 pub fn error(loc: Loc, message: impl Into<String>, label: impl Into<String>, help: Option<String>) -> Diagnostic {
@@ -133,6 +137,7 @@ impl Lowering<'_> {
             Kind::AsOf(spec) => self.as_of(spec, references, inputs),
             Kind::Complete(spec) => self.complete(spec, references, inputs),
             Kind::Indicators(spec) | Kind::Scores(spec) => self.columns(spec, references, inputs),
+            Kind::Resample(spec) => self.resample(spec, references, inputs),
             Kind::Signals(spec) => self.signals(spec, references, inputs),
             Kind::Sql(spec) => self.sql(spec, template.as_ref()?, references, inputs),
             Kind::Exec(spec) => self.exec(spec, references, inputs, schemas),
@@ -162,6 +167,7 @@ impl Lowering<'_> {
         };
         self.checks(lowered.schema.as_ref(), axis, checks, schemas);
         let common = &asset.common;
+        let intraday = intraday(&asset.kind, &lowered);
         Some(AssetNode {
             name: asset.name.clone(),
             kind: asset.kind.name(),
@@ -174,6 +180,7 @@ impl Lowering<'_> {
             universe,
             window_axis: lowered.window_axis,
             recursive: lowered.recursive,
+            intraday,
             schema: lowered.schema,
             spec_text: lowered.spec.to_string(),
             body: lowered.body,
@@ -208,6 +215,7 @@ impl Lowering<'_> {
         let scores = inputs[0];
         let TopK { by, k, weights } = &spec.top_k;
         self.need_sessions(scores, references[0].loc.clone());
+        self.need_one_row(scores, references[0].loc.clone());
         if let Some(schema) = &scores.schema {
             self.need(schema, by, &scores.name, self.asset.locate(&["top_k", "by"]));
             self.need(schema, "instrument", &scores.name, references[0].loc.clone());
@@ -322,6 +330,32 @@ impl Lowering<'_> {
         }
     }
 
+    /// That an instrument has one row in a session.
+    fn need_one_row(&mut self, input: &AssetNode, loc: Loc) {
+        if let Body::AsOf { key, .. } = &input.body
+            && key.iter().any(|column| column != "instrument")
+        {
+            let others: Vec<&str> = key.iter().map(String::as_str).filter(|column| *column != "instrument").collect();
+            self.problems.push(error(
+                loc.clone(),
+                format!("`{}` may have several rows for one instrument of a session", input.name),
+                format!("its key has {} too", list(&others)),
+                Some("make a table for each, or choose the rows in an asset of kind `sql`".into()),
+            ));
+        }
+        if input.intraday.is_some() {
+            self.problems.push(error(
+                loc,
+                format!("`{}` has several rows of an instrument in a session", input.name),
+                format!("`{}` is made of one row of each", self.asset.name),
+                Some(format!(
+                    "make bars of sessions of them, `kind: resample` with `input: {}` and `every: session`, or read them by an asset of kind `sql`",
+                    input.name
+                )),
+            ));
+        }
+    }
+
     fn need_sessions(&mut self, input: &AssetNode, loc: Loc) {
         if input.axis == Axis::Static {
             self.problems.push(error(
@@ -334,11 +368,32 @@ impl Lowering<'_> {
     }
 }
 
+/// Whether rows have a time, and of which bars.
+fn intraday(kind: &Kind, lowered: &Lowered) -> Option<Intraday> {
+    let schema = lowered.schema.as_ref();
+    if let Body::Resample(resample) = &lowered.body {
+        return resample.every.map(|every| Intraday { every: Some(every), stamp: resample.stamp });
+    }
+    match kind {
+        Kind::Source(spec) => spec.time.as_ref().map(|times| Intraday { every: times.every, stamp: times.stamp }),
+        Kind::Sql(_) | Kind::Exec(_) => {
+            let is_time = |(name, ty): &(String, ColumnType)| name == "time" && *ty == ColumnType::Time;
+            schema
+                .is_some_and(|schema| schema.iter().any(is_time))
+                .then_some(Intraday { every: None, stamp: BarStamp::End })
+        }
+        _ => None,
+    }
+}
+
 fn source_spec(source: &assetctl_config::SourceSpec) -> serde_json::Value {
     let mut spec = files_spec(&source.files, Some(source.off_calendar));
     // Added only where it is said: what was there before keeps its text.
     if let Some(session) = &source.session {
         spec["session"] = json!(session);
+    }
+    if let Some(times) = &source.time {
+        spec["time"] = json!(times);
     }
     spec
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use assetctl_calendar::{Calendar, SessionIx};
 use assetctl_config::{
-    Check, ColumnType, Dividends, ExecSpec, Fill, LimitRule, MissingBars, Reports, Severity, SignalsSpec, Validity,
-    WindowAxis,
+    Aggregate, BarStamp, Check, ColumnType, Dividends, ExecSpec, Fill, Gaps, LimitRule, MissingBars, Reports, Severity,
+    SignalsSpec, Span, Validity, WindowAxis,
 };
 use assetctl_expr::{ColumnRead, Program};
 use chrono::NaiveDate;
@@ -229,6 +229,8 @@ pub enum Body {
     },
     /// Inputs of the program are the edges.
     Columns(Arc<Program>),
+    /// Edge 0 is the shorter bars.
+    Resample(Resample),
     Signals(SignalsSpec),
     Sql {
         sql: String,
@@ -245,6 +247,27 @@ pub enum Body {
     },
 }
 
+/// How longer bars are made of shorter ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resample {
+    /// `None` for one row in a session.
+    pub every: Option<Span>,
+    pub stamp: BarStamp,
+    pub columns: Vec<Resampled>,
+    pub gaps: Gaps,
+}
+
+/// One column of longer bars.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resampled {
+    pub name: String,
+    /// The input's column.
+    pub of: String,
+    pub by: Aggregate,
+    /// The input's column that a mean is weighed with.
+    pub weight: Option<String>,
+}
+
 /// What a column has in the rows of members.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Member {
@@ -259,6 +282,15 @@ pub struct Universe {
     pub edge: usize,
     /// Only rows in which this column has this value.
     pub rule: Option<(String, Member)>,
+}
+
+/// Rows within a session: the column `time` belongs to the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Intraday {
+    /// The length of a bar; `None` where rows have any time.
+    pub every: Option<Span>,
+    /// What the time of a bar names.
+    pub stamp: BarStamp,
 }
 
 #[derive(Debug, Clone)]
@@ -279,6 +311,8 @@ pub struct AssetNode {
     pub window_axis: WindowAxis,
     /// Whether a partition also reads its own asset's partition of the session before.
     pub recursive: bool,
+    /// `None` where an instrument has one row in a session.
+    pub intraday: Option<Intraday>,
     /// Columns besides `session`, the key first; `None` when only a run can tell.
     pub schema: Option<Vec<(String, ColumnType)>>,
     /// What results depend on, as canonical JSON. Two equal texts give equal results on equal inputs.

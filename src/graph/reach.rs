@@ -150,7 +150,7 @@ fn add(reaches: &mut Vec<Reach>, reach: Reach) {
 }
 
 /// What a column of an asset without expressions reads.
-fn plain_reads<'a>(node: &AssetNode, column: Option<&'a str>) -> Vec<Read<'a>> {
+fn plain_reads<'a>(node: &'a AssetNode, column: Option<&'a str>) -> Vec<Read<'a>> {
     match &node.body {
         // What it adds tells of the whole bar.
         Body::Complete { parts, .. } => {
@@ -159,6 +159,10 @@ fn plain_reads<'a>(node: &AssetNode, column: Option<&'a str>) -> Vec<Read<'a>> {
             let column = column.filter(|column| made.iter().all(|(name, _)| name != column));
             let extent = Extent { carried: true, ..Extent::default() };
             std::iter::once(0).chain(parts.fallback).map(|edge| Read { edge, column, extent }).collect()
+        }
+        Body::Resample(resample) => {
+            let made = resample.columns.iter().find(|made| Some(made.name.as_str()) == column);
+            vec![Read { edge: 0, column: made.map(|made| made.of.as_str()), extent: Extent::default() }]
         }
         Body::Signals(_) => vec![Read { edge: 0, column: None, extent: Extent::default() }],
         Body::Sql { refs, .. } => refs

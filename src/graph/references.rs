@@ -103,6 +103,7 @@ fn mentions(project: &Project, asset: &Asset, problems: &mut Vec<Diagnostic>) ->
                 })
                 .collect()
         }
+        Kind::Resample(spec) => vec![at(&spec.input, &["input"])],
         Kind::Signals(spec) => vec![at(&spec.input, &["input"])],
         Kind::Exec(spec) => {
             let inputs = spec.inputs.iter().map(|(alias, input)| Mention {

@@ -20,6 +20,7 @@ pub(crate) fn nodes(of: &[(&str, &[usize])]) -> Vec<AssetNode> {
             settlement: chrono::Duration::zero(),
             edges: inputs.iter().map(edge).collect(),
             universe: None,
+            intraday: None,
             window_axis: WindowAxis::Calendar,
             recursive: false,
             schema: None,

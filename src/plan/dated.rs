@@ -115,6 +115,7 @@ mod tests {
             settlement: chrono::Duration::zero(),
             edges: Vec::new(),
             universe: None,
+            intraday: None,
             window_axis: WindowAxis::Calendar,
             recursive: true,
             schema: Some(vec![("instrument".to_owned(), ColumnType::Text)]),

@@ -93,13 +93,15 @@ pub(crate) fn canonicalize(
     Ok((sorted(asset, frame, &leading, &names)?, schema))
 }
 
-/// One of our four types, without NaN, infinity and negative zero.
+/// One of our five types, without NaN, infinity and negative zero.
 fn clean(asset: &str, column: &Column) -> Result<Column> {
     let dtype = column.dtype();
     let name = column.name();
     let number = match dtype {
         DataType::Float64 => column.clone(),
         DataType::Boolean | DataType::String | DataType::Date => return Ok(column.clone()),
+        // Whatever unit a program counts in; nanoseconds are cut off, and with them nothing that a bar has.
+        DataType::Datetime(_, None) => return column.cast(&ColumnType::Time.dtype()).map_err(Error::frame(asset)),
         DataType::Null => return Ok(Column::full_null(name.clone(), column.len(), &DataType::Float64)),
         _ if dtype.is_primitive_numeric() => {
             let number = column.cast(&DataType::Float64).map_err(Error::frame(asset))?;
@@ -111,7 +113,7 @@ fn clean(asset: &str, column: &Column) -> Result<Column> {
             number
         }
         _ => {
-            let why = format!("column `{name}` is of type {dtype}: make it a number, text, bool or date");
+            let why = format!("column `{name}` is of type {dtype}: make it a number, text, bool, date or time");
             return Err(Error::rows(asset, why));
         }
     };
@@ -165,6 +167,9 @@ fn neighbours(asset: &str, frame: &DataFrame, by: &[PlSmallStr]) -> Result<Optio
         match ColumnType::of(column.dtype()) {
             Some(ColumnType::Date) => {
                 compare(&mut orders, column.date().map_err(failed)?.physical().iter(), |a, b| a.cmp(b));
+            }
+            Some(ColumnType::Time) => {
+                compare(&mut orders, column.datetime().map_err(failed)?.physical().iter(), |a, b| a.cmp(b));
             }
             Some(ColumnType::Text) => compare(&mut orders, column.str().map_err(failed)?.iter(), |a, b| a.cmp(b)),
             Some(ColumnType::Bool) => compare(&mut orders, column.bool().map_err(failed)?.iter(), |a, b| a.cmp(b)),
@@ -267,6 +272,9 @@ fn column_hashes(
             }),
             ColumnType::Date => part.date().map_err(failed)?.physical().iter().for_each(|value| {
                 bytes.extend_from_slice(&value.unwrap_or(i32::MIN).to_le_bytes());
+            }),
+            ColumnType::Time => part.datetime().map_err(failed)?.physical().iter().for_each(|value| {
+                bytes.extend_from_slice(&value.unwrap_or(i64::MIN).to_le_bytes());
             }),
             ColumnType::Text => part.str().map_err(failed)?.iter().for_each(|value| {
                 bytes.extend_from_slice(&value.map_or(u64::MAX, |text| text.len() as u64).to_le_bytes());

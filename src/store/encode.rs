@@ -157,6 +157,12 @@ mod tests {
             Column::new("holes".into(), holes),
             Column::new("none".into(), vec![None::<f64>; rows]),
             Column::new("bool".into(), bools),
+            days.cast(&DataType::Int64)
+                .unwrap()
+                .cast(&DataType::Datetime(TimeUnit::Microseconds, None))
+                .unwrap()
+                .with_name("time".into())
+                .into_column(),
         ];
         let frame = DataFrame::new(rows, columns).unwrap();
         let (bytes, read) = round_trip(&frame, 2);

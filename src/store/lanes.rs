@@ -218,6 +218,7 @@ fn unequal_rows(one: &Column, two: &Column) -> PolarsResult<Vec<usize>> {
         DataType::Float64 => compare(one.f64()?.iter().map(bits), two.f64()?.iter().map(bits)),
         DataType::Boolean => compare(one.bool()?.iter(), two.bool()?.iter()),
         DataType::Date => compare(one.date()?.physical().iter(), two.date()?.physical().iter()),
+        DataType::Datetime(..) => compare(one.datetime()?.physical().iter(), two.datetime()?.physical().iter()),
         _ => compare(one.str()?.iter(), two.str()?.iter()),
     })
 }

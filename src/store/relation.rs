@@ -90,6 +90,7 @@ fn sql_type(kind: ColumnType) -> &'static str {
         ColumnType::Bool => "BOOLEAN",
         ColumnType::Text => "VARCHAR",
         ColumnType::Date => "DATE",
+        ColumnType::Time => "TIMESTAMP",
     }
 }
 

@@ -1,7 +1,7 @@
 //! The columns of an asset as segments hold them.
 
 use assetctl_plan::Hash128;
-use polars::prelude::{DataType, PlSmallStr, Schema};
+use polars::prelude::{DataType, PlSmallStr, Schema, TimeUnit};
 use serde::{Deserialize, Serialize};
 
 /// What a column holds. Every type but these is refused by a commit (integers and 32-bit floats become `Number`).
@@ -16,6 +16,8 @@ pub enum ColumnType {
     Text,
     /// Date, without a time of day.
     Date,
+    /// Datetime in microseconds, without a time zone.
+    Time,
 }
 
 impl ColumnType {
@@ -26,6 +28,7 @@ impl ColumnType {
             DataType::Boolean => Some(Self::Bool),
             DataType::String => Some(Self::Text),
             DataType::Date => Some(Self::Date),
+            DataType::Datetime(TimeUnit::Microseconds, None) => Some(Self::Time),
             _ => None,
         }
     }
@@ -36,6 +39,7 @@ impl ColumnType {
             Self::Bool => DataType::Boolean,
             Self::Text => DataType::String,
             Self::Date => DataType::Date,
+            Self::Time => DataType::Datetime(TimeUnit::Microseconds, None),
         }
     }
 
@@ -46,6 +50,7 @@ impl ColumnType {
             Self::Bool => "bool",
             Self::Text => "text",
             Self::Date => "date",
+            Self::Time => "time",
         }
     }
 
@@ -56,6 +61,7 @@ impl ColumnType {
             Self::Bool => 2,
             Self::Text => 3,
             Self::Date => 4,
+            Self::Time => 5,
         }
     }
 }

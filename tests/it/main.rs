@@ -29,6 +29,7 @@ mod golden;
 mod groups;
 mod incremental;
 mod instruments;
+mod intraday;
 mod limits;
 mod memory;
 mod presets;

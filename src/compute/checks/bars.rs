@@ -1,11 +1,11 @@
 //! Checks of bars.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
 use super::cell::{Cell, cells};
-use super::{AtFault, CheckFailure, Rows, failures};
+use super::{AtFault, CheckFailure, EXAMPLES, Rows, Sample, failures, time_of_day};
 use crate::frame::FrameError;
 
 /// The columns are open, high, low, close. One reason is given for each row, the first that is found.
@@ -54,12 +54,47 @@ pub(super) fn monotonic(rows: &Rows<'_>, column: &str, time: &str) -> Result<Vec
         for pair in of_series.windows(2) {
             let (before, after) = (values[pair[0]], values[pair[1]]);
             if after < before {
-                let text = format!("{}: {after} after {before}", times[pair[1]]);
+                // A time of the key is in the row's name.
+                let text = match rows.times {
+                    Some(_) => format!("{after} after {before}"),
+                    None => format!("{}: {after} after {before}", times[pair[1]]),
+                };
                 at_fault.entry(session).or_default().push(rows.sample(pair[1], Some(text)));
             }
         }
     }
     Ok(failures(at_fault, &format!("a `{column}` below that of the bar before")).collect())
+}
+
+/// The times at which an instrument should have a row and has none. An instrument without any row in a session is not looked for.
+pub(super) fn gaps(rows: &Rows<'_>, expected: &BTreeMap<NaiveDate, Vec<i64>>) -> Result<Vec<CheckFailure>, FrameError> {
+    let has_instruments = crate::frame::has_instruments(rows.df);
+    let mut there: BTreeMap<(NaiveDate, &str), BTreeSet<i64>> = BTreeMap::new();
+    for (row, time) in rows.times.iter().flatten().enumerate() {
+        let name = if has_instruments { rows.names[row].as_str() } else { "" };
+        there.entry((rows.sessions[row], name)).or_default().extend(*time);
+    }
+    let mut at_fault = AtFault::new();
+    for ((session, name), times) in there {
+        let missing = expected.get(&session).into_iter().flatten().filter(|time| !times.contains(time));
+        let label =
+            |time: &i64| if name.is_empty() { time_of_day(*time) } else { format!("{name} {}", time_of_day(*time)) };
+        let missing: Vec<Sample> = missing.map(|time| Sample::new(&label(time), None)).collect();
+        if !missing.is_empty() {
+            at_fault.entry(session).or_default().extend(missing);
+        }
+    }
+    let failure = |(session, missing): (NaiveDate, Vec<Sample>)| {
+        let count = missing.len();
+        let noun = if count == 1 { "bar is" } else { "bars are" };
+        let mut sample = missing;
+        sample.truncate(EXAMPLES);
+        let examples = sample.iter().map(Sample::to_string).collect::<Vec<_>>().join(", ");
+        let more = if count > EXAMPLES { ", …" } else { "" };
+        let message = format!("{count} {noun} missing on {session}: {examples}{more}");
+        CheckFailure { session, message, rows: count as u64, sample }
+    };
+    Ok(at_fault.into_iter().map(failure).collect())
 }
 
 /// The order of two times of one column.
@@ -70,6 +105,7 @@ fn in_time(one: Cell<'_>, other: Cell<'_>) -> std::cmp::Ordering {
         (Cell::Text(one), Cell::Text(other)) => one.cmp(other),
         (Cell::Date(one), Cell::Date(other)) => one.cmp(&other),
         (Cell::Bool(one), Cell::Bool(other)) => one.cmp(&other),
+        (Cell::Time(one), Cell::Time(other)) => one.cmp(&other),
         _ => std::cmp::Ordering::Equal,
     }
 }
@@ -106,6 +142,27 @@ mod tests {
             ["3 rows of 2024-01-02 have prices that do not fit together: b (low 0), c (open 12 above high 11), \
               d (last 9 below low 9.5)"]
         );
+    }
+
+    #[test]
+    fn bars_that_are_missing_are_named_by_their_times() {
+        let keys = [(2, "a"), (2, "a"), (2, "b"), (3, "a")];
+        let minutes = |minutes: i64| minutes * 60_000_000;
+        let times = Series::new("time".into(), [570, 571, 570, 571].map(minutes));
+        let times = times.cast(&DataType::Datetime(TimeUnit::Microseconds, None)).unwrap();
+        let closes = Column::new("close".into(), [1.0, -1.0, 1.0, 1.0]);
+        let df = panel_frame(&keys, vec![times.into_column(), closes]);
+        let expected = vec![minutes(570), minutes(571), minutes(572)];
+        let check = Check::ExpectedBars { times: [(day(2), expected.clone()), (day(3), expected)].into() };
+        assert_eq!(
+            messages(&df, &check),
+            [
+                "3 bars are missing on 2024-01-02: a 09:32, b 09:31, b 09:32",
+                "2 bars are missing on 2024-01-03: a 09:30, a 09:32"
+            ]
+        );
+        let above = Check::Range { column: "close".into(), above: Some(0.0), min: None, below: None, max: None };
+        assert_eq!(messages(&df, &above), ["1 row of 2024-01-02 has a `close` that is not above 0: a 09:31 (-1)"]);
     }
 
     #[test]

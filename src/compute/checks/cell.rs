@@ -18,6 +18,8 @@ pub(super) enum Cell<'a> {
     Bool(bool),
     Text(&'a str),
     Date(NaiveDate),
+    /// Microseconds since 1970-01-01 00:00.
+    Time(i64),
 }
 
 impl Cell<'_> {
@@ -39,6 +41,7 @@ impl fmt::Display for Cell<'_> {
             Self::Bool(value) => write!(f, "{value}"),
             Self::Text(text) => f.write_str(text),
             Self::Date(date) => write!(f, "{date}"),
+            Self::Time(micros) => f.write_str(&super::time_of_day(*micros)),
         }
     }
 }
@@ -52,6 +55,7 @@ pub(super) fn cells(column: &Column) -> Result<Vec<Cell<'_>>, FrameError> {
         DataType::String => all(frame::texts(column, FRAME)?.iter(), Cell::Text),
         DataType::Boolean => all(frame::bools(column, FRAME)?.iter(), Cell::Bool),
         DataType::Date => all(frame::dates(column, FRAME)?.into_iter(), Cell::Date),
+        DataType::Datetime(TimeUnit::Microseconds, _) => all(column.datetime()?.physical().iter(), Cell::Time),
         dtype if dtype.is_integer() || dtype.is_temporal() => {
             all(column.cast(&DataType::Int64)?.i64()?.iter(), Cell::Integer)
         }

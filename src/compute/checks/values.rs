@@ -69,11 +69,14 @@ pub(super) fn accepted(rows: &Rows<'_>, column: &str, values: &[String]) -> Resu
     let texts: HashSet<&str> = values.iter().map(String::as_str).collect();
     let numbers: HashSet<u64> =
         values.iter().filter_map(|text| text.parse::<f64>().ok()).map(|number| (number + 0.0).to_bits()).collect();
+    let time = |text: &String| chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").ok();
+    let times: HashSet<i64> = values.iter().filter_map(time).map(|time| time.and_utc().timestamp_micros()).collect();
     let passes = |cell: &Cell<'_>| match cell {
         Cell::Missing => true,
         Cell::Number(bits) => numbers.contains(bits),
         Cell::Integer(whole) => numbers.contains(&(*whole as f64).to_bits()),
         Cell::Text(text) => texts.contains(text),
+        Cell::Time(micros) => times.contains(micros),
         Cell::Bool(_) | Cell::Date(_) => texts.contains(cell.to_string().as_str()),
     };
     let mut at_fault = AtFault::new();

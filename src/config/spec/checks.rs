@@ -284,9 +284,12 @@ pub struct ReconcileCheck {
 }
 
 impl ReconcileCheck {
-    /// The columns that say which rows belong together.
-    pub fn on(&self) -> Vec<String> {
-        self.on.as_ref().map_or_else(|| vec!["instrument".to_owned()], |on| on.as_slice().to_vec())
+    /// The columns that say which rows belong together: if nothing is said, the key of bars, which within sessions have a time.
+    pub fn on(&self, has_time: bool) -> Vec<String> {
+        match &self.on {
+            Some(on) => on.as_slice().to_vec(),
+            None => ["instrument"].into_iter().chain(has_time.then_some("time")).map(str::to_owned).collect(),
+        }
     }
 }
 
@@ -331,6 +334,6 @@ mod tests {
         assert_eq!(check(r#"{"monotonic_volume": {"time": "time"}}"#).monotonic_volume.unwrap().column, "volume");
         assert_eq!(check(r#"{"ohlc_sane": {"close": "last"}}"#).ohlc_sane.unwrap().low, "low");
         let reconcile = check(r#"{"reconcile": {"with": "b", "columns": "close"}}"#).reconcile.unwrap();
-        assert_eq!((reconcile.on(), reconcile.tolerance), (vec!["instrument".to_owned()], 0.0));
+        assert_eq!((reconcile.on(false), reconcile.tolerance), (vec!["instrument".to_owned()], 0.0));
     }
 }

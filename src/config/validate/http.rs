@@ -108,7 +108,8 @@ impl Rules<'_> {
         for (key, by, what) in
             [("session", HttpBy::Session, "by: session"), ("instrument", HttpBy::Instrument, "by: instrument")]
         {
-            if vendor.columns.get(key).is_none() && vendor.by.is_some_and(|given| given != by) {
+            let has_time = key == "session" && self.has_time();
+            if vendor.columns.get(key).is_none() && !has_time && vendor.by.is_some_and(|given| given != by) {
                 let message = format!("nothing says of which {key} a row of `{name}` is");
                 let help = format!("map it, as `columns: {{ {key}: … }}`, or ask `{what}`");
                 self.error(message, &["http", "columns"], format!("`{key}` is missing"), help);
@@ -153,6 +154,7 @@ impl Rules<'_> {
         let kind = match name {
             "session" => ColumnType::Date,
             "instrument" => ColumnType::Text,
+            "time" if self.has_time() => ColumnType::Time,
             _ => field.kind.unwrap_or(ColumnType::Number),
         };
         if let Some(format) = &field.format

@@ -31,7 +31,7 @@ impl Rules<'_> {
         for column in spec.files.types.keys() {
             self.column_name(column, &["types", column]);
         }
-        let declared = |column: &&String| !["session", "instrument"].contains(&column.as_str());
+        let declared = |column: &&String| !["session", "instrument", "time"].contains(&column.as_str());
         if !spec.files.columns.keys().chain(spec.files.types.keys()).any(|column| declared(&column)) {
             self.error(
                 format!("nothing says which columns `{name}` has"),

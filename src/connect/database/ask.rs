@@ -14,6 +14,7 @@ use super::{duckdb, mysql, postgres};
 use crate::blocking::block_on;
 use crate::fetch::{Delivery, Fetch, FetchError, Progress, Request};
 use crate::layout::Layout;
+use crate::moments;
 use crate::rows::Rows;
 
 /// Rises when the same answer comes to be read otherwise.
@@ -111,8 +112,12 @@ impl Database {
     /// # Errors
     /// A query or columns that cannot be, each with its place.
     pub fn new(asset: &Asset, spec: &SourceSpec, engine: Engine<'_>) -> Result<Self, Vec<Diagnostic>> {
-        let declared =
-            Declared { asset: asset.name.clone(), files: spec.files.clone(), off_calendar: spec.off_calendar };
+        let declared = Declared {
+            asset: asset.name.clone(),
+            files: spec.files.clone(),
+            time: spec.time.clone(),
+            off_calendar: spec.off_calendar,
+        };
         let mut problems = Vec::new();
         let template = Template::new(engine.query()).map_err(|mistake| {
             let path = [engine.key(), "query"];
@@ -146,7 +151,7 @@ impl Database {
             (Where::Duckdb(_), _) => None,
         };
         let files = &spec.files;
-        let spec_text = json!({
+        let mut spec_text = json!({
             "kind": engine.key(),
             "version": VERSION,
             "at": at,
@@ -158,8 +163,11 @@ impl Database {
             "decimal": files.decimal,
             "missing": files.missing,
             "off_calendar": spec.off_calendar,
-        })
-        .to_string();
+        });
+        if let Some(times) = &spec.time {
+            spec_text["time"] = moments::spec(&asset.calendar, times);
+        }
+        let spec_text = spec_text.to_string();
         let timeout = engine.timeout().and_then(|span| span.to_chrono().to_std().ok()).unwrap_or(TIMEOUT);
         Ok(Self { declared, layout, template, place, timeout, spec_text })
     }

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use assetctl_calendar::Calendar;
-use assetctl_config::{ColumnType, Files, OffCalendar};
-use chrono::NaiveDate;
+use assetctl_config::{BarTimes, ColumnType, Files, OffCalendar, TimeFormat};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use polars::prelude::DataFrame;
 
 use crate::cell::Value;
@@ -16,10 +16,12 @@ use crate::frame::frame;
 use crate::gate::Gate;
 use crate::header::Header;
 use crate::layout::Layout;
+use crate::moments::Moments;
 use crate::rows::{RowBuilder, Rows};
 use crate::settings::Settings;
 use crate::source::FileSource;
 use crate::suggest;
+use crate::time::{shown, to_micros};
 use crate::unique::{duplicates, order};
 
 /// How many duplicates are told.
@@ -35,6 +37,9 @@ pub(super) enum Cell {
     Double(f64),
     Bool(bool),
     Date(NaiveDate),
+    /// Without a time zone.
+    Time(NaiveDateTime),
+    Instant(DateTime<Utc>),
     Text(String),
 }
 
@@ -43,6 +48,7 @@ pub(super) enum Cell {
 pub(super) struct Declared {
     pub asset: String,
     pub files: Files,
+    pub time: Option<BarTimes>,
     pub off_calendar: OffCalendar,
 }
 
@@ -54,10 +60,15 @@ impl Declared {
             copies: None,
             session: None,
             calendar: Some(calendar),
+            time: self.time.as_ref(),
             off_calendar: self.off_calendar,
             start: None,
             key: &[],
         }
+    }
+
+    fn moments<'a>(&'a self, calendar: &'a Calendar) -> Option<Moments<'a>> {
+        self.time.as_ref().map(|times| Moments::new(calendar, times))
     }
 
     /// The columns as they are declared: `session`, `instrument` if it is named, those of `columns:`, those of `types:`.
@@ -72,10 +83,20 @@ impl Declared {
                 names.push(name.to_owned());
             }
         };
-        for key in ["session", "instrument"] {
+        // A time says of which session its row is; a time of day does not.
+        let needs_session = self
+            .time
+            .as_ref()
+            .is_none_or(|times| times.format.as_deref().and_then(TimeFormat::of) == Some(TimeFormat::OfDay));
+        for key in ["session", "instrument", "time"] {
+            let needed = match key {
+                "session" => needs_session,
+                "time" => self.time.is_some(),
+                _ => false,
+            };
             match self.files.columns.get(key) {
                 Some(from) => add(from),
-                None if key == "session" || self.files.types.contains_key(key) => add(key),
+                None if needed || self.files.types.contains_key(key) => add(key),
                 None => {}
             }
         }
@@ -93,7 +114,7 @@ pub(super) struct Collector<'a> {
     layout: &'a Layout,
     builder: RowBuilder<'a>,
     problems: Problems,
-    /// For each of the layout's columns, which of the result it is, and its name there.
+    /// For each of the layout's fields, which of the result it is, and its name there.
     binding: Vec<(usize, String)>,
     pub notes: Vec<String>,
     pub rows: u64,
@@ -105,7 +126,7 @@ impl<'a> Collector<'a> {
         Self {
             declared,
             layout,
-            builder: RowBuilder::new(layout, gate),
+            builder: RowBuilder::new(layout, gate, declared.moments(calendar)),
             problems: Problems::default(),
             binding: Vec::new(),
             notes: Vec::new(),
@@ -125,7 +146,7 @@ impl<'a> Collector<'a> {
         let mut kinds = vec![None; names.len()];
         let mut problems = Problems::default();
         let mut binding = Vec::new();
-        for column in &self.layout.columns {
+        for column in self.layout.fields() {
             match names.iter().position(|name| *name == column.from) {
                 Some(at) => {
                     kinds[at] = Some(column.kind);
@@ -167,7 +188,7 @@ impl<'a> Collector<'a> {
         let typed: Vec<Typed<'_>> = self
             .binding
             .iter()
-            .zip(&self.layout.columns)
+            .zip(self.layout.fields())
             .map(|((at, _), column)| Typed::of(cells.get(*at).unwrap_or(&Cell::Missing), column.kind))
             .collect();
         let (binding, asset, problems) = (&self.binding, &self.declared.asset, &mut self.problems);
@@ -219,17 +240,18 @@ pub(super) fn deliver(
     let names: HashSet<&str> = instruments.iter().map(String::as_str).collect();
     let rows: Vec<&Rows> = parts.iter().collect();
     let mut entries = order(&rows, |day| wanted.contains(&day));
-    if layout.has_instrument() && !names.is_empty() {
+    if layout.has_instrument && !names.is_empty() {
         entries.retain(|entry| names.contains(rows[entry.part as usize].instrument(entry.row as usize)));
     }
     let twice = duplicates(&entries, &rows, layout, &[], MOST_DUPLICATES);
     if let Some((_, entry)) = twice.first() {
         let session = from_days(entry.session);
         let instrument = rows[entry.part as usize].instrument(entry.row as usize);
-        let (of, help) = if layout.has_instrument() {
+        let (of, help) = if layout.has_instrument {
+            let at = if layout.has_time { format!(" at `{}`", shown(entry.time)) } else { format!(" on `{session}`") };
             (
-                format!("`{instrument}` on `{session}`"),
-                "a source has one row for each session and instrument: aggregate in the query",
+                format!("`{instrument}`{at}"),
+                "a source has one row for each session, instrument and time: aggregate in the query",
             )
         } else {
             (format!("`{session}`"), "if a column tells their instruments apart, name it: `columns: { instrument: … }`")
@@ -271,13 +293,17 @@ enum Typed<'c> {
 impl<'c> Typed<'c> {
     fn of(cell: &'c Cell, kind: ColumnType) -> Self {
         match (cell, kind) {
-            (Cell::Integer(integer), ColumnType::Text | ColumnType::Date) => Self::Written(integer.to_string()),
+            (Cell::Integer(integer), ColumnType::Text | ColumnType::Date | ColumnType::Time) => {
+                Self::Written(integer.to_string())
+            }
             (Cell::Integer(integer), ColumnType::Number | ColumnType::Bool) => Self::Number(*integer as f64),
             (Cell::Decimal(text), ColumnType::Number | ColumnType::Bool) => match text.parse::<f64>() {
                 Ok(number) => Self::Number(number),
                 Err(_) => Self::Written(text.clone()),
             },
-            (Cell::Decimal(text), ColumnType::Text | ColumnType::Date) => Self::Written(text.clone()),
+            (Cell::Decimal(text), ColumnType::Text | ColumnType::Date | ColumnType::Time) => {
+                Self::Written(text.clone())
+            }
             (Cell::Date(date), ColumnType::Text) => Self::Written(date.to_string()),
             (cell, _) => Self::Borrowed(cell),
         }
@@ -292,6 +318,8 @@ impl<'c> Typed<'c> {
                 Cell::Double(number) => Value::Number(*number),
                 Cell::Bool(flag) => Value::Bool(*flag),
                 Cell::Date(date) => Value::Date(to_days(*date)),
+                Cell::Time(time) => Value::Time(to_micros(*time)),
+                Cell::Instant(instant) => Value::Instant(instant.timestamp_micros()),
                 Cell::Text(text) | Cell::Decimal(text) => Value::Text(text),
                 Cell::Integer(integer) => Value::Number(*integer as f64),
             },

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use assetctl_config::ColumnType;
-use duckdb::arrow::array::{Array, BooleanArray, Date32Array, Float64Array, StringArray};
+use chrono::DateTime;
+use duckdb::arrow::array::{Array, BooleanArray, Date32Array, Float64Array, StringArray, TimestampMicrosecondArray};
 use duckdb::arrow::datatypes::DataType;
 use duckdb::types::Value;
 use duckdb::{AccessMode, Config, Connection, params_from_iter};
@@ -90,7 +91,11 @@ fn answer(connection: &Connection, statement: &Statement, asking: &mut Asking<'_
                 (None, _) => "NULL::VARCHAR".to_owned(),
                 (Some(ColumnType::Number), Family::Number | Family::Bool) => format!("CAST(\"{name}\" AS DOUBLE)"),
                 (Some(ColumnType::Bool), Family::Bool) => format!("\"{name}\""),
-                (Some(ColumnType::Date), Family::Date) => format!("CAST(\"{name}\" AS DATE)"),
+                (Some(ColumnType::Date), Family::Date | Family::Time | Family::Instant) => {
+                    format!("CAST(\"{name}\" AS DATE)")
+                }
+                (Some(ColumnType::Time), Family::Time) => format!("CAST(\"{name}\" AS TIMESTAMP)"),
+                (Some(ColumnType::Time), Family::Instant) => format!("CAST(\"{name}\" AS TIMESTAMPTZ)"),
                 (Some(_), _) => format!("CAST(\"{name}\" AS VARCHAR)"),
             }
         })
@@ -157,6 +162,9 @@ enum Family {
     Number,
     Bool,
     Date,
+    /// Without a time zone.
+    Time,
+    Instant,
     Other,
 }
 
@@ -165,7 +173,9 @@ impl Family {
         match kind {
             kind if kind.is_numeric() => Self::Number,
             DataType::Boolean => Self::Bool,
-            DataType::Date32 | DataType::Date64 | DataType::Timestamp(..) => Self::Date,
+            DataType::Date32 | DataType::Date64 => Self::Date,
+            DataType::Timestamp(_, None) => Self::Time,
+            DataType::Timestamp(_, Some(_)) => Self::Instant,
             _ => Self::Other,
         }
     }
@@ -182,6 +192,10 @@ fn read(array: &dyn Array, row: usize) -> Cell {
         Cell::Bool(array.value(row))
     } else if let Some(array) = any.downcast_ref::<Date32Array>() {
         Cell::Date(from_days(array.value(row)))
+    } else if let Some(array) = any.downcast_ref::<TimestampMicrosecondArray>() {
+        let time = DateTime::from_timestamp_micros(array.value(row));
+        let is_instant = matches!(array.data_type(), DataType::Timestamp(_, Some(_)));
+        time.map_or(Cell::Missing, |time| if is_instant { Cell::Instant(time) } else { Cell::Time(time.naive_utc()) })
     } else if let Some(array) = any.downcast_ref::<StringArray>() {
         Cell::Text(array.value(row).to_owned())
     } else {

@@ -146,6 +146,9 @@ fn moment(naive: NaiveDateTime, kind: Kind, wanted: ColumnType, zone: Tz) -> Cel
     };
     match (wanted, kind) {
         (ColumnType::Date, _) | (_, Kind::MYSQL_TYPE_DATE | Kind::MYSQL_TYPE_NEWDATE) => Cell::Date(local.date()),
+        // Of a timestamp the server says which instant it is, of a datetime it does not.
+        (ColumnType::Time, Kind::MYSQL_TYPE_TIMESTAMP | Kind::MYSQL_TYPE_TIMESTAMP2) => Cell::Instant(naive.and_utc()),
+        (ColumnType::Time, _) => Cell::Time(local),
         _ => Cell::Text(local.format("%Y-%m-%d %H:%M:%S").to_string()),
     }
 }

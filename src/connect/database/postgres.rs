@@ -201,6 +201,7 @@ fn read(row: &Row, at: usize, wanted: ColumnType, zone: Tz) -> Result<Cell, toki
     }
     let moment = |naive: NaiveDateTime| match wanted {
         ColumnType::Date => Cell::Date(naive.date()),
+        ColumnType::Time => Cell::Time(naive),
         _ => Cell::Text(naive.format("%Y-%m-%d %H:%M:%S").to_string()),
     };
     let kind = row.columns()[at].type_();
@@ -216,6 +217,7 @@ fn read(row: &Row, at: usize, wanted: ColumnType, zone: Tz) -> Result<Cell, toki
         Type::TIMESTAMP => get(row, at, moment),
         Type::TIMESTAMPTZ => get(row, at, |instant: DateTime<Utc>| match wanted {
             ColumnType::Date => Cell::Date(zone::date(instant, zone)),
+            ColumnType::Time => Cell::Instant(instant),
             _ => moment(instant.with_timezone(&zone).naive_local()),
         }),
         _ => get(row, at, |AnyText(text)| Cell::Text(text)),

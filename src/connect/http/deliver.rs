@@ -5,7 +5,7 @@ use polars::prelude::DataFrame;
 use super::read::Reader;
 use crate::cell::Cells;
 use crate::date::from_days;
-use crate::frame::keyed;
+use crate::frame::{Keys, keyed};
 use crate::rows::Rows;
 use crate::unique::{Entry, order, put};
 
@@ -30,7 +30,8 @@ pub(super) fn frame(reader: &Reader, parts: &[Rows]) -> Result<DataFrame, String
         return Err(what);
     }
     let values = reader.values.iter().map(|column| (column.name.as_str(), column.kind));
-    keyed(&entries, &parts, 2, values).map_err(|error| error.to_string())
+    keyed(&entries, &parts, Keys { session: true, instrument: true, time: false }, values)
+        .map_err(|error| error.to_string())
 }
 
 /// The first column in which two rows differ.
@@ -49,6 +50,7 @@ fn difference(reader: &Reader, parts: &[&Rows], first: &Entry, again: &Entry) ->
             Cells::Text(cells) => cells[row].clone().unwrap_or_else(|| "nothing".to_owned()),
             Cells::Bool(cells) => cells[row].map_or_else(|| "nothing".to_owned(), |flag| flag.to_string()),
             Cells::Date(cells) => cells[row].map_or_else(|| "nothing".to_owned(), |day| from_days(day).to_string()),
+            Cells::Time(cells) => cells[row].map_or_else(|| "nothing".to_owned(), crate::time::shown),
         }
     };
     let instrument = parts[first.part as usize].instrument(first.row as usize);

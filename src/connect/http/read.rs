@@ -12,10 +12,11 @@ use super::faults::{Fault, Rules, as_text};
 use super::format::{Bound, Cell, Field, Format, Table};
 use super::symbols::Back;
 use super::units;
-use crate::cell::Cells;
+use crate::cell::{Cells, Value};
 use crate::date::{DateReader, to_days};
 use crate::number::NumberFormat;
 use crate::rows::{Lanes, Rows};
+use crate::time::{TimeReader, to_micros};
 
 /// One of our columns, and how it comes from the vendor's.
 #[derive(Debug, Clone)]
@@ -61,6 +62,8 @@ pub(super) struct Asked {
     pub sessions: HashSet<i32>,
     pub back: Back,
     pub now: DateTime<Utc>,
+    /// The exchange's, in which times are stored.
+    pub zone: Tz,
 }
 
 /// What the call that is answered covers, where its rows do not say.
@@ -263,6 +266,7 @@ impl<'a> Builder<'a> {
                 Cells::Text(cells) => push(cells, text(value, column, missing)?),
                 Cells::Bool(cells) => push(cells, flag(value, column, missing)?),
                 Cells::Date(cells) => push(cells, day(value, column, &mut self.dates[at], missing)?),
+                Cells::Time(cells) => push(cells, time(value, column, self.asked.zone, missing)?),
             };
         }
         if !some {
@@ -273,6 +277,7 @@ impl<'a> Builder<'a> {
                     Cells::Text(cells) => drop(cells.pop()),
                     Cells::Bool(cells) => drop(cells.pop()),
                     Cells::Date(cells) => drop(cells.pop()),
+                    Cells::Time(cells) => drop(cells.pop()),
                 }
             }
             return Ok(());
@@ -397,6 +402,24 @@ fn day(value: Cell<'_>, column: &Column, reader: &mut DateReader, missing: &[Str
         }
         _ => Err(unreadable(value, column, "date")),
     }
+}
+
+/// Microseconds since 1970-01-01 00:00 at the exchange.
+fn time(value: Cell<'_>, column: &Column, zone: Tz, missing: &[String]) -> Result<Option<i64>, Wrong> {
+    let (reader, value) = match (value, &column.dates) {
+        (Cell::Missing, _) => return Ok(None),
+        (Cell::Text(text), _) if is_missing(text.trim(), missing) => return Ok(None),
+        (value, Dates::Epoch(_, written)) => {
+            let instant = instant(value, column).ok_or_else(|| unreadable(value, column, "instant"))?;
+            return Ok(Some(to_micros(instant.with_timezone(written).naive_local())));
+        }
+        (value, Dates::Text(format)) => (TimeReader::new(format.as_deref(), None, zone), value),
+    };
+    let text = value.shown();
+    reader.local(Value::Text(text.trim())).map(Some).map_err(|_| {
+        let (what, _) = unreadable(value, column, "time");
+        (what, Some("say how the vendor writes times: `format: \"%Y%m%d%H%M\"`, or `epoch: ms`".to_owned()))
+    })
 }
 
 fn instant(value: Cell<'_>, column: &Column) -> Option<DateTime<Utc>> {

@@ -99,6 +99,7 @@ impl Vendor {
                 sessions: request.sessions.iter().copied().map(to_days).collect::<HashSet<_>>(),
                 back,
                 now: request.now,
+                zone: self.asset.calendar.time_zone().parse().unwrap_or(chrono_tz::Tz::UTC),
             }),
             request,
             tally: Tally::default(),

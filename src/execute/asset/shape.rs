@@ -30,7 +30,8 @@ impl Job {
             let columns = node.schema.as_ref().map_or(materializer.columns(), |schema| schema.len() + 1);
             return Shape {
                 back: 0,
-                lanes: named.or_else(|| lanes(self.plan.node)).unwrap_or(UNKNOWN_LANES),
+                // Of bars within a session there are more rows than instruments.
+                lanes: named.max(lanes(self.plan.node)).unwrap_or(UNKNOWN_LANES),
                 // As it is made of what came, and what came.
                 columns,
                 read: columns,

@@ -2,15 +2,34 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use assetctl_calendar::{SessionClock, Stamp};
 use assetctl_compute::Listing;
+use assetctl_config::BarStamp;
 use assetctl_graph::Body;
-use assetctl_plan::STATIC_SESSION;
+use assetctl_plan::{STATIC_SESSION, ix_of};
 use chrono::NaiveDate;
 use polars::prelude::DataFrame;
 
 use super::{Checking, rows_of};
 use crate::kinds::MakeError;
 use crate::kinds::universe::members_of;
+
+/// The times of all bars of each session, where the asset has bars of a known length within sessions.
+pub fn bars(checking: &Checking<'_>) -> Option<BTreeMap<NaiveDate, Vec<i64>>> {
+    let intraday = checking.node.intraday?;
+    let every = intraday.every?.to_chrono();
+    let stamp = match intraday.stamp {
+        BarStamp::End => Stamp::End,
+        BarStamp::Start => Stamp::Start,
+    };
+    let mut clock = SessionClock::new(&checking.node.calendar);
+    let mut bars = |session: &NaiveDate| {
+        let bars = clock.bars(ix_of(checking.node, *session)?, every, stamp);
+        let local = |bar| clock.local(bar).ok().map(|local| local.and_utc().timestamp_micros());
+        Some((*session, bars.into_iter().filter_map(local).collect()))
+    };
+    Some(checking.sessions.iter().filter_map(&mut bars).collect())
+}
 
 /// By the listing table, or else every instrument seen so far, or else as the first input has of the universe.
 pub fn counts(checking: &Checking<'_>) -> Result<BTreeMap<NaiveDate, u64>, MakeError> {

@@ -16,7 +16,7 @@ use assetctl_store::{FetchRow, Fetches};
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use polars::prelude::*;
 
-use super::{Batch, Made, MakeError, Materializer, instrument_key, runs, stacked};
+use super::{Batch, Made, MakeError, Materializer, bar_key, runs, stacked};
 
 /// Longer than any exchange stays closed: within so many days before a session there is one before it.
 const NEIGHBOURS: Days = Days::new(40);
@@ -220,7 +220,7 @@ impl Materializer for Fetched {
             let names = frame.get_column_names_owned();
             frame.vstack_mut(&kept.rows.select(names)?)?;
         }
-        let key = instrument_key(&frame);
+        let key = bar_key(&frame);
         let made: Vec<NaiveDate> = sessions.keys().copied().filter(is_new).collect();
         Ok(Made {
             frame,
@@ -373,6 +373,7 @@ fn empty(schema: &[(String, ColumnType)]) -> PolarsResult<DataFrame> {
             ColumnType::Text => Column::new_empty(name, &DataType::String),
             ColumnType::Bool => Column::new_empty(name, &DataType::Boolean),
             ColumnType::Date => Column::new_empty(name, &DataType::Date),
+            ColumnType::Time => Column::new_empty(name, &DataType::Datetime(TimeUnit::Microseconds, None)),
         }
     };
     let columns = std::iter::once(none("session", &ColumnType::Date))

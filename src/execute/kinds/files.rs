@@ -6,7 +6,7 @@ use std::sync::PoisonError;
 use assetctl_config::{Asset, Kind};
 use polars::prelude::*;
 
-use super::{Batch, Made, MakeError, Materializer, instrument_key};
+use super::{Batch, Made, MakeError, Materializer, bar_key, instrument_key};
 use crate::observe::file_source;
 
 pub struct Files;
@@ -23,6 +23,7 @@ impl Materializer for Files {
         let frame = in_our_units(frame, batch.asset)?;
         let key = match &batch.asset.kind {
             Kind::Table(spec) => spec.key.as_ref().map(|key| key.as_slice().to_vec()).unwrap_or_default(),
+            Kind::Source(spec) if spec.time.is_some() => bar_key(&frame),
             _ => instrument_key(&frame),
         };
         Ok(Made { frame, sessions: batch.sessions.to_vec(), key, ..Made::default() })

@@ -7,6 +7,7 @@ mod exec;
 mod fetched;
 mod files;
 pub mod reading;
+mod resample;
 mod signals;
 mod sql;
 pub mod universe;
@@ -22,7 +23,7 @@ use assetctl_graph::{AssetNode, Body, Edge, Graph};
 use assetctl_plan::{AssetPlan, EdgeMap, Hash128, date_of, ix_of};
 use assetctl_store::{Carried, Fetches, Lanes, Snapshot, Store};
 use chrono::NaiveDate;
-use polars::prelude::DataFrame;
+use polars::prelude::{DataFrame, DataType};
 
 pub use self::sql::in_quotes;
 use crate::cancel::Cancel;
@@ -139,6 +140,8 @@ pub enum MakeError {
     Exec { asset: String, session: Option<NaiveDate>, message: String },
     #[error("a check of `{asset}` cannot be run{}: {message}", .session.map(|s| format!(" on {s}")).unwrap_or_default())]
     Check { asset: String, session: Option<NaiveDate>, message: String },
+    #[error("the bars of `{asset}` cannot be made: {what}")]
+    Resample { asset: String, what: String },
     #[error(transparent)]
     Store(#[from] assetctl_store::Error),
     #[error("rows cannot be handled: {0}")]
@@ -180,6 +183,7 @@ pub fn materializer(node: &AssetNode) -> Box<dyn Materializer> {
         Body::AsOf { rows, key } => Box::new(as_of::AsOf::new(rows, key)),
         Body::Complete { fill, listing, parts } => Box::new(complete::Complete::new(fill, *listing, parts)),
         Body::Columns(program) => Box::new(columns::Columns::new(program.clone(), window_axis(node))),
+        Body::Resample(spec) => Box::new(resample::Resample::new(spec)),
         Body::Signals(spec) => Box::new(signals::TopK::new(&spec.top_k)),
         Body::Exec { spec, key, columns } => {
             Box::new(exec::Exec { spec: spec.clone(), key: key.clone(), columns: columns.clone() })
@@ -234,6 +238,12 @@ impl<'a> Batch<'a> {
 /// `instrument`, where there is such a column.
 pub fn instrument_key(frame: &DataFrame) -> Vec<String> {
     if frame.column("instrument").is_ok() { vec!["instrument".to_owned()] } else { Vec::new() }
+}
+
+/// The key of rows as they come from outside: `instrument`, and `time` where bars are shorter than a session, of those that are there.
+pub fn bar_key(frame: &DataFrame) -> Vec<String> {
+    let is_time = frame.column("time").is_ok_and(|times| matches!(times.dtype(), DataType::Datetime(..)));
+    instrument_key(frame).into_iter().chain(is_time.then(|| "time".to_owned())).collect()
 }
 
 /// Frames of the same columns, one below the other.

@@ -84,12 +84,18 @@ struct Column {
 }
 
 impl Column {
+    /// Whether it belongs to the key if none is declared.
+    fn identifies(&self) -> bool {
+        self.name == "instrument" || (self.name == "time" && self.ty == ColumnType::Time)
+    }
+
     fn cast(&self) -> String {
         let ty = match self.ty {
             ColumnType::Number => "DOUBLE",
             ColumnType::Text => "VARCHAR",
             ColumnType::Bool => "BOOLEAN",
             ColumnType::Date => "DATE",
+            ColumnType::Time => "TIMESTAMP",
         };
         format!("CAST({0} AS {ty}) AS {0}", quote(&self.name))
     }
@@ -126,7 +132,7 @@ impl Query<'_> {
         }
         let key = match key {
             Some(key) => key.to_vec(),
-            None => columns.iter().map(|column| &column.name).filter(|name| *name == "instrument").cloned().collect(),
+            None => columns.iter().filter(|column| column.identifies()).map(|column| column.name.clone()).collect(),
         };
         self.check_key(&key, &columns)?;
         Ok((self.take()?, key))
@@ -270,10 +276,11 @@ impl Query<'_> {
             "BOOLEAN" => ColumnType::Bool,
             "DATE" => ColumnType::Date,
             _ if name == "session" && base.starts_with("TIMESTAMP") => ColumnType::Date,
+            "TIMESTAMP" | "TIMESTAMP_S" | "TIMESTAMP_MS" | "TIMESTAMP_NS" => ColumnType::Time,
             _ => {
                 return Err(self.refuse(
                     None,
-                    format!("column `{name}` is of type {ty}; cast it to DOUBLE, VARCHAR, BOOLEAN or DATE"),
+                    format!("column `{name}` is of type {ty}; cast it to DOUBLE, VARCHAR, BOOLEAN, DATE or TIMESTAMP"),
                 ));
             }
         })

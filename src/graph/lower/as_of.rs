@@ -3,7 +3,7 @@
 use assetctl_config::{AsOfSpec, ColumnType, OneOrMany, Reports, WindowAxis};
 use serde_json::json;
 
-use super::{Lowered, Lowering, Schema, error, list, version};
+use super::{Lowered, Lowering, Schema, error, version};
 use crate::node::{AsOfRows, AssetNode, Axis, Body, EdgeColumns};
 use crate::references::Reference;
 
@@ -154,20 +154,6 @@ impl Lowering<'_> {
                 format!("`{}.{column}` is not a date", table.name),
                 "a day is needed here",
                 Some(format!("declare it in `{}`: `types: {{ {column}: date }}`", table.name)),
-            ));
-        }
-    }
-
-    /// That an input of expressions has one row for each instrument of a session.
-    pub(super) fn need_one_row(&mut self, input: &AssetNode, reference: &Reference) {
-        let Body::AsOf { key, .. } = &input.body else { return };
-        let others: Vec<&str> = key.iter().map(String::as_str).filter(|column| *column != INSTRUMENT).collect();
-        if !others.is_empty() {
-            self.problems.push(error(
-                reference.loc.clone(),
-                format!("`{}` may have several rows for one instrument of a session", input.name),
-                format!("its key has {} too", list(&others)),
-                Some("make a table for each, or choose the rows in an asset of kind `sql`".into()),
             ));
         }
     }

@@ -1,7 +1,7 @@
 //! Checks against the columns that there are.
 
-use assetctl_config::{Check, ColumnType, Kind, OneOrMany};
-use chrono::NaiveDate;
+use assetctl_config::{BarLength, Check, ColumnType, Kind, OneOrMany};
+use chrono::{NaiveDate, NaiveDateTime};
 
 use super::{Lowering, Schema, SchemaSource, error};
 use crate::node::{AssetNode, Axis, CheckReads};
@@ -39,15 +39,23 @@ impl Lowering<'_> {
     }
 
     fn expected_rows(&mut self, at: &At<'_>) {
-        if at.check.expected_rows.as_ref().is_some_and(|rows| !rows.is_bounded())
-            && !matches!(self.asset.kind, Kind::Complete(_) | Kind::Indicators(_) | Kind::Scores(_))
-        {
+        if at.check.expected_rows.as_ref().is_some_and(|rows| !rows.is_bounded()) && !self.knows_its_rows() {
             self.problems.push(error(
                 self.asset.locate(&["checks", at.index, "expected_rows"]),
                 format!("nothing says how many rows `{}` should have", self.asset.name),
                 "no bounds",
                 Some("give bounds: `expected_rows: { min: 30, max: 50 }`, or `{ of_previous: 80% }`".into()),
             ));
+        }
+    }
+
+    /// Whether it follows from the asset itself how many rows a session should have.
+    fn knows_its_rows(&self) -> bool {
+        match &self.asset.kind {
+            Kind::Complete(_) | Kind::Indicators(_) | Kind::Scores(_) => true,
+            Kind::Source(spec) => spec.time.as_ref().is_some_and(|times| times.every.is_some()),
+            Kind::Resample(spec) => spec.every != BarLength::Session,
+            _ => false,
         }
     }
 
@@ -99,7 +107,8 @@ impl Lowering<'_> {
             ));
             return;
         }
-        let on = reconcile.on();
+        let is_time = |(name, ty): &(String, ColumnType)| name == "time" && *ty == ColumnType::Time;
+        let on = reconcile.on(schema.is_some_and(|schema| schema.iter().any(is_time)));
         let on = reconcile.on.clone().unwrap_or(OneOrMany::Many(on));
         for (key, columns) in [("columns", &reconcile.columns), ("on", &on)] {
             for (item, column) in columns.as_slice().iter().enumerate().filter(|(_, column)| *column != "session") {
@@ -202,6 +211,7 @@ impl Lowering<'_> {
                 ColumnType::Text => "texts",
                 ColumnType::Bool => "`true` and `false`",
                 ColumnType::Date => "dates",
+                ColumnType::Time => "times",
             };
             self.problems.push(error(
                 loc,
@@ -221,6 +231,7 @@ impl Lowering<'_> {
                 ColumnType::Number => value.parse::<f64>().is_ok_and(f64::is_finite),
                 ColumnType::Bool => matches!(value.as_str(), "true" | "false"),
                 ColumnType::Date => value.parse::<NaiveDate>().is_ok(),
+                ColumnType::Time => NaiveDateTime::parse_from_str(value, "%Y-%m-%d %H:%M:%S").is_ok(),
             };
             if !fits {
                 self.problems.push(error(

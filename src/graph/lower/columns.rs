@@ -31,7 +31,7 @@ impl Lowering<'_> {
             if at == 0 || !has_instruments {
                 self.need_sessions(input, reference.loc.clone());
             }
-            self.need_one_row(input, reference);
+            self.need_one_row(input, reference.loc.clone());
         }
         let scopes: Vec<InputScope> = inputs
             .iter()
@@ -261,6 +261,7 @@ fn column_kind(ty: ColumnType) -> ColumnKind {
         ColumnType::Bool => ColumnKind::Bool,
         ColumnType::Text => ColumnKind::Text,
         ColumnType::Date => ColumnKind::Other("date"),
+        ColumnType::Time => ColumnKind::Other("time"),
     }
 }
 

@@ -81,6 +81,7 @@ impl Lowering<'_> {
             self.bars(spec, &parts, bars, schema);
         }
         self.need_sessions(bars, references[0].loc.clone());
+        self.need_one_row(bars, references[0].loc.clone());
         if let Some(fallback) = parts.fallback {
             self.fallback(bars, inputs[fallback], &references[fallback]);
         }
@@ -204,6 +205,7 @@ impl Lowering<'_> {
     /// Bars that stand in for others must be such bars.
     fn fallback(&mut self, bars: &AssetNode, fallback: &AssetNode, reference: &Reference) {
         self.need_sessions(fallback, reference.loc.clone());
+        self.need_one_row(fallback, reference.loc.clone());
         if fallback.axis == Axis::Session && fallback.calendar.name() != bars.calendar.name() {
             self.problems.push(error(
                 reference.loc.clone(),

@@ -47,7 +47,11 @@ impl Lowering<'_> {
         let back: Vec<u32> = spec.inputs.iter().map(|(_, input)| input.back()).collect();
         let key = match &spec.key {
             Some(key) => key.as_slice().iter().filter(|column| *column != "session").cloned().collect(),
-            None => spec.columns.keys().filter(|column| *column == "instrument").cloned().collect::<Vec<_>>(),
+            None => {
+                let is_key =
+                    |name: &str, ty: ColumnType| name == "instrument" || (name == "time" && ty == ColumnType::Time);
+                spec.columns.iter().filter(|(name, ty)| is_key(name, **ty)).map(|(name, _)| name.clone()).collect()
+            }
         };
         let columns: Vec<(String, ColumnType)> =
             spec.columns.iter().map(|(name, ty)| (name.clone(), *ty)).filter(|(name, _)| name != "session").collect();

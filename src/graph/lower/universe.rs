@@ -75,7 +75,7 @@ impl Lowering<'_> {
                 ));
                 None
             }
-            (ColumnType::Number | ColumnType::Date, _) => {
+            (ColumnType::Number | ColumnType::Date | ColumnType::Time, _) => {
                 self.problems.push(error(
                     self.asset.locate(&["universe", "column"]),
                     format!("`{}.{column}` is a {}", members.name, ty.name()),

@@ -19,6 +19,7 @@ fn graph(recursive: bool) -> Graph {
         start: SessionIx(2),
         settlement: chrono::Duration::zero(),
         universe: None,
+        intraday: None,
         window_axis: WindowAxis::Calendar,
         recursive: recursive && !edges.is_empty(),
         body: match edges.is_empty() {

@@ -19,6 +19,7 @@ fn graph(start: u32) -> Graph {
         start: SessionIx(start),
         settlement: chrono::Duration::zero(),
         universe: None,
+        intraday: None,
         window_axis: WindowAxis::Calendar,
         recursive: !edges.is_empty(),
         edges,

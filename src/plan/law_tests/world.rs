@@ -125,6 +125,7 @@ impl World {
             settlement: TimeDelta::hours(asset.settlement),
             edges: asset.edges.clone(),
             universe: None,
+            intraday: None,
             window_axis: WindowAxis::Calendar,
             recursive: false,
             schema: None,

@@ -126,6 +126,7 @@ impl Reading<'_> {
                 ColumnType::Text => "VARCHAR",
                 ColumnType::Bool => "BOOLEAN",
                 ColumnType::Date => "DATE",
+                ColumnType::Time => "TIMESTAMP",
             };
             selected.push(format!("CAST({0} AS {target}) AS {0}", quote(name)));
         }
@@ -143,6 +144,8 @@ fn fits(ty: ColumnType, is: &str) -> bool {
         ColumnType::Text => base == "VARCHAR" || base.starts_with("ENUM"),
         ColumnType::Bool => base == "BOOLEAN",
         ColumnType::Date => base == "DATE" || base.starts_with("TIMESTAMP"),
+        // Of an instant the time depends on who looks at it.
+        ColumnType::Time => base.starts_with("TIMESTAMP") && base != "TIMESTAMP WITH TIME ZONE",
     }
 }
 
