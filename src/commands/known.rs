@@ -18,7 +18,13 @@ pub fn materialize(context: &Context, args: &Materialize, at: DateTime<Utc>) -> 
     let loaded = context.load()?;
     let main = loaded.existing_store()?.ok_or_else(nothing)?;
     let history = history(&loaded, &main, at, context)?;
-    let wish = Wish { selecting: &args.selecting, dates: args.dates.clone(), only: args.only, force: args.force };
+    let wish = Wish {
+        selecting: &args.selecting,
+        dates: args.dates.clone(),
+        only: args.only,
+        force: args.force,
+        again: false,
+    };
     let selected = loaded.select(&args.selecting, None)?;
     let needed: BTreeSet<usize> = selected.iter().flat_map(|ix| loaded.graph.above(*ix, None)).collect();
     let external = externals(&loaded);
@@ -36,7 +42,7 @@ pub fn materialize(context: &Context, args: &Materialize, at: DateTime<Utc>) -> 
     let plan = loaded.plan_given(&snapshot, &wish, selected, external, at)?;
     drop(snapshot);
     let planned = Planned { plan, sources: HashMap::new(), observations: HashMap::new() };
-    execute(context, loaded, store, planned, &args.running, args.dry_run)
+    execute(context, loaded, store, planned, &args.running, args.dry_run)?.outcome
 }
 
 /// The sources as they were known, and the store of what was made from them, if anything was.

@@ -43,6 +43,8 @@ pub struct Job {
     /// What inputs could not make yet.
     pub missing: Vec<Missing>,
     pub asked_batch: Option<usize>,
+    /// Who is asked for where a session is forced; none for all.
+    pub instruments: Vec<String>,
     /// Bytes that the run may work in.
     pub memory: u64,
     /// Threads that this asset's work may be spread over.
@@ -242,6 +244,7 @@ impl Job {
             fetcher,
             asked: self.observation.as_ref().and_then(|seen| seen.asked.as_ref()),
             now: self.now.min((self.clock)()),
+            only: &self.instruments,
             spool,
             progress: &progress,
         });

@@ -188,6 +188,10 @@ impl World {
     }
 
     fn work(&self, now: DateTime<Utc>, force: bool) -> Work {
+        self.work_again(now, force, false)
+    }
+
+    fn work_again(&self, now: DateTime<Utc>, force: bool, again: bool) -> Work {
         let snapshot = self.store.snapshot().unwrap();
         let all: BTreeSet<usize> = (0..self.graph.nodes().len()).collect();
         let (sources, observations) = observe(&self.project, &self.graph, &all, Some(&self.store), now).unwrap();
@@ -199,6 +203,7 @@ impl World {
             from: None,
             to: None,
             force,
+            again,
             now,
         };
         let plan = assetctl_plan::plan(&self.graph, &snapshot, snapshot.rev(), &observations, &request).unwrap();
@@ -224,11 +229,20 @@ impl World {
     }
 
     fn execute(&self, work: Work) -> RunReport {
-        self.execute_within(work, 1 << 28)
+        self.execute_with(work, 1 << 28, &[])
     }
 
     /// With so many bytes to work in.
     fn execute_within(&self, work: Work, memory: u64) -> RunReport {
+        self.execute_with(work, memory, &[])
+    }
+
+    /// Where something is forced, only these instruments are asked for.
+    fn execute_for(&self, work: Work, instruments: &[&str]) -> RunReport {
+        self.execute_with(work, 1 << 28, instruments)
+    }
+
+    fn execute_with(&self, work: Work, memory: u64, instruments: &[&str]) -> RunReport {
         let options = Options {
             command: String::new(),
             jobs: 1,
@@ -236,6 +250,7 @@ impl World {
             memory,
             threads: 1,
             wait: false,
+            instruments: instruments.iter().map(|&name| name.to_owned()).collect(),
             clock: || evening("2018-06-01"),
         };
         let (events, _listener) = tokio::sync::mpsc::unbounded_channel();
@@ -536,6 +551,28 @@ fn who_forces_asks_for_everything_again() {
     assert_eq!(world.vendor.sessions_asked(), days(&SESSIONS));
     assert_eq!(of(&report, "raw_bars").changed, 0);
     assert!(!world.store.layout().spool("raw_bars").exists());
+}
+
+/// The others' rows stay, and so does a row that did not come again.
+#[test]
+fn some_instruments_can_be_asked_for_again_alone() {
+    let world = World::new(Vendor::of(&["x", "y", "z"], Some(100)), "    instruments: [x, y, z]\n");
+    world.run(evening("2015-08-14"));
+    let before = world.rows("raw_bars", "close");
+    world.vendor.was_asked();
+    world.vendor.set(SESSIONS[1], "x", Some(41.0));
+    world.vendor.set(SESSIONS[1], "y", Some(42.0));
+    world.vendor.set(SESSIONS[2], "x", None);
+    let report = world.execute_for(world.work_again(evening("2015-08-14"), false, true), &["x", "nobody"]);
+    let asked = world.vendor.was_asked();
+    assert!(asked.iter().all(|(_, instruments)| *instruments == ["x"]), "{asked:?}");
+    assert_eq!(of(&report, "raw_bars").changed, 1);
+    // What reads them is made where something changed.
+    assert_eq!(ran(&report)[1], days(&SESSIONS[1..4]));
+    let changed: Vec<_> = world.rows("raw_bars", "close").into_iter().filter(|row| !before.contains(row)).collect();
+    assert_eq!(changed, [(day(SESSIONS[1]), "x".to_owned(), Some(41.0))]);
+    // They are as whole as they were: nothing is due again.
+    assert!(world.plan(evening("2015-08-14")).is_empty());
 }
 
 /// What happens in a random story.

@@ -44,6 +44,7 @@ mod state_file;
 mod state_row;
 mod store;
 mod thinned;
+mod ticks;
 mod warehouse;
 
 #[cfg(test)]
@@ -84,4 +85,5 @@ pub use segment::write as write_segment;
 pub use snapshot::{AsOf, Snapshot};
 pub use spool::LASTING;
 pub use store::Store;
+pub use ticks::{SwitchRow, TickRow, Watched};
 pub use warehouse::{connect_known, connect_snapshot, newest_warehouse};

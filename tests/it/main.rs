@@ -37,6 +37,7 @@ mod qlib;
 mod readers;
 mod recursive;
 mod revisions;
+mod schedules;
 mod selection;
 mod sources;
 mod sql;

@@ -110,6 +110,7 @@ impl World {
             from: wish.from,
             to: wish.to,
             force: wish.force,
+            again: false,
             now: now(),
         };
         let needed: BTreeSet<usize> = if request.only {
@@ -143,6 +144,7 @@ impl World {
             memory: 1 << 28,
             threads: how.threads,
             wait: false,
+            instruments: Vec::new(),
             clock: now,
         };
         let cancel = how.cancel_after.map_or_else(Cancel::default, Cancel::after_asks);
