@@ -17,7 +17,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use polars::prelude::*;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::batch::{self, Shape};
+use crate::batch::{self, AskedShape, Shape};
 use crate::cancel::Cancel;
 use crate::event::{AssetReport, AssetStatus, RunEvent};
 use crate::judge::{Complaint, Verdict, leave_what_follows};
@@ -157,7 +157,14 @@ impl Job {
             drop(snapshot);
             let position = |date| ix_of(self.node(), date).map_or(0, |ix| ix.0);
             let batches = match &self.fetcher {
-                Some(fetcher) => batch::split_asked(&sessions, fetcher.sessions_at_once(), self.asked_batch, position),
+                Some(fetcher) => {
+                    let asking = AskedShape {
+                        at_once: fetcher.sessions_at_once(),
+                        by_month: fetcher.is_one_by_one(),
+                        asked: self.asked_batch,
+                    };
+                    batch::split_asked(&sessions, asking, position)
+                }
                 None => batch::split(&sessions, shape, position),
             };
             self.forget_answers_if_forced()?;

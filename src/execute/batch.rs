@@ -60,14 +60,24 @@ pub fn split(sessions: &[NaiveDate], shape: Shape, position: impl Fn(NaiveDate) 
     batches
 }
 
-/// Cuts ascending sessions that somebody is asked for: into runs that follow one another, of `at_once` at most; not at all where it
-/// makes no difference how many are asked for. Nowhere longer than `asked`.
+/// What bounds the batches of an asset that somebody is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct AskedShape {
+    /// How many sessions are best asked for at once; `None` where it makes no difference.
+    pub at_once: Option<usize>,
+    /// Whether a batch may as well end with a month, so that the month's file is written once.
+    pub by_month: bool,
+    /// The user's own bound on sessions.
+    pub asked: Option<usize>,
+}
+
+/// Cuts ascending sessions that somebody is asked for: into runs that follow one another, as long as the shape allows.
 pub fn split_asked(
     sessions: &[NaiveDate],
-    at_once: Option<usize>,
-    asked: Option<usize>,
+    shape: AskedShape,
     position: impl Fn(NaiveDate) -> u32,
 ) -> Vec<Vec<NaiveDate>> {
+    let AskedShape { at_once, by_month, asked } = shape;
     let most = at_once.into_iter().chain(asked).min().unwrap_or(usize::MAX).max(1);
     let mut batches: Vec<Vec<NaiveDate>> = Vec::new();
     let mut last: Option<u32> = None;
@@ -76,6 +86,11 @@ pub fn split_asked(
         let follows = at_once.is_none() || last.is_some_and(|last| at == last + 1);
         match batches.last_mut() {
             Some(batch) if follows && batch.len() < most => batch.push(*session),
+            Some(batch) if follows && by_month && asked.is_none() => {
+                let mut next = batch.split_off(last_month(batch, *session));
+                next.push(*session);
+                batches.push(next);
+            }
             _ => batches.push(vec![*session]),
         }
         last = Some(at);
@@ -131,13 +146,30 @@ mod tests {
     fn what_is_asked_for_is_cut_as_the_one_who_is_asked_likes_it() {
         let sessions: Vec<NaiveDate> = [0, 1, 2, 3, 7, 8].map(day).to_vec();
         let lengths = |at_once, asked| -> Vec<usize> {
-            split_asked(&sessions, at_once, asked, position).iter().map(Vec::len).collect()
+            let shape = AskedShape { at_once, by_month: false, asked };
+            split_asked(&sessions, shape, position).iter().map(Vec::len).collect()
         };
         assert_eq!(lengths(None, None), [6]);
         assert_eq!(lengths(None, Some(4)), [4, 2]);
         assert_eq!(lengths(Some(3), None), [3, 1, 2]);
         assert_eq!(lengths(Some(3), Some(1)), [1; 6]);
         assert_eq!(lengths(Some(0), None), [1; 6]);
+    }
+
+    #[test]
+    fn what_is_asked_for_session_by_session_is_cut_where_months_end() {
+        let sessions: Vec<NaiveDate> = (0..120).map(day).collect();
+        let lengths = |at_once, by_month, asked| -> Vec<usize> {
+            let shape = AskedShape { at_once: Some(at_once), by_month, asked };
+            let batches = split_asked(&sessions, shape, position);
+            assert_eq!(batches.concat(), sessions);
+            batches.iter().map(Vec::len).collect()
+        };
+        assert_eq!(lengths(31, true, None), [31, 28, 31, 30]);
+        assert_eq!(lengths(31, false, None), [31, 31, 31, 27]);
+        assert_eq!(lengths(20, true, Some(50)), [20; 6]);
+        // A month that is longer than what is asked for at once is asked for in parts.
+        assert_eq!(lengths(20, true, None), [20, 11, 20, 8, 20, 11, 20, 10]);
     }
 
     #[test]
