@@ -156,6 +156,7 @@ fn moment(naive: NaiveDateTime, kind: Kind, wanted: ColumnType, zone: Tz) -> Cel
 fn bound(param: &Param) -> Value {
     match param {
         Param::Date(date) => Value::from(*date),
+        Param::Moment(_, written) => Value::from(*written),
         Param::Text(text) => Value::from(text.as_str()),
         Param::Integer(integer) => Value::from(*integer),
         Param::Double(number) => Value::from(*number),
