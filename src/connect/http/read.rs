@@ -130,7 +130,7 @@ impl Reader {
     pub fn read(&self, status: StatusCode, body: &[u8], covered: &Covered, asked: &Asked) -> Result<Page, Fault> {
         let (text, broken) = self.format.text(body);
         if let Some(page) = self.usual(status, &text, covered, asked).filter(|_| !broken) {
-            return page;
+            return Ok(page);
         }
         let wants_json = self.format.kind == HttpFormat::Json;
         let json = (wants_json || self.rules.look_into_json()).then(|| Format::json(&text));
@@ -160,12 +160,12 @@ impl Reader {
         Ok(self.pointed(self.rows(&table, covered, asked)?, parsed))
     }
 
-    /// The same for an answer that [`scan`] can read; `None` if it is not one, or if there is something wrong with a row.
-    fn usual(&self, status: StatusCode, text: &str, covered: &Covered, asked: &Asked) -> Option<Result<Page, Fault>> {
+    /// The same for an answer that [`scan`] can read; `None` if it is not one, or if there is anything wrong with it.
+    fn usual(&self, status: StatusCode, text: &str, covered: &Covered, asked: &Asked) -> Option<Page> {
         let located = scan::locate(text, self.usual.as_ref()?, self.format.shape)?;
         let rest = Format::json(&located.rest).ok()?;
-        if let Some(fault) = self.rules.judge(status, text, Some(&rest)) {
-            return Some(Err(fault));
+        if self.rules.judge(status, text, Some(&rest)).is_some() {
+            return None;
         }
         let table = self.format.table(&located.rest, Some(&rest)).ok()?;
         let fields = self.bind(&table).ok()?.map(|bound| located.place(bound).map(Bound::At))?;
@@ -177,7 +177,7 @@ impl Reader {
             None => None,
         };
         let page = builder.page(count, key);
-        Some(Ok(self.pointed(page, Some(&rest))))
+        Some(self.pointed(page, Some(&rest)))
     }
 
     /// The page with what leads to the next, which stands around the rows.
