@@ -212,6 +212,32 @@ mod tests {
     }
 
     #[test]
+    fn hours_are_asked_for_on_the_clock_of_the_column() {
+        let Some(source) = table(
+            "hours",
+            "d date, code varchar(20), dt datetime, at timestamp null, close double",
+            "('2015-01-05', 'a', '2015-01-05 09:35:00', '2015-01-05 01:35:00', 1),
+             ('2015-01-05', 'a', '2015-01-05 15:00:00', '2015-01-05 07:00:00', 2),
+             ('2015-01-05', 'a', '2015-01-05 15:05:00', '2015-01-05 07:05:00', 8),
+             ('2015-01-06', 'a', '2015-01-06 09:35:00', '2015-01-06 01:35:00', 9)",
+            "close: number",
+        ) else {
+            return;
+        };
+        let days = "d between {{ first }} and {{ last }}";
+        for (column, hours) in [
+            ("dt", "dt between {{ opens }} and {{ closes }}"),
+            ("at", "at between {{ opens | zone('UTC') }} and {{ closes | zone('UTC') }}"),
+        ] {
+            let times = format!("time: {{ every: 5m }}\ncolumns: {{ time: {column},");
+            let source = source.with(days, hours).with("columns: { session: d,", &times);
+            let frame = source.fetch(&["2015-01-05"]).unwrap().frame;
+            assert_eq!(cells(&frame, "close"), ["1.0", "2.0"], "{column}");
+            assert_eq!(cells(&frame, "time"), ["2015-01-05 09:35:00", "2015-01-05 15:00:00"], "{column}");
+        }
+    }
+
+    #[test]
     fn every_plain_type_is_read() {
         let Some(source) = table(
             "every_type",
