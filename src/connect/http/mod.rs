@@ -12,6 +12,7 @@ mod client;
 mod deliver;
 mod faults;
 mod format;
+mod moment;
 mod names;
 mod num;
 mod pages;
@@ -25,6 +26,7 @@ mod spool;
 mod symbols;
 mod template;
 mod units;
+mod values;
 mod vendor;
 
 #[cfg(test)]

@@ -1,35 +1,40 @@
 //! The instruments of all answers to one request, told apart once and not answer by answer.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use super::symbols::Back;
 
 /// What answers have named so far.
 pub(super) struct Names {
     back: Back,
-    known: Mutex<Arc<Known>>,
+    known: RwLock<Known>,
 }
 
-#[derive(Default, Clone)]
+#[derive(Default)]
 struct Known {
     /// The vendor's names in the order in which they first came, which is mostly that of the next answer too: each with the code of ours, or
     /// `None` for one that was not asked for.
     theirs: Vec<(String, Option<u32>)>,
     places: HashMap<String, usize>,
     /// Our names, by code.
-    ours: Arc<Vec<String>>,
+    ours: Vec<String>,
     codes: HashMap<String, u32>,
 }
 
 impl Names {
     pub fn new(back: Back) -> Self {
-        Self { back, known: Mutex::default() }
+        Self { back, known: RwLock::default() }
     }
 
-    /// For one answer.
+    /// Our names, by code.
+    pub fn ours(&self) -> Arc<Vec<String>> {
+        Arc::new(self.known.read().unwrap_or_else(PoisonError::into_inner).ours.clone())
+    }
+
+    /// For one answer; a thread reads one at a time. What another finds is known when both are finished.
     pub fn reading(&self) -> Reading<'_> {
-        let known = Arc::clone(&self.known.lock().unwrap_or_else(PoisonError::into_inner));
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let first = known.ours.len() as u32;
         Reading { names: self, known, next: 0, first, new: HashMap::new(), theirs: Vec::new(), ours: Vec::new() }
     }
@@ -38,8 +43,8 @@ impl Names {
 /// Names of one answer.
 pub(super) struct Reading<'a> {
     names: &'a Names,
-    /// What was known when the answer began to be read.
-    known: Arc<Known>,
+    /// Held until the answer is finished, so that its codes stay what they are.
+    known: RwLockReadGuard<'a, Known>,
     /// Where the next name probably is.
     next: usize,
     /// The first code that is new: from here on they are this answer's own, until it is finished.
@@ -77,21 +82,20 @@ impl Reading<'_> {
         Ok(code)
     }
 
-    /// Makes `codes`, which this answer was given, those of all answers; gives the names that they stand for.
-    pub fn finish(self, codes: &mut [u32]) -> Arc<Vec<String>> {
+    /// Makes `codes`, which this answer was given, those of all answers.
+    pub fn finish(self, codes: &mut [u32]) {
         let Self { names, known, first, theirs, ours, .. } = self;
-        if theirs.is_empty() {
-            return Arc::clone(&known.ours);
-        }
         drop(known);
-        let mut all = names.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let all = Arc::make_mut(&mut all);
+        if theirs.is_empty() {
+            return;
+        }
+        let mut all = names.known.write().unwrap_or_else(PoisonError::into_inner);
+        let all = &mut *all;
         // Another answer may have brought some of them meanwhile, and two of the vendor's names may be one of ours.
-        let list = Arc::make_mut(&mut all.ours);
         let code_of = |ours: String| {
             *all.codes.entry(ours).or_insert_with_key(|ours| {
-                list.push(ours.clone());
-                list.len() as u32 - 1
+                all.ours.push(ours.clone());
+                all.ours.len() as u32 - 1
             })
         };
         let of_new: Vec<u32> = ours.into_iter().map(code_of).collect();
@@ -103,12 +107,13 @@ impl Reading<'_> {
             }
         }
         codes.iter_mut().for_each(|code| *code = of_all(*code));
-        Arc::clone(&all.ours)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
+
     use assetctl_config::{HttpCase, HttpSymbols};
 
     use super::super::symbols::Symbols;
@@ -125,46 +130,49 @@ mod tests {
         Names::new(Back::new(&Symbols::new(Some(&symbols)).unwrap(), &asked).unwrap())
     }
 
-    fn codes(reading: &mut Reading<'_>, theirs: &[&str]) -> Vec<u32> {
-        theirs.iter().filter_map(|theirs| reading.code(theirs).unwrap()).collect()
+    /// The codes of an answer's names; `at` is called when they are read and not yet finished.
+    fn codes(names: &Names, theirs: &[&str], at: impl FnOnce()) -> Vec<u32> {
+        let mut reading = names.reading();
+        let mut codes: Vec<u32> = theirs.iter().filter_map(|theirs| reading.code(theirs).unwrap()).collect();
+        at();
+        reading.finish(&mut codes);
+        codes
     }
 
-    fn ours(reading: Reading<'_>, mut codes: Vec<u32>) -> (Vec<u32>, Vec<String>) {
-        let names = reading.finish(&mut codes);
-        let ours = codes.iter().map(|code| names[*code as usize].clone()).collect();
-        (codes, ours)
+    fn ours(names: &Names, codes: &[u32]) -> Vec<String> {
+        let ours = names.ours();
+        codes.iter().map(|code| ours[*code as usize].clone()).collect()
     }
 
     #[test]
     fn one_instrument_has_one_code_in_all_answers() {
         let names = names(&[]);
-        // Two are read at once.
-        let (mut one, mut two) = (names.reading(), names.reading());
-        let of_one = codes(&mut one, &["b.us", "a.us", "b.us"]);
-        let of_two = codes(&mut two, &["c.us", "a.us"]);
-        assert_eq!(ours(two, of_two), (vec![0, 1], vec!["C".to_owned(), "A".to_owned()]));
-        assert_eq!(ours(one, of_one), (vec![2, 1, 2], vec!["B".to_owned(), "A".to_owned(), "B".to_owned()]));
-        let mut three = names.reading();
-        let of_three = codes(&mut three, &["a.us", "b.us", "x.us", "c.us", "a.us"]);
-        assert_eq!(ours(three, of_three).0, [1, 2, 3, 0, 1]);
-        // In which nothing is new.
-        let mut four = names.reading();
-        let of_four = codes(&mut four, &["c.us", "a.us", "b.us", "x.us"]);
-        assert_eq!(ours(four, of_four).0, [0, 1, 2, 3]);
+        let both_are_read = Barrier::new(2);
+        let (one, two) = std::thread::scope(|scope| {
+            let read = |theirs: &'static [&'static str]| {
+                let (names, both) = (&names, &both_are_read);
+                scope.spawn(move || codes(names, theirs, || drop(both.wait())))
+            };
+            let (one, two) = (read(&["b.us", "a.us", "b.us"]), read(&["c.us", "a.us"]));
+            (one.join().unwrap(), two.join().unwrap())
+        });
+        assert_eq!(ours(&names, &one), ["B", "A", "B"]);
+        assert_eq!(ours(&names, &two), ["C", "A"]);
+        assert_eq!(one[1], two[1]);
+        let three = codes(&names, &["a.us", "b.us", "x.us", "c.us", "a.us"], || ());
+        assert_eq!(three, [one[1], one[0], 3, two[0], one[1]]);
+        assert_eq!(codes(&names, &["c.us", "x.us", "a.us"], || ()), [two[0], 3, one[1]]);
+        assert_eq!(names.ours().len(), 4);
     }
 
     #[test]
     fn two_names_of_the_vendor_may_be_one_of_ours_and_some_were_not_asked_for() {
         let names = names(&["A"]);
-        let mut reading = names.reading();
-        assert_eq!(reading.code("a.us"), Ok(Some(0)));
-        assert_eq!(reading.code("b.us"), Ok(None));
-        assert_eq!(reading.finish(&mut []).as_slice(), ["A"]);
-        assert_eq!(names.reading().code("b.us"), Ok(None));
+        assert_eq!(codes(&names, &["b.us", "a.us", "b.us"], || ()), [0]);
+        assert_eq!((names.reading().code("b.us"), names.reading().code("a.us")), (Ok(None), Ok(Some(0))));
         let all = self::names(&[]);
-        let mut reading = all.reading();
-        let of_both = codes(&mut reading, &["a.us", "A.us"]);
-        assert_eq!(ours(reading, of_both), (vec![0, 0], vec!["A".to_owned(), "A".to_owned()]));
+        assert_eq!(codes(&all, &["a.us", "A.us"], || ()), [0, 0]);
+        assert_eq!(ours(&all, &[0]), ["A"]);
         assert!(all.reading().code("a.uk").is_err());
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use assetctl_calendar::Calendar;
-use assetctl_config::{BarTimes, ColumnType, HttpEpoch, HttpFormat, HttpMeaning, TimeFormat};
+use assetctl_config::{BarTimes, ColumnType, HttpEpoch, HttpFormat, HttpMeaning};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use reqwest::StatusCode;
@@ -14,15 +14,15 @@ use serde_json_path::JsonPath;
 
 use super::faults::{Fault, Rules, as_text};
 use super::format::{Bound, Cell, Field, Format, Table};
+use super::moment::moment;
 use super::names::{Names, Reading};
+use super::scan;
 use super::units::Unit;
-use super::{scan, units};
-use crate::cell::{Cells, Value};
-use crate::date::{DateReader, to_days};
-use crate::moments::{Moment, Moments, Placed};
-use crate::number::NumberFormat;
+use super::values::{Wrong, day, flag, instant, number, text, time, unreadable};
+use crate::cell::Cells;
+use crate::date::DateReader;
+use crate::moments::Moments;
 use crate::rows::{Lanes, Rows};
-use crate::time::{TimeReader, to_micros};
 
 /// One of our columns, and how it comes from the vendor's.
 #[derive(Debug, Clone)]
@@ -85,6 +85,7 @@ pub(super) struct Covered {
 /// What one answer brings.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Page {
+    /// Its instruments' names are those of [`Asked`], by code, unless it has one of its own.
     pub rows: Rows,
     /// Rows of the answer, those not asked for too.
     pub count: u64,
@@ -241,9 +242,6 @@ fn refused(what: String, help: &str) -> Fault {
     Fault { meaning: HttpMeaning::Refused, what, help: Some(help.to_owned()), wait: None }
 }
 
-/// What is wrong, and what to do.
-type Wrong = (String, Option<String>);
-
 /// Makes rows of an answer's.
 struct Builder<'a> {
     reader: &'a Reader,
@@ -251,6 +249,8 @@ struct Builder<'a> {
     asked: &'a Asked,
     names: Reading<'a>,
     moments: Option<Moments<'a>>,
+    /// The exchange's, in which times are stored.
+    zone: Tz,
     /// The session that was asked for last.
     session: Option<i32>,
     dates: Vec<DateReader>,
@@ -270,6 +270,7 @@ impl<'a> Builder<'a> {
             asked,
             names: asked.names.reading(),
             moments: reader.time.as_ref().map(|(_, times)| Moments::new(&asked.calendar, times)),
+            zone: asked.calendar.time_zone().parse().unwrap_or(Tz::UTC),
             session: None,
             dates: reader.values.iter().map(|column| dates(&column.dates)).collect(),
             session_dates: reader.session.as_ref().map_or_else(|| DateReader::new(None), |column| dates(&column.dates)),
@@ -370,7 +371,7 @@ impl<'a> Builder<'a> {
                 Cells::Text(cells) => push(cells, text(value, column, missing)?),
                 Cells::Bool(cells) => push(cells, flag(value, column, missing)?),
                 Cells::Date(cells) => push(cells, day(value, column, &mut self.dates[at], missing)?),
-                Cells::Time(cells) => push(cells, time(value, column, &self.asked.calendar, missing)?),
+                Cells::Time(cells) => push(cells, time(value, column, self.zone, missing)?),
             };
         }
         if !some {
@@ -404,10 +405,10 @@ impl<'a> Builder<'a> {
     fn finish(self) -> Rows {
         let Self { mut rows, names, reader, covered, .. } = self;
         if let Some(lanes) = &mut rows.lanes {
-            lanes.names = match (&reader.instrument, &covered.instrument) {
-                (None, Some(name)) => Arc::new(vec![name.clone()]),
+            match (&reader.instrument, &covered.instrument) {
+                (None, Some(name)) => lanes.names = Arc::new(vec![name.clone()]),
                 _ => names.finish(&mut lanes.codes),
-            };
+            }
         }
         rows.index();
         rows
@@ -426,150 +427,4 @@ fn push<T>(cells: &mut Vec<Option<T>>, value: Option<T>) -> bool {
     let some = value.is_some();
     cells.push(value);
     some
-}
-
-fn unreadable(value: Cell<'_>, column: &Column, kind: &str) -> Wrong {
-    let shown = value.shown();
-    let help = match value {
-        Cell::Text(text) => {
-            format!(
-                "if it stands for a missing value, add it: `missing: [{text:?}]`; if the field is something else, give it a `type`"
-            )
-        }
-        _ => "give the column another `type`, or map another field".to_owned(),
-    };
-    (format!("field `{}` (`{}`) is `{shown}`, which is no {kind}", column.field.text(), column.name), Some(help))
-}
-
-fn is_missing(text: &str, missing: &[String]) -> bool {
-    text.is_empty() || missing.iter().any(|known| known == text)
-}
-
-/// NaN for a missing one.
-fn number(value: Cell<'_>, column: &Column, missing: &[String]) -> Result<f64, Wrong> {
-    let number = match value {
-        Cell::Missing => return Ok(f64::NAN),
-        Cell::Number(number) => Some(number.as_f64()).filter(|number| number.is_finite()),
-        Cell::Text(text) if is_missing(text.trim(), missing) => return Ok(f64::NAN),
-        Cell::Text(text) => NumberFormat::default().parse(text.trim()).ok(),
-        Cell::Bool(_) | Cell::Other(_) => None,
-    };
-    let number = number.ok_or_else(|| unreadable(value, column, "number"))?;
-    let number = column.times.map_or(number, |unit| unit.times(number));
-    // A product may be too large for a number; and there is one zero.
-    if number.is_finite() { Ok(number + 0.0) } else { Err(unreadable(value, column, "finite number")) }
-}
-
-fn text(value: Cell<'_>, column: &Column, missing: &[String]) -> Result<Option<String>, Wrong> {
-    match value {
-        Cell::Missing => Ok(None),
-        Cell::Text(text) => Ok(Some(text.trim()).filter(|text| !is_missing(text, missing)).map(str::to_owned)),
-        Cell::Number(number) => Ok(Some(number.to_string())),
-        Cell::Bool(_) | Cell::Other(_) => Err(unreadable(value, column, "text")),
-    }
-}
-
-fn flag(value: Cell<'_>, column: &Column, missing: &[String]) -> Result<Option<bool>, Wrong> {
-    let text = match value {
-        Cell::Missing => return Ok(None),
-        Cell::Bool(flag) => return Ok(Some(flag)),
-        other => other.shown().trim().to_ascii_lowercase(),
-    };
-    match text.as_str() {
-        _ if is_missing(&text, missing) => Ok(None),
-        "true" | "t" | "yes" | "y" | "1" => Ok(Some(true)),
-        "false" | "f" | "no" | "n" | "0" => Ok(Some(false)),
-        _ => Err(unreadable(value, column, "bool")),
-    }
-}
-
-/// Days since 1970-01-01.
-fn day(value: Cell<'_>, column: &Column, reader: &mut DateReader, missing: &[String]) -> Result<Option<i32>, Wrong> {
-    match (value, &column.dates) {
-        (Cell::Missing, _) => Ok(None),
-        (Cell::Text(text), _) if is_missing(text.trim(), missing) => Ok(None),
-        (_, Dates::Epoch(_, zone)) => {
-            let instant = instant(value, column).ok_or_else(|| unreadable(value, column, "instant"))?;
-            Ok(Some(to_days(units::date(instant, *zone))))
-        }
-        // `20240315` is a number in JSON.
-        (Cell::Text(_) | Cell::Number(_), Dates::Text(_)) => {
-            let text = match value {
-                Cell::Text(text) => Cow::Borrowed(text),
-                other => Cow::Owned(other.shown()),
-            };
-            reader.parse(text.trim()).map(|date| Some(to_days(date))).map_err(|_| {
-                let (what, _) = unreadable(value, column, "date");
-                (what, Some("say how the vendor writes dates: `format: \"%Y%m%d\"`, or `epoch: ms`".to_owned()))
-            })
-        }
-        _ => Err(unreadable(value, column, "date")),
-    }
-}
-
-/// Session and time of a row that says of which session it is, or whose call does; `None` for one that nobody asked for, or that is skipped.
-fn moment(
-    value: Cell<'_>,
-    column: &Column,
-    times: &BarTimes,
-    missing: &[String],
-    moments: &mut Moments<'_>,
-    stated: Option<i32>,
-    covered: Option<i32>,
-) -> Result<Option<Moment>, Wrong> {
-    let format = times.format.as_deref().and_then(TimeFormat::of);
-    let written;
-    let value = match value {
-        Cell::Missing => Value::Missing,
-        Cell::Text(text) if is_missing(text.trim(), missing) => Value::Missing,
-        Cell::Text(text) => Value::Text(text),
-        Cell::Number(number) if matches!(format, Some(TimeFormat::Seconds | TimeFormat::Milliseconds)) => {
-            Value::Number(number.as_f64())
-        }
-        // `20240315093100000` has more digits than a number holds.
-        other => {
-            written = other.shown();
-            Value::Text(&written)
-        }
-    };
-    let stated = stated.or(covered.filter(|_| format == Some(TimeFormat::OfDay)));
-    match moments.place(value, stated) {
-        Ok(Placed::At(moment)) => Ok(Some(moment)),
-        Ok(Placed::OnDate(_) | Placed::Skipped) => Ok(None),
-        Err(fault) => Err((format!("field `{}`, the time: {}", column.field.text(), fault.message), fault.help)),
-    }
-}
-
-/// Microseconds since 1970-01-01 00:00 at the exchange.
-fn time(value: Cell<'_>, column: &Column, calendar: &Calendar, missing: &[String]) -> Result<Option<i64>, Wrong> {
-    let zone = calendar.time_zone().parse().unwrap_or(Tz::UTC);
-    let (reader, value) = match (value, &column.dates) {
-        (Cell::Missing, _) => return Ok(None),
-        (Cell::Text(text), _) if is_missing(text.trim(), missing) => return Ok(None),
-        (value, Dates::Epoch(_, written)) => {
-            let instant = instant(value, column).ok_or_else(|| unreadable(value, column, "instant"))?;
-            return Ok(Some(to_micros(instant.with_timezone(written).naive_local())));
-        }
-        (value, Dates::Text(format)) => (TimeReader::new(format.as_deref(), None, zone), value),
-    };
-    let text = value.shown();
-    reader.local(Value::Text(text.trim())).map(Some).map_err(|_| {
-        let (what, _) = unreadable(value, column, "time");
-        (what, Some("say how the vendor writes times: `format: \"%Y%m%d%H%M\"`, or `epoch: ms`".to_owned()))
-    })
-}
-
-fn instant(value: Cell<'_>, column: &Column) -> Option<DateTime<Utc>> {
-    let Dates::Epoch(unit, _) = column.dates else { return None };
-    let count = match value {
-        Cell::Number(number) => number.as_f64(),
-        Cell::Text(text) => NumberFormat::default().parse(text.trim()).ok()?,
-        _ => return None,
-    };
-    let milliseconds = match unit {
-        HttpEpoch::S => count * 1000.0,
-        HttpEpoch::Ms => count,
-    };
-    // Beyond this a number does not count milliseconds any more.
-    (milliseconds.abs() < 9e15).then(|| units::instant(milliseconds.floor() as i64)).flatten()
 }

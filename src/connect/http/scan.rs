@@ -18,6 +18,9 @@ const EXACT_DIGITS: usize = 15;
 /// Digits of a whole number that 64 bits hold, whatever they are.
 const WHOLE_DIGITS: usize = 18;
 
+/// However short the first row is.
+const MOST_EXPECTED: usize = 10_000;
+
 /// The rows of an answer, found but not read.
 #[derive(Debug)]
 pub(super) struct Located<'a> {
@@ -27,7 +30,7 @@ pub(super) struct Located<'a> {
     keys: Option<Vec<&'a str>>,
     /// The list of rows, of at least one.
     rows: &'a str,
-    /// About so many.
+    /// About so many; no more than room should be made for before any of them is read.
     pub about: usize,
 }
 
@@ -125,7 +128,7 @@ pub(super) fn locate<'a>(text: &'a str, path: &[String], shape: HttpShape) -> Op
     // Of a key that is there twice the last counts.
     path.iter().rev().try_for_each(|key| scanner.leave(key))?;
     let rest = format!("{}[]{}", &text[..start], &text[end..]);
-    Some(Located { rest, keys, rows: &text[start..end], about: (end - start) / row + 1 })
+    Some(Located { rest, keys, rows: &text[start..end], about: ((end - start) / row + 1).min(MOST_EXPECTED) })
 }
 
 struct Scanner<'a> {

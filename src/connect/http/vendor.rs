@@ -123,7 +123,11 @@ impl Vendor {
             tally: Tally::default(),
         };
         let calls = calls::plan(self.prepared.by, &self.spec.at_once, request.sessions, request.instruments);
-        let (parts, silent) = all(&asker, calls, concurrency as usize).await?;
+        let (mut parts, silent) = all(&asker, calls, concurrency as usize).await?;
+        let ours = asker.asked.names.ours();
+        for lanes in parts.iter_mut().filter_map(|rows| rows.lanes.as_mut()).filter(|lanes| lanes.names.is_empty()) {
+            lanes.names = Arc::clone(&ours);
+        }
         let reader = Arc::clone(&self.reader);
         let whom = self.whom.clone();
         let made = tokio::task::spawn_blocking(move || deliver::frame(&reader, &parts)).await;

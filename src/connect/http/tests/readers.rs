@@ -49,7 +49,10 @@ fn said(reader: &Reader, answer: &str) -> String {
         calendar: Calendar::builtin("XSHG").unwrap(),
     };
     let covered = Covered { session: None, instrument: None };
-    format!("{:?}", reader.read(StatusCode::OK, answer.as_bytes(), &covered, &asked))
+    let page = reader.read(StatusCode::OK, answer.as_bytes(), &covered, &asked);
+    // Of an answer that is refused, nobody asks for the names.
+    let names = page.is_ok().then(|| asked.names.ours());
+    format!("{page:?} {names:?}")
 }
 
 /// A field as it is in most answers, and as it may be in any.
