@@ -18,7 +18,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use polars::prelude::*;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::batch;
+use crate::batch::{self, AtOnce};
 use crate::cancel::Cancel;
 use crate::event::{AssetReport, AssetStatus, RunEvent};
 use crate::judge::{Complaint, Verdict, leave_what_follows};
@@ -156,7 +156,10 @@ impl Job {
             drop(snapshot);
             let position = |date| ix_of(self.node(), date).map_or(0, |ix| ix.0);
             let batches = match &self.fetcher {
-                Some(fetcher) => batch::split_asked(&sessions, fetcher.sessions_at_once(), shape, position),
+                Some(fetcher) => {
+                    let at_once = AtOnce { most: fetcher.sessions_at_once(), by_month: fetcher.is_one_by_one() };
+                    batch::split_asked(&sessions, at_once, shape, position)
+                }
                 None => batch::split(&sessions, shape, position),
             };
             self.forget_answers_if_forced()?;

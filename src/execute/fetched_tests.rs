@@ -102,6 +102,10 @@ impl Fetch for Vendor {
         self.at_once
     }
 
+    fn is_one_by_one(&self) -> bool {
+        false
+    }
+
     fn spec_text(&self) -> String {
         "{\"vendor\":\"memory\"}".into()
     }

@@ -29,7 +29,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(500);
 const TICK: Duration = Duration::from_millis(50);
 /// The sessions of one request: of a query for a range, and of one that is asked session by session.
 const RANGE: usize = 250;
-const ONE_BY_ONE: usize = 20;
+const ONE_BY_ONE: usize = 31;
 
 /// Asks a database by a query.
 pub struct Database {
@@ -202,6 +202,10 @@ impl Fetch for Database {
 
     fn sessions_at_once(&self) -> Option<usize> {
         Some(if self.template.is_of_session { ONE_BY_ONE } else { RANGE })
+    }
+
+    fn is_one_by_one(&self) -> bool {
+        self.template.is_of_session
     }
 
     fn spec_text(&self) -> String {

@@ -105,7 +105,7 @@ impl Asker<'_> {
                 None => break,
             }
         }
-        self.keep(&key, bodies);
+        self.keep(key, bodies).await;
         self.progress(None);
         Ok(Outcome::Rows(rows, none))
     }
@@ -124,12 +124,18 @@ impl Asker<'_> {
         Some(rows)
     }
 
-    fn keep(&self, key: &str, bodies: Vec<Vec<u8>>) {
+    async fn keep(&self, key: String, bodies: Vec<Vec<u8>>) {
         // A vendor that repeats a secret is asked once more rather than written down.
-        if bodies.iter().any(|body| self.secrets.are_in(&String::from_utf8_lossy(body))) {
+        let has_secrets = |body: &Vec<u8>| match std::str::from_utf8(body) {
+            Ok(text) => self.secrets.are_in(text),
+            Err(_) => self.secrets.are_in(&String::from_utf8_lossy(body)),
+        };
+        if bodies.iter().any(has_secrets) {
             return;
         }
-        if let Err(error) = spool::keep(self.request.spool, key, &bodies) {
+        let folder = self.request.spool.to_path_buf();
+        let kept = tokio::task::spawn_blocking(move || spool::keep(&folder, &key, &bodies)).await;
+        if let Err(error) = kept.map_err(std::io::Error::other).flatten() {
             tracing::warn!("{}: an answer cannot be kept, and would be asked for again: {error}", self.whom);
         }
     }

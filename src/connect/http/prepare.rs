@@ -8,8 +8,10 @@ use super::faults::Rules;
 use super::format::{Field, Format, json_path};
 use super::read::{Column, Dates, Pointers, Reader};
 use super::request::{CallNames, Parts, TemplateFault};
+use super::scan;
 use super::symbols::Symbols;
 use super::template::{Names, Templates, from_json};
+use super::units::Unit;
 
 /// A description that can be asked by.
 pub(super) struct Prepared {
@@ -43,8 +45,8 @@ pub(super) fn prepare(asset: &Asset, spec: &HttpVendor) -> Result<Prepared, Vec<
     match (columns, format, rules, symbols, pointers) {
         (Some(columns), Some(format), Some(rules), Some(symbols), Some(pointers)) if found.is_empty() => {
             let Columns { session, instrument, closes, values } = columns;
-            let reader =
-                Reader { format, rules, session, instrument, closes, values, missing: spec.missing.clone(), pointers };
+            let (missing, usual) = (spec.missing.clone(), scan::path(spec));
+            let reader = Reader { format, rules, session, instrument, closes, values, missing, pointers, usual };
             Ok(Prepared { by: spec.by.unwrap_or(HttpBy::Session), templates, symbols, reader, names })
         }
         _ => Err(found),
@@ -114,7 +116,7 @@ impl Problems<'_> {
             }
         };
         let kind = kind.or(field.kind).unwrap_or(ColumnType::Number);
-        Some(Column { name: name.to_owned(), kind, field: from, times: field.times, dates })
+        Some(Column { name: name.to_owned(), kind, field: from, times: field.times.map(Unit::new), dates })
     }
 
     fn pointers(&mut self, spec: &HttpVendor) -> Option<Pointers> {

@@ -192,7 +192,7 @@ impl Materializer for Fetched {
         let came = self.ask(batch, asking, &sessions, &wanted, &mut notes)?;
         batch.check_cancel()?;
 
-        let rows = row_keys(&came)?;
+        let delivered = rows_by_session(&came)?;
         let mut judge = Judge {
             spec: &spec.fetch,
             counts,
@@ -201,8 +201,6 @@ impl Materializer for Fetched {
             waits: BTreeMap::new(),
             notes: &mut notes,
         };
-        let mut delivered: BTreeMap<NaiveDate, u64> = BTreeMap::new();
-        rows.iter().for_each(|(date, _)| *delivered.entry(*date).or_default() += 1);
         let verdicts: BTreeMap<NaiveDate, Verdict> = sessions
             .iter()
             .map(|(date, session)| (*date, judge.session(*date, session, delivered.get(date).copied().unwrap_or(0))))
@@ -210,11 +208,10 @@ impl Materializer for Fetched {
         let (fetched, waits) = judge.into_parts();
 
         let is_new = |date: &NaiveDate| verdicts.get(date).is_some_and(|verdict| *verdict != Verdict::Refused);
-        let mask: BooleanChunked = rows.iter().map(|(date, _)| Some(is_new(date))).collect_ca("mask".into());
-        let mut frame = came.filter(&mask)?;
+        let mut frame = if delivered.keys().all(is_new) { came.clone() } else { of_sessions(&came, is_new)? };
         let computed = frame.height() as u64;
         let on_missing = spec.fetch.on_missing.unwrap_or_default();
-        let kept = self.kept(batch, &sessions, &verdicts, &rows, &wanted, on_missing)?;
+        let kept = self.kept(batch, &sessions, &verdicts, &came, &wanted, on_missing)?;
         notes.extend(kept.note);
         if kept.rows.height() > 0 {
             let names = frame.get_column_names_owned();
@@ -248,7 +245,7 @@ impl Fetched {
         batch: &Batch<'_>,
         sessions: &BTreeMap<NaiveDate, Session>,
         verdicts: &BTreeMap<NaiveDate, Verdict>,
-        came: &[(NaiveDate, String)],
+        came: &DataFrame,
         wanted: &[String],
         on_missing: OnMissing,
     ) -> Result<Kept, MakeError> {
@@ -260,6 +257,7 @@ impl Fetched {
         if before.height() == 0 {
             return Ok(Kept { rows: before, note: None });
         }
+        let came = row_keys(came)?;
         let came: HashSet<(NaiveDate, &str)> = came.iter().map(|(date, name)| (*date, name.as_str())).collect();
         let wanted: HashSet<&str> = wanted.iter().map(String::as_str).collect();
         let mut missing: BTreeMap<NaiveDate, u64> = BTreeMap::new();
@@ -349,6 +347,27 @@ impl Judge<'_> {
             |counts: &BTreeMap<NaiveDate, u64>| counts.range(..date).next_back().map(|(date, rows)| (*date, *rows));
         newest(&self.counts).max(newest(&self.taken)).map(|(_, rows)| rows)
     }
+}
+
+/// How many rows there are of each session.
+fn rows_by_session(frame: &DataFrame) -> PolarsResult<BTreeMap<NaiveDate, u64>> {
+    let mut rows: BTreeMap<NaiveDate, u64> = BTreeMap::new();
+    if frame.height() > 0 {
+        let days: Vec<Option<i32>> = frame.column("session")?.date()?.physical().iter().collect();
+        for run in days.chunk_by(|day, next| day == next) {
+            let date = run[0].and_then(NaiveDate::from_epoch_days).unwrap_or_default();
+            *rows.entry(date).or_default() += run.len() as u64;
+        }
+    }
+    Ok(rows)
+}
+
+/// The rows of those sessions that `wanted` takes.
+fn of_sessions(frame: &DataFrame, wanted: impl Fn(&NaiveDate) -> bool) -> PolarsResult<DataFrame> {
+    let dates = frame.column("session")?.date()?;
+    let mask: BooleanChunked =
+        dates.as_date_iter().map(|date| Some(wanted(&date.unwrap_or_default()))).collect_ca("mask".into());
+    frame.filter(&mask)
 }
 
 /// Session and instrument of each row.
