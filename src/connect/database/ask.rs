@@ -184,7 +184,9 @@ impl Database {
             runs(request.sessions, request.calendar)
         };
         let render = |(first, last)| {
-            let wanted = Wanted { first, last, instruments: request.instruments };
+            let hours = moments::hours(request.calendar, first, last);
+            let zone = self.declared.zone(request.calendar);
+            let wanted = Wanted { first, last, hours, zone, instruments: request.instruments };
             self.template.render(placeholders, wanted).map_err(|mistake| FetchError::Refused {
                 what: format!("query of `{}`: {}", self.declared.asset, mistake.message),
                 help: mistake.help,
@@ -285,6 +287,8 @@ impl<'a> Asking<'a> {
     pub fn end(&mut self, mut collector: Collector<'a>) -> Result<(), FetchError> {
         self.rows += collector.rows;
         self.notes.append(&mut collector.notes);
+        let query = format!("query of `{}`", self.declared.asset);
+        self.notes.extend(collector.left_out().into_iter().map(|left_out| format!("{query}: {left_out}")));
         self.parts.push(collector.finish()?);
         self.tell(None);
         Ok(())

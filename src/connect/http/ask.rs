@@ -24,6 +24,7 @@ use super::template::Names;
 use super::{retry, spool};
 use crate::date::to_days;
 use crate::fetch::{FetchError, Progress, Request};
+use crate::moments;
 use crate::rows::Rows;
 
 /// A token is asked for so often for one page: another login elsewhere may end it, but not each time.
@@ -55,6 +56,8 @@ pub(super) struct Tally {
     pub of: AtomicU64,
     pub rows: AtomicU64,
     pub bytes: AtomicU64,
+    /// Rows that were left out because nothing is traded at their time.
+    pub skipped: AtomicU64,
 }
 
 /// What a call came to.
@@ -98,6 +101,7 @@ impl Asker<'_> {
             let next = state.next(self.spec.pagination.as_ref(), &page);
             none |= page.count == 0 && state.number == 0;
             self.tally.rows.fetch_add(page.rows.len() as u64, Ordering::Relaxed);
+            self.tally.skipped.fetch_add(page.skipped, Ordering::Relaxed);
             rows.push(page.rows);
             bodies.push(body);
             match next.map_err(|what| self.refused(call, what, None))? {
@@ -115,7 +119,10 @@ impl Asker<'_> {
         let mut rows = Vec::new();
         for body in spool::kept(self.request.spool, key)? {
             match self.read(StatusCode::OK, body, covered).await.0 {
-                Ok(page) => rows.push(page.rows),
+                Ok(page) => {
+                    self.tally.skipped.fetch_add(page.skipped, Ordering::Relaxed);
+                    rows.push(page.rows);
+                }
                 Err(fault) if fault.meaning == HttpMeaning::NoData => rows.push(self.reader.empty()),
                 Err(_) => return None,
             }
@@ -379,6 +386,8 @@ impl Asker<'_> {
             session: (call.by == HttpBy::Session).then(|| call.first().to_string()),
             first: call.first().to_string(),
             last: call.last().to_string(),
+            hours: moments::hours(self.request.calendar, call.first(), call.last()),
+            zone: self.prepared.zone,
             instrument: theirs.first().map(String::as_str).filter(|_| call.by == HttpBy::Instrument),
             instruments: theirs,
             page: state.page,

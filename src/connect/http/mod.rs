@@ -12,6 +12,7 @@ mod client;
 mod deliver;
 mod faults;
 mod format;
+mod moment;
 mod names;
 mod num;
 mod pages;

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use assetctl_config::{ColumnType, HttpEpoch, HttpFormat, HttpMeaning};
+use assetctl_calendar::Calendar;
+use assetctl_config::{BarTimes, ColumnType, HttpEpoch, HttpFormat, HttpMeaning};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use reqwest::StatusCode;
@@ -13,12 +14,14 @@ use serde_json_path::JsonPath;
 
 use super::faults::{Fault, Rules, as_text};
 use super::format::{Bound, Cell, Field, Format, Table};
+use super::moment::moment;
 use super::names::{Names, Reading};
 use super::scan;
 use super::units::Unit;
 use super::values::{Wrong, day, flag, instant, number, text, time, unreadable};
 use crate::cell::Cells;
 use crate::date::DateReader;
+use crate::moments::Moments;
 use crate::rows::{Lanes, Rows};
 
 /// One of our columns, and how it comes from the vendor's.
@@ -53,6 +56,8 @@ pub(super) struct Reader {
     pub rules: Rules,
     pub session: Option<Column>,
     pub instrument: Option<Column>,
+    /// The time of a row, and what it is.
+    pub time: Option<(Column, BarTimes)>,
     pub closes: Option<Column>,
     pub values: Vec<Column>,
     pub missing: Vec<String>,
@@ -67,8 +72,7 @@ pub(super) struct Asked {
     pub sessions: HashSet<i32>,
     pub names: Arc<Names>,
     pub now: DateTime<Utc>,
-    /// The exchange's, in which times are stored.
-    pub zone: Tz,
+    pub calendar: Arc<Calendar>,
 }
 
 /// What the call that is answered covers, where its rows do not say.
@@ -89,12 +93,15 @@ pub(super) struct Page {
     pub more: Option<bool>,
     /// The field at which the next page starts, of the last row.
     pub key: Option<String>,
+    /// Rows that were left out because nothing is traded at their time.
+    pub skipped: u64,
 }
 
 /// The fields of one answer, found.
 struct Fields<'a> {
     session: Option<Bound<'a>>,
     instrument: Option<Bound<'a>>,
+    time: Option<Bound<'a>>,
     closes: Option<Bound<'a>>,
     key: Option<Bound<'a>>,
     values: Vec<Bound<'a>>,
@@ -110,6 +117,7 @@ impl<'a> Fields<'a> {
         Some(Fields {
             session: one(&self.session)?,
             instrument: one(&self.instrument)?,
+            time: one(&self.time)?,
             closes: one(&self.closes)?,
             key: one(&self.key)?,
             values: self.values.iter().map(&place).collect::<Option<_>>()?,
@@ -169,7 +177,7 @@ impl Reader {
             Some(key) => Some(of_row(&last, key).ok()?.shown()),
             None => None,
         };
-        let page = Page { rows: builder.finish(), count: count as u64, key, ..Page::default() };
+        let page = builder.page(count, key);
         Some(self.pointed(page, Some(&rest)))
     }
 
@@ -185,12 +193,14 @@ impl Reader {
 
     fn rows(&self, table: &Table<'_>, covered: &Covered, asked: &Asked) -> Result<Page, Fault> {
         let layout = |what: String| refused(what, "map the fields that the vendor has, under `columns`");
-        let leading = self.session.as_ref().or(self.values.first());
+        let time = self.time.as_ref().map(|(column, _)| column);
+        let leading = self.session.as_ref().or(time).or(self.values.first());
         if leading.is_some_and(|column| table.lacks(&column.field)) {
             return Ok(Page { rows: self.empty(), ..Page::default() });
         }
         let fields = self.bind(table).map_err(layout)?;
-        let all: Vec<&Bound<'_>> = fields.session.iter().chain(&fields.closes).chain(&fields.values).collect();
+        let all: Vec<&Bound<'_>> =
+            fields.session.iter().chain(&fields.time).chain(&fields.closes).chain(&fields.values).collect();
         let count = table.len(&all).map_err(layout)?;
         let mut builder = Builder::new(self, covered, asked);
         for row in 0..count {
@@ -203,7 +213,7 @@ impl Reader {
         }
         let last = count.checked_sub(1).zip(fields.key.as_ref());
         let key = last.map(|(row, key)| table.cell(row, key)).transpose().map_err(layout)?.map(|cell| cell.shown());
-        Ok(Page { rows: builder.finish(), count: count as u64, key, ..Page::default() })
+        Ok(builder.page(count, key))
     }
 
     fn bind<'f>(&'f self, table: &Table<'f>) -> Result<Fields<'f>, String> {
@@ -211,6 +221,7 @@ impl Reader {
         Ok(Fields {
             session: one(&self.session)?,
             instrument: one(&self.instrument)?,
+            time: self.time.as_ref().map(|(column, _)| table.bind(&column.field)).transpose()?,
             closes: one(&self.closes)?,
             key: self.pointers.key.as_ref().map(|field| table.bind(field)).transpose()?,
             values: self.values.iter().map(|column| table.bind(&column.field)).collect::<Result<_, _>>()?,
@@ -237,6 +248,9 @@ struct Builder<'a> {
     covered: &'a Covered,
     asked: &'a Asked,
     names: Reading<'a>,
+    moments: Option<Moments<'a>>,
+    /// The exchange's, in which times are stored.
+    zone: Tz,
     /// The session that was asked for last.
     session: Option<i32>,
     dates: Vec<DateReader>,
@@ -255,6 +269,8 @@ impl<'a> Builder<'a> {
             covered,
             asked,
             names: asked.names.reading(),
+            moments: reader.time.as_ref().map(|(_, times)| Moments::new(&asked.calendar, times)),
+            zone: asked.calendar.time_zone().parse().unwrap_or(Tz::UTC),
             session: None,
             dates: reader.values.iter().map(|column| dates(&column.dates)).collect(),
             session_dates: reader.session.as_ref().map_or_else(|| DateReader::new(None), |column| dates(&column.dates)),
@@ -266,6 +282,9 @@ impl<'a> Builder<'a> {
     fn reserve(&mut self, rows: usize) {
         self.rows.places.reserve(rows);
         self.rows.sessions.reserve(rows);
+        if self.moments.is_some() {
+            self.rows.times.reserve(rows);
+        }
         self.rows.lanes.iter_mut().for_each(|lanes| lanes.codes.reserve(rows));
         for cells in &mut self.rows.columns {
             match cells {
@@ -293,13 +312,26 @@ impl<'a> Builder<'a> {
                 return Ok(());
             }
         }
-        let session = match (&self.reader.session, &fields.session) {
+        let stated = match (&self.reader.session, &fields.session) {
             (Some(column), Some(bound)) => {
                 let value = cell(bound)?;
                 let day = day(value, column, &mut self.session_dates, &self.reader.missing)?;
-                day.ok_or_else(|| (format!("field `{}`, the session, is missing", column.field.text()), None))?
+                Some(day.ok_or_else(|| (format!("field `{}`, the session, is missing", column.field.text()), None))?)
             }
-            _ => self.covered.session.ok_or_else(|| ("nothing says of which session it is".to_owned(), None))?,
+            _ => None,
+        };
+        let (session, at_time) = match (&mut self.moments, &self.reader.time, &fields.time) {
+            (Some(moments), Some((column, times)), Some(bound)) => {
+                match moment(cell(bound)?, column, times, &self.reader.missing, moments, stated, self.covered.session)?
+                {
+                    Some(moment) => (moment.session, Some(moment.time)),
+                    None => return Ok(()),
+                }
+            }
+            _ => {
+                let session = stated.or(self.covered.session);
+                (session.ok_or_else(|| ("nothing says of which session it is".to_owned(), None))?, None)
+            }
         };
         // Most rows are of the session of the row before.
         if self.session != Some(session) {
@@ -339,7 +371,7 @@ impl<'a> Builder<'a> {
                 Cells::Text(cells) => push(cells, text(value, column, missing)?),
                 Cells::Bool(cells) => push(cells, flag(value, column, missing)?),
                 Cells::Date(cells) => push(cells, day(value, column, &mut self.dates[at], missing)?),
-                Cells::Time(cells) => push(cells, time(value, column, self.asked.zone, missing)?),
+                Cells::Time(cells) => push(cells, time(value, column, self.zone, missing)?),
             };
         }
         if !some {
@@ -357,10 +389,17 @@ impl<'a> Builder<'a> {
         }
         self.rows.places.push(row as u32 + 1);
         self.rows.sessions.push(session);
+        self.rows.times.extend(at_time);
         if let Some(lanes) = &mut self.rows.lanes {
             lanes.codes.push(code);
         }
         Ok(())
+    }
+
+    /// The page of so many rows.
+    fn page(self, count: usize, key: Option<String>) -> Page {
+        let skipped = self.moments.as_ref().map_or(0, Moments::skipped);
+        Page { rows: self.finish(), count: count as u64, key, skipped, ..Page::default() }
     }
 
     fn finish(self) -> Rows {

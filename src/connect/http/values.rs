@@ -30,7 +30,7 @@ pub(super) fn unreadable(value: Cell<'_>, column: &Column, kind: &str) -> Wrong 
     (format!("field `{}` (`{}`) is `{shown}`, which is no {kind}", column.field.text(), column.name), Some(help))
 }
 
-fn is_missing(text: &str, missing: &[String]) -> bool {
+pub(super) fn is_missing(text: &str, missing: &[String]) -> bool {
     text.is_empty() || missing.iter().any(|known| known == text)
 }
 

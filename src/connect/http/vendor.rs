@@ -15,12 +15,13 @@ use super::ask::{Asker, Outcome, Tally};
 use super::calls::{self, Call};
 use super::deliver;
 use super::names::Names;
-use super::prepare::{Prepared, prepare};
+use super::prepare::{Prepared, prepare, times};
 use super::read::{Asked, Reader};
 use super::secrets::{Params, Secrets};
 use super::symbols::Back;
 use crate::date::to_days;
 use crate::fetch::{Delivery, Fetch, FetchError, Request};
+use crate::moments;
 use crate::rows::Rows;
 use crate::suggest::list;
 
@@ -116,7 +117,7 @@ impl Vendor {
                 sessions: request.sessions.iter().copied().map(to_days).collect::<HashSet<_>>(),
                 names,
                 now: request.now,
-                zone: self.asset.calendar.time_zone().parse().unwrap_or(chrono_tz::Tz::UTC),
+                calendar: Arc::clone(&self.asset.calendar),
             }),
             request,
             tally: Tally::default(),
@@ -134,10 +135,11 @@ impl Vendor {
             Ok(made) => made.map_err(|what| FetchError::Refused { what: format!("{whom}: {what}"), help: None })?,
             Err(error) => return Err(FetchError::Refused { what: format!("{whom}: {error}"), help: None }),
         };
-        let notes = match silent.as_slice() {
+        let mut notes = match silent.as_slice() {
             [] => Vec::new(),
             silent => vec![format!("the vendor has nothing for {}", list(silent.iter().map(String::as_str), 5))],
         };
+        notes.extend(moments::left_out(request.calendar, asker.tally.skipped.load(Ordering::Relaxed)));
         Ok(Delivery { frame, notes })
     }
 }
@@ -180,7 +182,8 @@ async fn all(asker: &Asker<'_>, calls: Vec<Call>, at_once: usize) -> Result<(Vec
 impl Fetch for Vendor {
     fn schema(&self) -> Vec<(String, ColumnType)> {
         let values = self.reader.values.iter().map(|column| (column.name.clone(), column.kind));
-        std::iter::once(("instrument".to_owned(), ColumnType::Text)).chain(values).collect()
+        let time = self.reader.time.as_ref().map(|_| ("time".to_owned(), ColumnType::Time));
+        std::iter::once(("instrument".to_owned(), ColumnType::Text)).chain(time).chain(values).collect()
     }
 
     fn sessions_at_once(&self) -> Option<usize> {
@@ -223,8 +226,10 @@ fn spec_text(asset: &Asset, spec: &HttpVendor) -> String {
         .iter()
         .map(|(name, value)| (name.clone(), if SecretFrom::of(value).is_some() { Json::Null } else { value.clone() }))
         .collect();
+    // Where rows have no time, the text is what it always was.
+    let times = times(asset).map(|times| moments::spec(&asset.calendar, times));
     let has_epoch = spec.columns.iter().any(|(_, column)| column.field().epoch.is_some());
-    json!({
+    let mut text = json!({
         "kind": "http",
         "version": VERSION,
         "base_url": spec.base_url,
@@ -242,6 +247,9 @@ fn spec_text(asset: &Asset, spec: &HttpVendor) -> String {
         "symbols": spec.symbols,
         "no_data": spec.errors.iter().filter(|rule| rule.means == assetctl_config::HttpMeaning::NoData).collect::<Vec<_>>(),
         "zone": has_epoch.then(|| asset.calendar.time_zone()),
-    })
-    .to_string()
+    });
+    if let Some(times) = times {
+        text["time"] = times;
+    }
+    text.to_string()
 }

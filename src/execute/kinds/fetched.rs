@@ -276,12 +276,13 @@ impl Fetched {
             return Ok(Kept { rows: before, note: None });
         }
         let came = row_keys(came)?;
-        let came: HashSet<(NaiveDate, &str)> = came.iter().map(|(date, name)| (*date, name.as_str())).collect();
+        let came: HashSet<(NaiveDate, &str, i64)> =
+            came.iter().map(|(date, name, time)| (*date, name.as_str(), *time)).collect();
         let wanted: HashSet<&str> = wanted.iter().map(String::as_str).collect();
         let mut missing: BTreeMap<NaiveDate, u64> = BTreeMap::new();
-        let mut stays = |date: &NaiveDate, name: &str| {
+        let mut stays = |date: &NaiveDate, name: &str, time: i64| {
             let Some(session) = sessions.get(date).filter(|_| has_old(date)) else { return false };
-            if !(wanted.is_empty() || wanted.contains(name)) || came.contains(&(*date, name)) {
+            if !(wanted.is_empty() || wanted.contains(name)) || came.contains(&(*date, name, time)) {
                 return false;
             }
             match &session.ask {
@@ -295,7 +296,8 @@ impl Fetched {
             }
         };
         let rows = row_keys(&before)?;
-        let mask: BooleanChunked = rows.iter().map(|(date, name)| Some(stays(date, name))).collect_ca("mask".into());
+        let mask: BooleanChunked =
+            rows.iter().map(|(date, name, time)| Some(stays(date, name, *time))).collect_ca("mask".into());
         let note = missing.first_key_value().map(|(first, _)| {
             let rows: u64 = missing.values().sum();
             let (noun, verb) = match (rows, on_missing) {
@@ -389,17 +391,24 @@ fn of_sessions(frame: &DataFrame, wanted: impl Fn(&NaiveDate) -> bool) -> Polars
     frame.filter(&mask)
 }
 
-/// Session and instrument of each row.
-fn row_keys(frame: &DataFrame) -> PolarsResult<Vec<(NaiveDate, String)>> {
+/// Session, instrument and time of each row; 0 where rows have no time.
+fn row_keys(frame: &DataFrame) -> PolarsResult<Vec<(NaiveDate, String, i64)>> {
     if frame.height() == 0 {
         return Ok(Vec::new());
     }
     let dates = frame.column("session")?.date()?.clone();
-    let names = match frame.column("instrument") {
+    let names: Vec<String> = match frame.column("instrument") {
         Ok(names) => names.str()?.iter().map(|name| name.unwrap_or_default().to_owned()).collect(),
         Err(_) => vec![String::new(); frame.height()],
     };
-    Ok(dates.as_date_iter().map(Option::unwrap_or_default).zip(names).collect())
+    let times: Vec<i64> = match frame.column("time") {
+        Ok(times) if bar_key(frame).iter().any(|key| key == "time") => {
+            times.datetime()?.physical().iter().map(Option::unwrap_or_default).collect()
+        }
+        _ => vec![0; frame.height()],
+    };
+    let dates = dates.as_date_iter().map(Option::unwrap_or_default);
+    Ok(dates.zip(names).zip(times).map(|((date, name), time)| (date, name, time)).collect())
 }
 
 /// No rows, of a source's columns.

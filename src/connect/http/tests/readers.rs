@@ -1,5 +1,6 @@
 //! Two readers of JSON, the one for usual answers and the one for any: whatever an answer is, they say the same of it.
 
+use assetctl_calendar::Calendar;
 use assetctl_config::{HttpVendor, Kind};
 use proptest::prelude::*;
 use reqwest::StatusCode;
@@ -45,7 +46,7 @@ fn said(reader: &Reader, answer: &str) -> String {
         sessions: [day("2023-01-03"), day("2023-01-04")].into(),
         names: Names::new(Back::new(&Symbols::new(None).unwrap(), &[]).unwrap()).into(),
         now: "2026-01-01T00:00:00Z".parse().unwrap(),
-        zone: chrono_tz::Tz::Asia__Shanghai,
+        calendar: Calendar::builtin("XSHG").unwrap(),
     };
     let covered = Covered { session: None, instrument: None };
     let page = reader.read(StatusCode::OK, answer.as_bytes(), &covered, &asked);
