@@ -236,6 +236,13 @@ impl Gather<'_> {
                 let values = self.values(|c| frame::dates(c, self.frame(c)))?;
                 frame::date_column(&name, self.filled(&values, self.zero(None, "a date")?))
             }
+            DataType::Datetime(unit, _) => {
+                let times = |c: &Column| Ok(c.cast(&DataType::Int64)?.i64()?.iter().collect());
+                let values = self.values(|c| times(c).map_err(FrameError::Polars))?;
+                let filled = self.filled(&values, self.zero(None, "a time")?);
+                let times = Int64Chunked::from_iter_options(name, filled.collect::<Vec<_>>().into_iter());
+                times.into_datetime(*unit, None).into_column()
+            }
             _ => {
                 let numbers = |c: &Column| frame::numbers(c, self.frame(c));
                 let values = self.values(|c| Ok(numbers(c)?.into_iter().map(Some).collect()))?;

@@ -44,6 +44,7 @@ fn wrong_type(frame: &str, column: &Column, wanted: &'static str) -> FrameError 
         DataType::String => "text".to_owned(),
         DataType::Boolean => "a bool".to_owned(),
         DataType::Date => "a date".to_owned(),
+        DataType::Datetime(..) => "a time".to_owned(),
         dtype if dtype.is_primitive_numeric() => "a number".to_owned(),
         dtype => format!("of type {dtype}"),
     };

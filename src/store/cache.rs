@@ -125,6 +125,10 @@ pub(crate) fn own(column: &Column) -> PolarsResult<Column> {
             let days = Int32Chunked::from_iter_options(name, column.date()?.physical().iter());
             days.into_date().into_column()
         }
+        DataType::Datetime(unit, _) => {
+            let times = Int64Chunked::from_iter_options(name, column.datetime()?.physical().iter());
+            times.into_datetime(*unit, None).into_column()
+        }
         DataType::Boolean => BooleanChunked::from_iter_options(name, column.bool()?.iter()).into_column(),
         _ => StringChunked::from_iter_options(name, column.str()?.iter()).into_column(),
     })
@@ -174,6 +178,9 @@ mod tests {
                 Column::new("bool".into(), [Some(true), None].repeat(2000)),
                 Column::new("text".into(), ["a text of more than twelve bytes"].repeat(4000)),
                 Column::new("day".into(), vec![19_000i32; 4000]).cast(&DataType::Date).unwrap(),
+                Column::new("time".into(), vec![Some(1i64), None].repeat(2000))
+                    .cast(&DataType::Datetime(TimeUnit::Microseconds, None))
+                    .unwrap(),
             ],
         )
         .unwrap();

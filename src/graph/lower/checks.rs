@@ -1,6 +1,6 @@
 //! Checks against the columns that there are.
 
-use assetctl_config::{Check, ColumnType, Kind, OneOrMany};
+use assetctl_config::{BarLength, Check, ColumnType, Kind, OneOrMany};
 use chrono::{NaiveDate, NaiveDateTime};
 
 use super::{Lowering, Schema, SchemaSource, error};
@@ -39,15 +39,23 @@ impl Lowering<'_> {
     }
 
     fn expected_rows(&mut self, at: &At<'_>) {
-        if at.check.expected_rows.as_ref().is_some_and(|rows| !rows.is_bounded())
-            && !matches!(self.asset.kind, Kind::Complete(_) | Kind::Indicators(_) | Kind::Scores(_))
-        {
+        if at.check.expected_rows.as_ref().is_some_and(|rows| !rows.is_bounded()) && !self.knows_its_rows() {
             self.problems.push(error(
                 self.asset.locate(&["checks", at.index, "expected_rows"]),
                 format!("nothing says how many rows `{}` should have", self.asset.name),
                 "no bounds",
                 Some("give bounds: `expected_rows: { min: 30, max: 50 }`, or `{ of_previous: 80% }`".into()),
             ));
+        }
+    }
+
+    /// Whether it follows from the asset itself how many rows a session should have.
+    fn knows_its_rows(&self) -> bool {
+        match &self.asset.kind {
+            Kind::Complete(_) | Kind::Indicators(_) | Kind::Scores(_) => true,
+            Kind::Source(spec) => spec.time.as_ref().is_some_and(|times| times.every.is_some()),
+            Kind::Resample(spec) => spec.every != BarLength::Session,
+            _ => false,
         }
     }
 

@@ -247,6 +247,12 @@ impl Project {
     /// As [`rebuilt`](Self::rebuilt), with more files of the project.
     #[track_caller]
     pub fn rebuilt_with(&self, more: &[&str]) -> Contents {
+        self.rebuilt_at(NOW, more)
+    }
+
+    /// The same at another time than [`NOW`].
+    #[track_caller]
+    pub fn rebuilt_at(&self, now: &str, more: &[&str]) -> Contents {
         let fresh = Self::empty();
         for name in more {
             fresh.write(name, self.read(name));
@@ -256,7 +262,7 @@ impl Project {
             let name = path.strip_prefix(self.root()).unwrap().to_str().unwrap();
             fresh.write(name, std::fs::read(&path).unwrap());
         }
-        fresh.materialize();
+        fresh.run_at(now, &["materialize"]).ok();
         fresh.contents()
     }
 
