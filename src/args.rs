@@ -1,9 +1,15 @@
 //! The command line as types. What stands here is what `--help` prints.
 
+mod schedule;
+
 use std::path::PathBuf;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use schedule::{
+    Job, JobRun, JobShow, Schedule, ScheduleHistory, ScheduleNext, SchedulePause, SchedulePreview, ScheduleTick,
+};
 
 /// Declares market-data assets in YAML, works out what is stale and why, and recomputes only that.
 #[derive(Debug, Parser)]
@@ -46,6 +52,9 @@ pub enum Format {
     #[default]
     Human,
     Json,
+    /// Not at all: for what is a part of something else.
+    #[value(skip)]
+    Silent,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -70,8 +79,8 @@ pub enum Command {
     Functions(Functions),
     /// List the vendors that bars can be asked for, or tell all about one
     Sources(Sources),
-    /// Print the JSON Schema of assets.yaml, for editors
-    Schema,
+    /// Print the JSON Schema of assets.yaml, or of schedules.yaml, for editors
+    Schema(Schema),
     /// Show what is stale, and why; write nothing
     Plan(Plan),
     /// Bring assets, and what they need, up to date
@@ -92,6 +101,12 @@ pub enum Command {
     Checks(Checks),
     /// Query the assets in DuckDB's SQL: a query, a file, or a shell
     Sql(Sql),
+    /// Named pieces of work, with variables: list, show, run
+    #[command(subcommand)]
+    Job(Job),
+    /// When jobs run: list, look ahead, pause, see what became of it
+    #[command(subcommand)]
+    Schedule(Schedule),
     /// Remove files that no kept snapshot needs
     Gc(Gc),
     /// Print a completion script for a shell
@@ -135,6 +150,20 @@ pub struct Ls {
     /// Show which sessions of what is above it each column depends on
     #[arg(long, conflicts_with = "columns")]
     pub windows: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Schema {
+    /// Which file's
+    #[arg(value_enum, default_value_t)]
+    pub of: SchemaOf,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    #[default]
+    Assets,
+    Schedules,
 }
 
 #[derive(Debug, Args)]
@@ -249,6 +278,9 @@ pub struct Backfill {
     /// Recompute every partition of the selected assets, stale or not
     #[arg(long)]
     pub force: bool,
+    /// Ask the selected sources again, for these instruments alone: the rows of the others stay
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub instruments: Vec<String>,
     #[command(flatten)]
     pub running: Running,
 }
@@ -267,6 +299,9 @@ pub struct Running {
     /// Wait for another run on the same assets, rather than refuse
     #[arg(long)]
     pub wait: bool,
+    /// See [`Backfill::instruments`].
+    #[arg(skip)]
+    pub instruments: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -373,13 +408,16 @@ pub enum SqlOutput {
     Parquet,
 }
 
+/// What `gc` keeps unless told otherwise: of the newest runs, and of the last days.
+pub const GC_DEFAULTS: (u32, u32) = (10, 7);
+
 #[derive(Debug, Args)]
 pub struct Gc {
     /// Keep what the newest runs saw
-    #[arg(long, default_value_t = 10, value_name = "RUNS")]
+    #[arg(long, default_value_t = GC_DEFAULTS.0, value_name = "RUNS")]
     pub keep_runs: u32,
     /// Keep whatever was current in the last so many days
-    #[arg(long, default_value_t = 7, value_name = "DAYS")]
+    #[arg(long, default_value_t = GC_DEFAULTS.1, value_name = "DAYS")]
     pub keep_days: u32,
     /// Let earlier revisions of sources and tables go like everything else: what was known then is lost for good
     #[arg(long)]

@@ -19,7 +19,7 @@ use crate::report;
 const PROJECT_FILE: &str = "assets.yaml";
 
 /// Everything that is said once on the command line.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Context {
     pub format: Format,
     pub quiet: bool,
@@ -37,11 +37,20 @@ impl Context {
         }
     }
 
+    /// The same, with no results printed.
+    pub fn silent(&self) -> Self {
+        Self { format: Format::Silent, quiet: true, ..self.clone() }
+    }
+
     /// Reads the project and builds its graph; warnings are shown as they are found.
     pub fn load(&self) -> Result<Loaded, CliError> {
         let path = self.project_file()?;
         let project = assetctl_config::load(&path).map_err(all_mistakes)?;
-        match Graph::build(&project, &FileSchemas::new(&project)) {
+        let graph = Graph::build(&project, &FileSchemas::new(&project)).and_then(|graph| {
+            let problems = assetctl_schedule::check(&project, &graph);
+            if problems.is_empty() { Ok(graph) } else { Err(problems) }
+        });
+        match graph {
             Ok(graph) => {
                 let mut warnings = project.warnings.clone();
                 warnings.extend(assetctl_config::calendar_warnings(&project, self.clock.now()));
@@ -69,10 +78,16 @@ impl Context {
     }
 }
 
-/// What is wrong in the files, and what is wrong besides in the graph of those assets that have no mistake of their own.
+/// What is wrong in the files, and what is wrong besides in the graph of those assets that have no mistake of their own, or in what
+/// jobs select.
 fn all_mistakes(ConfigErrors { sources, mut diagnostics, partial }: ConfigErrors) -> CliError {
-    if let Some(Err(more)) = partial.map(|project| Graph::build(&project, &FileSchemas::new(&project))) {
-        diagnostics.extend(more);
+    if let Some(project) = partial {
+        match Graph::build(&project, &FileSchemas::new(&project)) {
+            Err(more) => diagnostics.extend(more),
+            // Of a part of the assets, selections say nothing.
+            Ok(graph) if project.broken.is_empty() => diagnostics.extend(assetctl_schedule::check(&project, &graph)),
+            Ok(_) => {}
+        }
         Diagnostic::sort(&mut diagnostics);
     }
     CliError::Config { sources, diagnostics }
@@ -98,6 +113,8 @@ pub struct Wish<'a> {
     pub dates: Dates,
     pub only: bool,
     pub force: bool,
+    /// Ask the selected sources again.
+    pub again: bool,
 }
 
 impl Loaded {
@@ -149,7 +166,13 @@ impl Loaded {
         let store = self.existing_store()?;
         let snapshot = store.as_ref().map(Store::snapshot).transpose()?;
         let everything = Selecting { select: Vec::new(), exclude: Vec::new() };
-        let wish = Wish { selecting: &everything, dates: Dates { from: None, to: None }, only: false, force: false };
+        let wish = Wish {
+            selecting: &everything,
+            dates: Dates { from: None, to: None },
+            only: false,
+            force: false,
+            again: false,
+        };
         let planned = self.plan(store.as_ref(), snapshot.as_ref(), &wish, now)?;
         self.select(selecting, Some(&planned.plan))
     }
@@ -222,6 +245,7 @@ impl Loaded {
             from: wish.dates.from,
             to: wish.dates.to,
             force: wish.force,
+            again: wish.again,
             now,
         }
     }

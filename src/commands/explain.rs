@@ -93,7 +93,8 @@ pub fn run(context: &Context, args: &Explain) -> Result<(), CliError> {
     };
     let store = loaded.existing_store()?;
     let snapshot = store.as_ref().map(Store::snapshot).transpose()?;
-    let wish = Wish { selecting: &selecting, dates: Dates { from: None, to: None }, only: false, force: false };
+    let wish =
+        Wish { selecting: &selecting, dates: Dates { from: None, to: None }, only: false, force: false, again: false };
     let planned = loaded.plan(store.as_ref(), snapshot.as_ref(), &wish, context.clock.now())?;
     let explainer =
         Explainer { loaded: &loaded, plan: &planned.plan, store: store.as_ref(), snapshot: snapshot.as_ref() };

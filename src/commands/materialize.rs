@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use assetctl_config::Severity;
 use assetctl_execute::{Cancel, Options, RunReport, Work};
+use assetctl_store::RunId;
 use serde::Serialize;
 
 use crate::args::{Backfill, Dates, Format, Materialize, Running};
@@ -23,28 +24,52 @@ struct Outcome {
     run: Option<RunReport>,
 }
 
+/// How what was to be done has ended.
+pub struct Ended {
+    /// The run that it was, if there was something to do.
+    pub run: Option<RunId>,
+    /// A run that failed has been shown.
+    pub outcome: Result<(), CliError>,
+}
+
+impl Ended {
+    /// Well, and without a run.
+    pub fn without_run((): ()) -> Self {
+        Self { run: None, outcome: Ok(()) }
+    }
+}
+
 pub fn materialize(context: &Context, args: &Materialize) -> Result<(), CliError> {
     if let Some(at) = args.as_known_at {
         return super::known::materialize(context, args, at);
     }
-    let wish = Wish { selecting: &args.selecting, dates: args.dates.clone(), only: args.only, force: args.force };
-    start(context, &wish, &args.running, args.dry_run)
+    let wish = Wish {
+        selecting: &args.selecting,
+        dates: args.dates.clone(),
+        only: args.only,
+        force: args.force,
+        again: false,
+    };
+    start(context, &wish, &args.running, args.dry_run)?.outcome
 }
 
 pub fn backfill(context: &Context, args: &Backfill) -> Result<(), CliError> {
     let dates = Dates { from: Some(args.from), to: Some(args.to) };
-    let wish = Wish { selecting: &args.selecting, dates, only: args.only, force: args.force };
-    start(context, &wish, &args.running, false)
+    let again = !args.instruments.is_empty();
+    let wish = Wish { selecting: &args.selecting, dates, only: args.only, force: args.force, again };
+    let running = Running { instruments: args.instruments.clone(), ..args.running.clone() };
+    start(context, &wish, &running, false)?.outcome
 }
 
-fn start(context: &Context, wish: &Wish<'_>, running: &Running, dry_run: bool) -> Result<(), CliError> {
+/// Plans and executes, or only shows the plan.
+pub fn start(context: &Context, wish: &Wish<'_>, running: &Running, dry_run: bool) -> Result<Ended, CliError> {
     let loaded = context.load()?;
     let existing = loaded.existing_store()?;
     let snapshot = existing.as_ref().map(assetctl_store::Store::snapshot).transpose()?;
     let planned = loaded.plan(existing.as_ref(), snapshot.as_ref(), wish, context.clock.now())?;
     drop(snapshot);
     if dry_run {
-        return show_plan(context, planned);
+        return show_plan(context, planned).map(Ended::without_run);
     }
     // Made only now: a wrong selection, or a source that is refused, leaves no empty store behind.
     drop(existing);
@@ -52,7 +77,7 @@ fn start(context: &Context, wish: &Wish<'_>, running: &Running, dry_run: bool) -
     execute(context, loaded, store, planned, running, false)
 }
 
-fn show_plan(context: &Context, planned: Planned) -> Result<(), CliError> {
+pub fn show_plan(context: &Context, planned: Planned) -> Result<(), CliError> {
     let outcome = Outcome { plan: planned.plan, run: None };
     report::result(context.format, &outcome, |outcome| report::plan::human(&outcome.plan))
 }
@@ -65,12 +90,12 @@ pub fn execute(
     planned: Planned,
     running: &Running,
     dry_run: bool,
-) -> Result<(), CliError> {
+) -> Result<Ended, CliError> {
     if dry_run {
-        return show_plan(context, planned);
+        return show_plan(context, planned).map(Ended::without_run);
     }
     if planned.plan.is_empty() {
-        return nothing_to_do(context, &loaded, &store, planned);
+        return nothing_to_do(context, &loaded, &store, planned).map(Ended::without_run);
     }
     if context.format == Format::Human && !context.quiet {
         anstream::eprint!("{}", report::plan::human(&planned.plan));
@@ -110,7 +135,7 @@ fn run(
     store: assetctl_store::Store,
     planned: Planned,
     running: &Running,
-) -> Result<(), CliError> {
+) -> Result<Ended, CliError> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let options = Options {
         command: std::env::args().skip(1).collect::<Vec<_>>().join(" "),
@@ -119,6 +144,7 @@ fn run(
         memory: running.memory.as_u64() / 4 * 3,
         threads: cores,
         wait: running.wait,
+        instruments: running.instruments.clone(),
         clock: || Clock::new(None).wall(),
     };
     let Planned { plan, sources, observations } = planned;
@@ -141,7 +167,7 @@ fn run(
         .enable_all()
         .build()
         .map_err(CliError::other("starting the runtime"))?;
-    let mut progress = Progress::new(&plan, context.quiet || context.format == Format::Json);
+    let mut progress = Progress::new(&plan, context.quiet || context.format != Format::Human);
     let cancel = Cancel::default();
     let report = runtime.block_on(async {
         let (events, mut listening) = tokio::sync::mpsc::unbounded_channel();
@@ -176,7 +202,7 @@ fn run(
     } else {
         Ok(())
     };
-    let summary = report::run::summary(&report);
+    let (run, summary) = (Some(RunId(report.run)), report::run::summary(&report));
     let outcome = Outcome { plan, run: Some(report) };
     report::result(context.format, &outcome, |outcome| {
         outcome.run.as_ref().map(report::run::human).unwrap_or_default()
@@ -184,5 +210,5 @@ fn run(
     if !context.quiet {
         anstream::eprintln!("{summary}");
     }
-    result
+    Ok(Ended { run, outcome: result })
 }

@@ -9,11 +9,13 @@ mod functions;
 mod gc;
 mod graph;
 mod init;
+mod job;
 mod known;
 mod ls;
 mod materialize;
 mod plan;
 mod runs;
+mod schedule;
 mod schema;
 mod shell;
 mod sources;
@@ -33,7 +35,7 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
         Command::Ls(args) => ls::run(&context, &args),
         Command::Graph(args) => graph::run(&context, &args),
         Command::Functions(args) => functions::run(&context, &args),
-        Command::Schema => schema::run(),
+        Command::Schema(args) => schema::run(&args),
         Command::Sources(args) => sources::run(&context, &args),
         Command::Plan(args) => plan::run(&context, &args),
         Command::Materialize(args) => materialize::materialize(&context, &args),
@@ -45,6 +47,8 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
         Command::Check(args) => check::run(&context, &args),
         Command::Checks(args) => checks::run(&context, &args),
         Command::Sql(args) => sql::run(&context, &args),
+        Command::Job(command) => job::run(&context, &command),
+        Command::Schedule(command) => schedule::run(&context, &command),
         Command::Gc(args) => gc::run(&context, &args),
         Command::Completions { shell } => completions::run(shell),
     }

@@ -1,10 +1,14 @@
-//! `assetctl schema`: the JSON Schema of `assets.yaml`, made from the types that read it.
+//! `assetctl schema`: the JSON Schema of `assets.yaml` or `schedules.yaml`, made from the types that read it.
 
+use crate::args::{Schema, SchemaOf};
 use crate::error::CliError;
 use crate::report;
 
-pub fn run() -> Result<(), CliError> {
-    let text =
-        serde_json::to_string_pretty(&assetctl_config::json_schema()).map_err(CliError::other("writing the schema"))?;
+pub fn run(args: &Schema) -> Result<(), CliError> {
+    let schema = match args.of {
+        SchemaOf::Assets => assetctl_config::json_schema(),
+        SchemaOf::Schedules => assetctl_config::schedules_schema(),
+    };
+    let text = serde_json::to_string_pretty(&schema).map_err(CliError::other("writing the schema"))?;
     report::line(&text)
 }

@@ -22,7 +22,7 @@ pub fn run(context: &Context, args: &Sql) -> Result<(), CliError> {
     let connection = connect(context, &loaded, args)?;
     let output = args.output.unwrap_or(match context.format {
         Format::Json => SqlOutput::Json,
-        Format::Human => SqlOutput::Table,
+        Format::Human | Format::Silent => SqlOutput::Table,
     });
     match query {
         Some(query) => show(&connection, query.trim().trim_end_matches(';'), output, args)

@@ -34,7 +34,13 @@ pub fn run(context: &Context, args: &Status) -> Result<(), CliError> {
     let loaded = context.load()?;
     let store = loaded.existing_store()?;
     let snapshot = store.as_ref().map(assetctl_store::Store::snapshot).transpose()?;
-    let wish = Wish { selecting: &args.selecting, dates: Dates { from: None, to: None }, only: false, force: false };
+    let wish = Wish {
+        selecting: &args.selecting,
+        dates: Dates { from: None, to: None },
+        only: false,
+        force: false,
+        again: false,
+    };
     let planned = loaded.plan(store.as_ref(), snapshot.as_ref(), &wish, context.clock.now())?;
     let standings = match &store {
         Some(store) => super::checks::standings(&loaded, &store.check_results()?, None, None),

@@ -12,6 +12,9 @@ use crate::report::{self, table::count};
 struct Validation {
     valid: bool,
     assets: usize,
+    jobs: usize,
+    schedules: usize,
+    sensors: usize,
     diagnostics: Vec<Finding>,
 }
 
@@ -32,17 +35,38 @@ pub fn run(context: &Context) -> Result<(), CliError> {
                 loaded.show_warnings(context.quiet);
             }
             let findings = findings(&loaded.project.sources, &loaded.warnings);
-            let validation = Validation { valid: true, assets: loaded.graph.nodes().len(), diagnostics: findings };
+            let declared = &loaded.project.schedules;
+            let validation = Validation {
+                valid: true,
+                assets: loaded.graph.nodes().len(),
+                jobs: declared.jobs.len(),
+                schedules: declared.schedules.len(),
+                sensors: declared.sensors.len(),
+                diagnostics: findings,
+            };
             report::result(context.format, &validation, |found| {
                 let warnings = match found.diagnostics.len() {
                     0 => String::new(),
                     n => format!(", {}", count(n as u64, "warning")),
                 };
-                format!("{} valid{warnings}\n", count(found.assets as u64, "asset"))
+                let there = [(found.jobs, "job"), (found.schedules, "schedule"), (found.sensors, "sensor")];
+                let more: String = there
+                    .into_iter()
+                    .filter(|(number, _)| *number > 0)
+                    .map(|(number, noun)| format!(", {}", count(number as u64, noun)))
+                    .collect();
+                format!("{}{more} valid{warnings}\n", count(found.assets as u64, "asset"))
             })
         }
         Err(CliError::Config { sources, diagnostics }) if context.format == Format::Json => {
-            let validation = Validation { valid: false, assets: 0, diagnostics: findings(&sources, &diagnostics) };
+            let validation = Validation {
+                valid: false,
+                assets: 0,
+                jobs: 0,
+                schedules: 0,
+                sensors: 0,
+                diagnostics: findings(&sources, &diagnostics),
+            };
             report::result(context.format, &validation, |_| String::new())?;
             Err(CliError::Config { sources, diagnostics })
         }

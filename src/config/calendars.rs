@@ -205,6 +205,10 @@ pub fn calendar_warnings(project: &Project, now: DateTime<Utc>) -> Vec<Diagnosti
             used.push((&asset.calendar, named));
         }
     }
+    for schedule in &project.schedules.schedules {
+        let calendar = schedule.calendar().filter(|one| used.iter().all(|(calendar, _)| calendar.name() != one.name()));
+        used.extend(calendar.map(|calendar| (calendar, schedule.locate(&["calendar"]))));
+    }
     let builtin = |calendar: &Calendar| !project.calendars.declared.contains_key(calendar.name());
     used.into_iter().filter_map(|(calendar, loc)| ending(calendar, builtin(calendar), loc, now)).collect()
 }

@@ -33,6 +33,11 @@ const UNITS: [(char, u32); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1
 const LONGEST: u32 = 36_525 * 86_400;
 
 impl Span {
+    /// So many seconds; 100 years at most.
+    pub fn from_seconds(seconds: u32) -> Self {
+        Self { seconds: seconds.min(LONGEST) }
+    }
+
     pub fn to_std(self) -> Duration {
         Duration::from_secs(self.seconds.into())
     }

@@ -19,6 +19,11 @@ pub(crate) fn process_environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
+/// The name under which the user is logged in, where the system says it.
+pub fn who() -> Option<String> {
+    ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(process_environment).filter(|name| !name.is_empty())
+}
+
 /// What names stand for.
 #[derive(Clone)]
 pub(crate) struct Scope<'a> {
@@ -77,7 +82,15 @@ pub(crate) fn has_reference(text: &str) -> bool {
     parts(text).is_ok_and(|parts| parts.iter().any(|part| matches!(part, Part::Reference { .. })))
 }
 
-impl Scope<'_> {
+impl<'a> Scope<'a> {
+    /// The same names over other texts.
+    pub fn with_sources<'b>(&self, sources: &'b SourceMap) -> Scope<'b>
+    where
+        'a: 'b,
+    {
+        Scope { sources, environment: self.environment, values: self.values.clone() }
+    }
+
     /// The tree with every `${…}` replaced. What stands for nothing is reported once, and left [`Origin::Unresolved`].
     pub fn node(&self, node: &Node, problems: &mut Vec<Diagnostic>) -> Node {
         let content = match &node.content {

@@ -8,6 +8,7 @@
 //!    and [`vendors`]: the preset or file under an `http:`
 //! 4. [`structure`]: the tree against the JSON Schema of the types in [`spec`] ([`schema`]), then serde, asset by asset ([`assets`])
 //! 5. [`validate`]: rules that one asset, or its neighbours' names, can break
+//! 6. [`schedules`]: the same for `schedules.yaml`: jobs, schedules, sensors
 //!
 //! What needs the graph (cycles, columns, expressions) is the next crate's, which says where by [`Asset::locate`].
 
@@ -27,6 +28,7 @@ mod place;
 mod presets;
 mod project;
 mod scalar;
+mod schedules;
 mod schema;
 mod spec;
 mod structure;
@@ -40,11 +42,13 @@ pub use calendars::{Calendars, calendar_warnings};
 pub use diagnostic::{ConfigErrors, Diagnostic, DiagnosticSeverity, FileId, Label, Loc, SourceFile, SourceMap};
 pub use duration::{Span, SpanError};
 pub use file_name::{FileNameError, FileNamePattern};
+pub use interpolate::who;
 pub use load::{load, load_with};
 pub use names::{NameError, check_name, did_you_mean};
 pub use ordered::Ordered;
 pub use presets::{PRESETS, Preset};
 pub use project::{Asset, Project};
-pub use schema::json_schema;
+pub use schedules::{CronError, Job, JobVar, Schedule, Schedules, Sensor, Timing, VarError, VarValue, parse_cron};
+pub use schema::{json_schema, schedules_schema};
 pub use spec::*;
 pub use time_format::TimeFormat;

@@ -1,5 +1,7 @@
 //! `assets.yaml` and what it includes → a [`Project`].
 
+mod schedule_file;
+
 use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,6 +16,7 @@ use crate::names;
 use crate::node::{Content, Entry, Node};
 use crate::parse;
 use crate::project::Project;
+use crate::schedules;
 use crate::schema::SCHEMAS;
 use crate::spec::{CalendarSpec, ProjectSpec};
 use crate::structure::{Keys, Structure, Subject};
@@ -139,11 +142,25 @@ impl Loader<'_> {
             sources: &sources,
             unread: self.unread,
         };
+        let names = all.iter().map(|asset| asset.key.text().to_owned()).collect();
         let Built { assets, broken } = assets::build(all, &shared, &mut problems);
+        let all_known = broken.is_some();
+        let names = broken.as_ref().map(|_| names);
+        let around = schedules::Around {
+            scope: scope.with_sources(&sources),
+            calendars: &calendars,
+            calendar_names: &calendar_names,
+            calendar: calendar.as_ref().map(|(name, _)| name.as_str()),
+            calendar_unknown: calendar.is_none() && unknown("calendar"),
+            assets: &assets,
+            names,
+            base: &root,
+        };
+        let schedules = self.schedules(path, spec.schedules.as_deref().zip(place("schedules")), around, &mut problems);
         let calendar_loc = calendar.map(|(_, loc)| loc);
         self.problems.append(&mut problems);
-        let all_known = broken.is_some();
         let project = Project {
+            schedules,
             data_dir: join(&root, spec.data.as_deref().unwrap_or("data")),
             root,
             sources: self.sources.clone(),
@@ -157,15 +174,13 @@ impl Loader<'_> {
     }
 
     /// The tree of a file; what is wrong with it as YAML is reported.
-    fn read(&mut self, path: &Path, named: Option<Loc>) -> Option<Node> {
+    fn read(&mut self, path: &Path, named: Option<(Loc, &str)>) -> Option<Node> {
         let bytes = match std::fs::read(path) {
             Ok(bytes) => bytes,
             Err(error) => {
                 let problem = Diagnostic::error(format!("cannot read `{}`: {}", path.display(), reason(&error)));
                 self.problems.push(match named {
-                    Some(loc) => {
-                        problem.at(loc, "included here").help("paths are relative to the file that names them")
-                    }
+                    Some((loc, label)) => problem.at(loc, label).help("paths are relative to the file that names them"),
                     None => problem.help("`assetctl init` writes a project"),
                 });
                 return None;
@@ -205,7 +220,7 @@ impl Loader<'_> {
                 if !seen.insert(identity(&path)) {
                     continue;
                 }
-                let Some(root) = self.read(&path, Some(item.loc.clone())) else {
+                let Some(root) = self.read(&path, Some((item.loc.clone(), "included here"))) else {
                     self.unread = true;
                     continue;
                 };

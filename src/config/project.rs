@@ -11,6 +11,7 @@ use chrono::NaiveDate;
 use crate::calendars::Calendars;
 use crate::diagnostic::{Diagnostic, Loc, SourceMap};
 use crate::node::{Content, Node, place_in};
+use crate::schedules::Schedules;
 use crate::spec::{Common, Kind};
 
 /// A configuration without structural mistakes: names are well-formed and unique, inputs exist, calendars know the start.
@@ -25,6 +26,8 @@ pub struct Project {
     /// In the order written; included files come after the file that names them.
     pub assets: Vec<Asset>,
     pub calendars: Calendars,
+    /// What runs when.
+    pub schedules: Schedules,
     /// Names of assets that are declared but have mistakes, and are left out: in a project that is part of
     /// [`ConfigErrors`](crate::ConfigErrors) only.
     pub broken: BTreeSet<String>,

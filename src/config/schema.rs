@@ -1,4 +1,4 @@
-//! The JSON Schema of `assets.yaml`: one made from the types in `spec.rs`, read by the structural pass and by editors.
+//! The JSON Schemas of `assets.yaml` and `schedules.yaml`: one made from the types in `spec.rs`, read by the structural pass and by editors.
 //!
 //! Draft 7, which the YAML plugins of editors know best.
 
@@ -9,8 +9,8 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::spec::{
-    AsOfSpec, ColumnsSpec, Common, CompleteSpec, ExecSpec, Kind, ProjectSpec, ResampleSpec, SignalsSpec, SourceSpec,
-    SqlSpec, TableSpec,
+    AsOfSpec, ColumnsSpec, Common, CompleteSpec, ExecSpec, JobSpec, Kind, ProjectSpec, ResampleSpec, ScheduleSpec,
+    SchedulesSpec, SensorSpec, SignalsSpec, SourceSpec, SqlSpec, TableSpec,
 };
 
 /// Schemas that the structural pass walks.
@@ -22,6 +22,10 @@ pub(crate) struct Schemas {
     pub included: Value,
     /// By kind: `kind`, the kind's own keys, then those of every asset.
     pub assets: Vec<(&'static str, Value)>,
+    /// The top level of `schedules.yaml`.
+    pub schedules: Value,
+    /// The definitions that `schedules` takes.
+    schedules_definitions: Map<String, Value>,
 }
 
 /// Keys that an included file may have.
@@ -53,7 +57,10 @@ impl Schemas {
         }
         let common = &definitions["Common"];
         let assets = kinds.into_iter().map(|(kind, name)| (kind, asset(kind, &definitions[&name], common))).collect();
-        Self { definitions, project, included, assets }
+        let (schedules, schedules_definitions) = schedules();
+        let mut definitions = definitions;
+        definitions.extend(schedules_definitions.clone());
+        Self { definitions, project, included, assets, schedules, schedules_definitions }
     }
 
     pub fn asset(&self, kind: &str) -> Option<&Value> {
@@ -72,6 +79,27 @@ impl Schemas {
             }
         }
     }
+}
+
+/// The top level of `schedules.yaml`, and the definitions that it takes.
+fn schedules() -> (Value, Map<String, Value>) {
+    let mut generator = SchemaSettings::draft07().into_generator();
+    let top = add::<SchedulesSpec>(&mut generator);
+    let parts = [
+        ("jobs", "The jobs, by name.", add::<JobSpec>(&mut generator)),
+        ("schedules", "When jobs are due, by name.", add::<ScheduleSpec>(&mut generator)),
+        ("sensors", "What makes jobs run, by name.", add::<SensorSpec>(&mut generator)),
+    ];
+    let mut definitions = generator.take_definitions(true);
+    let mut root = definitions.remove(&top).unwrap_or_default();
+    if let Some(properties) = root["properties"].as_object_mut() {
+        for (key, description, definition) in parts {
+            let of = json!({ "$ref": format!("#/definitions/{definition}") });
+            let map = json!({ "type": "object", "description": description, "additionalProperties": of });
+            properties.insert(key.into(), map);
+        }
+    }
+    (root, definitions)
 }
 
 fn add<T: JsonSchema>(generator: &mut SchemaGenerator) -> String {
@@ -133,10 +161,41 @@ pub fn json_schema() -> Value {
     let kinds: Vec<Value> = schemas.assets.iter().map(|(_, schema)| schema.clone()).collect();
     root["properties"]["assets"]["additionalProperties"] = json!({ "oneOf": kinds });
     let mut definitions = schemas.definitions.clone();
+    // What only schedules take is in their own schema.
+    let mut reached = Map::new();
+    reach(&root, &schemas.definitions, &mut reached);
+    definitions.retain(|name, _| reached.contains_key(name));
     definitions.retain(|name, _| name != "ProjectSpec" && !name.ends_with("Spec") || name == "CalendarSpec");
     root["definitions"] = definitions.into();
     finish(&mut root);
     root
+}
+
+/// The whole of `schedules.yaml` as JSON Schema (draft 7).
+pub fn schedules_schema() -> Value {
+    let schemas = &*SCHEMAS;
+    let mut root = schemas.schedules.clone();
+    root["$schema"] = json!("http://json-schema.org/draft-07/schema#");
+    root["title"] = json!("assetctl schedules");
+    root["definitions"] = schemas.schedules_definitions.clone().into();
+    finish(&mut root);
+    root
+}
+
+/// The definitions that a schema refers to, directly or not.
+fn reach<'a>(schema: &Value, definitions: &'a Map<String, Value>, reached: &mut Map<String, Value>) {
+    let name = schema.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next());
+    if let Some((name, definition)) = name.and_then(|name| definitions.get_key_value(name))
+        && !reached.contains_key(name)
+    {
+        reached.insert(name.clone(), Value::Null);
+        reach(definition, definitions, reached);
+    }
+    match schema {
+        Value::Object(object) => object.values().for_each(|value| reach(value, definitions, reached)),
+        Value::Array(items) => items.iter().for_each(|value| reach(value, definitions, reached)),
+        _ => {}
+    }
 }
 
 /// What the structural pass knows without being told: maps with known keys are closed, any scalar is a text where text

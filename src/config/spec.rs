@@ -20,13 +20,16 @@ mod complete;
 mod exec;
 mod fetch;
 mod http;
+mod jobs;
 mod limits;
 mod query;
 mod resample;
 mod secret;
+mod sensors;
 mod session;
 mod storage;
 mod time;
+mod timing;
 mod universe;
 
 pub use as_of::{AsOfSpec, Periods, Reports, Validity};
@@ -43,13 +46,22 @@ pub use http::{
     HttpMethod, HttpPages, HttpPaging, HttpRate, HttpResponse, HttpRetries, HttpRule, HttpShape, HttpSymbols,
     HttpVendor, Statuses,
 };
+pub use jobs::{
+    Concurrency, DeclaredVar, JobBackoff, JobGroup, JobRetries, JobSpec, JobVarSpec, JobWork, ScheduleSpec,
+    SchedulesSpec, VarType,
+};
 pub use limits::{LimitRule, LimitRules, LimitSet, LimitsMap, PriceLimits};
 pub use query::{DatabaseSpec, DuckdbQuery, Engine, ServerQuery};
 pub use resample::{Aggregate, BarLength, Gaps, ResampleSpec, ResampledColumn};
 pub use secret::{Secret, SecretError, SecretFrom};
+pub use sensors::{HttpPoll, RunEnd, SensorSpec, SensorWhen};
 pub use session::SessionFrom;
 pub use storage::Storage;
 pub use time::{BarStamp, BarTimes};
+pub use timing::{
+    Auto, AutoDeadline, AutoWhen, Blackout, CatchUp, LONGEST as LONGEST_FROM_SESSION, SessionEdge, SessionInstant,
+    SessionInstantError, SessionWindow, Skip,
+};
 pub use universe::{UniverseOf, UniverseRows};
 
 /// One value or a list of them.
@@ -112,6 +124,8 @@ pub struct ProjectSpec {
     pub data: Option<String>,
     /// More files with `assets`, `vars` or `calendars`; globs, relative to this file.
     pub include: Option<OneOrMany>,
+    /// The file of jobs, schedules and sensors, relative to this one (default: `schedules.yaml` beside an `assets.yaml`).
+    pub schedules: Option<String>,
     /// Values for `${name}` anywhere in the project.
     pub vars: BTreeMap<String, serde_json::Value>,
     /// Calendars of your own, by name.
@@ -158,6 +172,8 @@ pub struct Common {
     pub retries: Option<u32>,
     /// How long one batch may take.
     pub timeout: Option<Span>,
+    /// When `assetctl serve` brings it up to date by itself: `on_change`, or `{ deadline: session_close + 2h }`.
+    pub auto: Option<Auto>,
 }
 
 /// The type of a column as a file declares it.

@@ -18,7 +18,8 @@ use crate::diagnostic::{Diagnostic, Loc};
 use crate::names::{self, check_file_name, check_name};
 use crate::node::Key;
 use crate::project::Places;
-use crate::spec::{ColumnsSpec, Dialect, FeatureSets, Inputs, Kind, OneOrMany, SqlSpec};
+use crate::schedules;
+use crate::spec::{Auto, ColumnsSpec, Dialect, FeatureSets, Inputs, Kind, OneOrMany, SqlSpec};
 
 /// Names that mean something else in the warehouse: its own schema, and the key column.
 const RESERVED: [&str; 2] = ["assetctl", "session"];
@@ -44,6 +45,9 @@ pub(crate) fn asset_name(key: &Key, problems: &mut Vec<Diagnostic>) {
 
 /// Everything about one asset but what it reads.
 pub(crate) fn asset(draft: &Draft, problems: &mut Vec<Diagnostic>) {
+    if let Some(Auto::By(by)) = &draft.common.auto {
+        schedules::session_instant(&by.deadline, &["auto", "deadline"], &draft.places, problems);
+    }
     let mut rules = Rules { draft, places: &draft.places, problems };
     for (at, check) in draft.common.checks.iter().enumerate() {
         rules.check(check, &at.to_string());

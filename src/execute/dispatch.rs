@@ -39,6 +39,8 @@ pub struct Options {
     pub threads: usize,
     /// Wait for another run on the same assets, rather than refuse.
     pub wait: bool,
+    /// Who is asked for where a session that was asked for before is forced: these instruments alone; none for all.
+    pub instruments: Vec<String>,
     /// The instant that goes into records.
     pub clock: fn() -> DateTime<Utc>,
 }
@@ -157,6 +159,7 @@ async fn execute(
                 missing: missing(&work.graph, &planned, &reports, plan.node),
                 plan,
                 asked_batch: options.batch,
+                instruments: options.instruments.clone(),
                 // Assets that are computed at once share it.
                 memory: options.memory / options.jobs.max(1) as u64,
                 threads: options.threads,

@@ -32,6 +32,8 @@ pub struct Request {
     pub to: Option<NaiveDate>,
     /// Recompute every wanted partition of the selected assets.
     pub force: bool,
+    /// Ask again for every partition between the dates of the selected sources that have to be asked.
+    pub again: bool,
     pub now: DateTime<Utc>,
 }
 

@@ -22,6 +22,7 @@ pub fn result<T: Serialize>(format: Format, value: &T, human: impl FnOnce(&T) ->
             line(&text)
         }
         Format::Human => text(&human(value)),
+        Format::Silent => Ok(()),
     }
 }
 

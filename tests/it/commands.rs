@@ -137,7 +137,7 @@ fn completion_scripts() {
 fn validating() {
     let project = Project::new();
     let good = project.json(&["validate"]);
-    assert_eq!(keys(&good), ["valid", "assets", "diagnostics"]);
+    assert_eq!(keys(&good), ["valid", "assets", "jobs", "schedules", "sensors", "diagnostics"]);
     assert_eq!((&good["valid"], &good["assets"]), (&true.into(), &6.into()));
 
     project.edit_yaml("mean(volume, 5)", "men(volume, 5)");
@@ -341,7 +341,7 @@ fn collecting_what_no_snapshot_needs() {
 
     // By default the last days are kept: nothing goes.
     let kept = project.json(&["gc"]);
-    let expected = ["dry_run", "segments", "files", "orphans", "warehouses", "bytes", "kept", "busy"];
+    let expected = ["dry_run", "segments", "files", "orphans", "warehouses", "leftovers", "bytes", "kept", "busy"];
     assert_eq!(keys(&kept), expected);
     assert_eq!((&kept["segments"], &kept["files"]), (&0.into(), &0.into()));
 

@@ -38,6 +38,7 @@ mod qlib;
 mod readers;
 mod recursive;
 mod revisions;
+mod schedules;
 mod selection;
 mod sources;
 mod sql;

@@ -28,6 +28,8 @@ pub struct Asking<'a> {
     pub asked: Option<&'a Asked>,
     /// The instant that decided which sessions are final.
     pub now: DateTime<Utc>,
+    /// Who is asked for where a session is forced; none for all.
+    pub only: &'a [String],
     /// For answers that are not committed yet.
     pub spool: &'a Path,
     pub progress: &'a (dyn Fn(Progress) + Sync),
@@ -48,6 +50,8 @@ enum Ask {
     All,
     /// For these, which its partition does not have yet.
     Some(Vec<String>),
+    /// For these, once more: of those that its partition has already, a row that does not come again is missing.
+    Again(Vec<String>),
     /// For none: instruments went.
     None,
 }
@@ -107,12 +111,14 @@ impl Fetched {
             let same = made_of.filter(|made_of| there && made_of.request == self.request);
             let forced = batch.plan.range_of(*session).is_some_and(|range| range.reason == StaleReason::Forced);
             let due = asking.asked.is_some_and(|asked| asked.due.contains(session));
+            let in_part = !due && (!forced || !asking.only.is_empty());
             let ask = match same {
-                Some(made_of) if !forced && !due => {
+                Some(made_of) if in_part => {
                     if let std::collections::hash_map::Entry::Vacant(entry) = sets.entry(made_of.instruments) {
                         entry.insert(batch.store.instrument_set(made_of.instruments)?.unwrap_or_default());
                     }
-                    ask_for(wanted, &sets[&made_of.instruments])
+                    let lacking = ask_for(wanted, &sets[&made_of.instruments]);
+                    if forced { again(lacking, wanted, asking.only) } else { lacking }
                 }
                 _ => Ask::All,
             };
@@ -139,7 +145,7 @@ impl Fetched {
         let is_cancelled = || batch.cancel.is_set();
         for (ask, sessions) in asks {
             let instruments = match ask {
-                Ask::Some(instruments) => instruments,
+                Ask::Some(instruments) | Ask::Again(instruments) => instruments,
                 Ask::All | Ask::None => wanted,
             };
             let delivery = asking.fetcher.fetch(&Request {
@@ -179,6 +185,18 @@ fn ask_for(wanted: &[String], had: &[String]) -> Ask {
     let had: HashSet<&str> = had.iter().map(String::as_str).collect();
     let lacking: Vec<String> = wanted.iter().filter(|name| !had.contains(name.as_str())).cloned().collect();
     if lacking.is_empty() { Ask::None } else { Ask::Some(lacking) }
+}
+
+/// What is lacking, and those of `only` that are wanted, once more.
+fn again(lacking: Ask, wanted: &[String], only: &[String]) -> Ask {
+    let lacking = match lacking {
+        Ask::All => return Ask::All,
+        Ask::Some(names) | Ask::Again(names) => names,
+        Ask::None => Vec::new(),
+    };
+    let is_wanted = |name: &&String| wanted.is_empty() || wanted.contains(name);
+    let names: BTreeSet<String> = lacking.into_iter().chain(only.iter().filter(is_wanted).cloned()).collect();
+    if names.is_empty() { Ask::None } else { Ask::Again(names.into_iter().collect()) }
 }
 
 impl Materializer for Fetched {
@@ -270,7 +288,8 @@ impl Fetched {
             match &session.ask {
                 Ask::None => true,
                 Ask::Some(asked) => asked.iter().all(|asked| asked != name),
-                Ask::All => {
+                Ask::Again(asked) if asked.iter().all(|asked| asked != name) => true,
+                Ask::Again(_) | Ask::All => {
                     *missing.entry(*date).or_default() += 1;
                     on_missing == OnMissing::Keep
                 }
@@ -422,5 +441,11 @@ mod tests {
         assert_eq!(ask_for(&[], &ab), Ask::All);
         assert_eq!(ask_for(&ab, &[]), Ask::None);
         assert_eq!(ask_for(&[], &[]), Ask::None);
+        let only = names(&["b", "z"]);
+        assert_eq!(again(ask_for(&ab, &abc), &ab, &only), Ask::Again(names(&["b"])));
+        assert_eq!(again(ask_for(&abc, &ab), &abc, &only), Ask::Again(names(&["b", "c"])));
+        assert_eq!(again(ask_for(&[], &[]), &[], &only), Ask::Again(only.clone()));
+        assert_eq!(again(ask_for(&[], &ab), &[], &only), Ask::All);
+        assert_eq!(again(Ask::None, &ab, &names(&["z"])), Ask::None);
     }
 }

@@ -73,6 +73,7 @@ fn planned(graph: &Graph, ledger: &Memory, seen: Observation, now: DateTime<Utc>
         from: None,
         to: to.map(date),
         force: false,
+        again: false,
         now,
     };
     plan(graph, ledger, ledger.rev, &[(0, seen)].into(), &request).unwrap()
@@ -146,6 +147,7 @@ fn assets_that_are_given_are_taken_as_they_are() {
         from: None,
         to: None,
         force: false,
+        again: false,
         now: after_close(12),
     };
     let plan = plan(&graph, &ledger, ledger.rev, &[].into(), &request).unwrap();

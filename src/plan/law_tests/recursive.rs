@@ -88,6 +88,7 @@ fn planned(graph: &Graph, ledger: &Memory, asset: usize, from: Option<u32>) -> P
         from: from.map(date),
         to: None,
         force: false,
+        again: false,
         now: after_close(20),
     };
     let seen = Observation { last: Some(date(20)), ..Observation::default() };

@@ -64,6 +64,7 @@ impl World {
             from: Wish::date(wish.from),
             to: Wish::date(wish.to),
             force: wish.force,
+            again: false,
             now: self.now,
         };
         plan(graph, ledger, self.ledger.rev, &self.observations(), &request).unwrap()
