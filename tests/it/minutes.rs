@@ -306,3 +306,25 @@ fn two_bars_of_one_minute_must_be_alike() {
     let refused = project.run_at("2024-03-14T12:00:00Z", &["materialize"]).exits(5);
     refused.says(&["row 1: field `t`, the time: `2024-03-14 10:00` is not the time of a bar of 60 minutes"]);
 }
+
+#[test]
+fn a_vendor_of_one_session_may_leave_the_date_away() {
+    let server = Server::start(|_| Reply::json(&json!([["AU", "1000", 2], ["AU", "2130", 1]])));
+    let project = Project::empty();
+    project.yaml(&format!(
+        "calendar: FUT\nstart: 2024-03-15\ncalendars:\n  FUT: {{ extends: XSHG, hours: ['21:00-23:00', '09:00-11:30', '13:30-15:00'] }}\nassets:\n  bars:\n    kind: source\n    time: {{ every: 30m, format: '%H%M' }}\n    http:\n      url: {}\n      by: session\n      query: {{ day: \"{{{{ session }}}}\" }}\n      response: {{ shape: arrays }}\n      columns: {{ instrument: '0', time: '1', close: '2' }}\n",
+        server.url()
+    ));
+    project.run_at("2024-03-18T12:00:00Z", &["materialize"]).ok();
+    let rows = project.rows("select session::text || ' ' || time::text as at from bars order by time");
+    let shown: Vec<&str> = rows.iter().map(|row| row["at"].as_str().unwrap()).collect();
+    assert_eq!(
+        shown,
+        [
+            "2024-03-15 2024-03-14 21:30:00",
+            "2024-03-15 2024-03-15 10:00:00",
+            "2024-03-18 2024-03-15 21:30:00",
+            "2024-03-18 2024-03-18 10:00:00",
+        ]
+    );
+}
