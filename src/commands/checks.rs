@@ -1,7 +1,8 @@
 //! `assetctl checks`: what checks have found, as far as it still stands.
 
 use assetctl_calendar::{SessionRange, SessionSet};
-use assetctl_config::Check;
+use assetctl_config::Severity;
+use assetctl_graph::AssetNode;
 use assetctl_plan::ix_of;
 use assetctl_store::{CheckOutcome, CheckResult, StoredCheck};
 use chrono::{DateTime, NaiveDate, Utc};
@@ -12,7 +13,7 @@ use crate::context::{Context, Loaded};
 use crate::error::CliError;
 use crate::report::{self, table};
 
-/// How one declared check stands: the newest outcome of every session. `--format json` is a list of these.
+/// How one check stands: the newest outcome of every session. `--format json` is a list of these.
 #[derive(Debug, Serialize)]
 pub struct Standing {
     pub asset: String,
@@ -56,16 +57,25 @@ pub fn run(context: &Context, args: &Checks) -> Result<(), CliError> {
     report::result(context.format, &standings, |standings| human(standings, args.failed))
 }
 
-/// How every check of the project stands, for the sessions between two dates; in the order of assets and of their checks.
+/// How every check of the project stands, for the sessions between two dates; in the order of assets and of their checks, what making is by
+/// itself first.
 pub fn standings(
     loaded: &Loaded,
     results: &[StoredCheck],
     from: Option<NaiveDate>,
     to: Option<NaiveDate>,
 ) -> Vec<Standing> {
-    let all = loaded.graph.nodes().iter().flat_map(|node| node.checks.iter().map(move |check| (node, check)));
-    all.map(|(node, check)| {
-        let mut standing = Standing::new(&node.name, check);
+    let of_asset = |node: &AssetNode| -> Vec<(Standing, bool)> {
+        let of_making = node
+            .check_of_making()
+            .map(|(check, severity)| (Standing::new(&node.name, check, String::new(), severity), false));
+        let declared = node.checks.iter().map(|check| {
+            (Standing::new(&node.name, check.form(), check.subject(), check.severity), check.freshness.is_some())
+        });
+        of_making.into_iter().chain(declared).collect()
+    };
+    let all = loaded.graph.nodes().iter().flat_map(|node| of_asset(node).into_iter().map(move |check| (node, check)));
+    all.map(|(node, (mut standing, fresh))| {
         let mut covered = SessionSet::new();
         let is_asked = |date: NaiveDate| from.is_none_or(|from| date >= from) && to.is_none_or(|to| date <= to);
         // The newest first: what is older does not count where there is something newer.
@@ -78,7 +88,6 @@ pub fn standings(
             let (Some(first), Some(last)) = (ix_of(node, result.first), ix_of(node, result.last)) else { continue };
             let of_result = SessionSet::from_range(SessionRange { first, last }).difference(&covered);
             covered.insert(SessionRange { first, last });
-            let fresh = check.freshness.is_some();
             let asked = of_result.iter().filter(|ix| is_asked(assetctl_plan::date_of(node, *ix))).count() as u32;
             match result.outcome {
                 _ if asked == 0 => {}
@@ -101,12 +110,12 @@ pub fn standings(
 }
 
 impl Standing {
-    fn new(asset: &str, check: &Check) -> Self {
+    fn new(asset: &str, check: &str, subject: String, severity: Severity) -> Self {
         Self {
             asset: asset.to_owned(),
-            check: check.form().to_owned(),
-            subject: check.subject(),
-            severity: check.severity.name().to_owned(),
+            check: check.to_owned(),
+            subject,
+            severity: severity.name().to_owned(),
             passed: 0,
             warned: 0,
             failed: 0,

@@ -1,6 +1,6 @@
 //! `assetctl gc`.
 
-use assetctl_store::{GcPolicy, GcReport};
+use assetctl_store::{GcPolicy, GcReport, Leftovers};
 use serde::Serialize;
 
 use super::known::externals;
@@ -13,11 +13,13 @@ use crate::report::{self, table::count};
 #[derive(Serialize)]
 struct Collected {
     dry_run: bool,
-    /// Superseded segments, files, files of dead runs, replaced warehouses that went; bytes in all.
+    /// Superseded segments, files, files of dead runs, replaced warehouses that went; `bytes` of all that did.
     segments: u32,
     files: u32,
     orphans: u32,
     warehouses: u32,
+    /// Copies of objects and files of stores of what was known that nobody uses any more.
+    leftovers: u32,
     bytes: u64,
     /// Superseded segments that a kept snapshot needs.
     kept: u32,
@@ -41,11 +43,24 @@ pub fn run(context: &Context, args: &Gc) -> Result<(), CliError> {
     } else {
         externals(&loaded).into_iter().map(|ix| loaded.graph.node(ix).name.clone()).collect()
     };
+    let copied = assetctl_execute::copied(&loaded.project);
+    let since = policy.keep_since.unwrap_or_default();
+    let leftovers = store.discard_leftovers(Leftovers { copied: &copied, since, dry_run: args.dry_run })?;
     let GcReport { segments, files, orphans, warehouses, bytes, kept, busy } = store.gc_except(policy, &histories)?;
-    let collected = Collected { dry_run: args.dry_run, segments, files, orphans, warehouses, bytes, kept, busy };
+    let collected = Collected {
+        dry_run: args.dry_run,
+        segments,
+        files,
+        orphans,
+        warehouses,
+        leftovers: leftovers.files,
+        bytes: bytes + leftovers.bytes,
+        kept,
+        busy,
+    };
     report::result(context.format, &collected, |found| {
         let verb = if found.dry_run { "would remove" } else { "removed" };
-        let total = found.files + found.orphans + found.warehouses;
+        let total = found.files + found.orphans + found.warehouses + found.leftovers;
         let mut text = format!(
             "{verb} {} ({:.1} MB); {} kept for earlier snapshots and revisions\n",
             count(total, "file"),

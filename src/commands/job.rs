@@ -139,7 +139,7 @@ fn show(job: &ResolvedJob) -> String {
     line("description", job.description.clone());
     line("work", Some(job.work.name().to_owned()));
     for (name, value) in &job.vars {
-        line("variable", Some(format!("{name} = {value}")));
+        line("variable", Some(format!("{name} = {value}").trim_end().to_owned()));
     }
     line("select", Some(selection(job.work, &job.select, &job.exclude)));
     line("assets", job.assets.as_ref().filter(|_| job.work != JobWork::Gc).map(|assets| assets.join(", ")));

@@ -3,17 +3,14 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-use assetctl_store::{Snapshot, Store};
+use assetctl_store::{Layout, Snapshot, Store};
 use chrono::{DateTime, Timelike, Utc};
 
-use super::materialize::execute;
+use super::materialize::{execute, show_plan};
 use crate::args::Materialize;
 use crate::clock::Clock;
 use crate::context::{Context, Loaded, Planned, Wish};
 use crate::error::CliError;
-
-/// The folder below the data folder that has one store for each instant asked for.
-const FOLDER: &str = "known";
 
 /// `assetctl materialize --as-known-at`: what would have been made from what was known then, in a store of its own. The sources are taken
 /// from the history that the main store keeps; nothing is fetched, and no file is read.
@@ -31,8 +28,14 @@ pub fn materialize(context: &Context, args: &Materialize, at: DateTime<Utc>) -> 
     let selected = loaded.select(&args.selecting, None)?;
     let needed: BTreeSet<usize> = selected.iter().flat_map(|ix| loaded.graph.above(*ix, None)).collect();
     let external = externals(&loaded);
-    let store = Store::open(&folder(loaded.data(), at))?;
-    let taken = needed.intersection(&external).copied().collect();
+    let taken: BTreeSet<usize> = needed.intersection(&external).copied().collect();
+    let folder = folder(loaded.data(), at);
+    if args.dry_run && Store::open_existing(&folder)?.is_none() {
+        // Nothing was made of it yet: what there is are the sources, and the main store has them.
+        let plan = loaded.plan_given(&history, &wish, selected, external, at)?;
+        return show_plan(context, Planned { plan, sources: HashMap::new(), observations: HashMap::new() });
+    }
+    let store = Store::open(&folder)?;
     assetctl_execute::take_over(&loaded.graph, &history, &store, &taken, || Clock::new(None).wall())
         .map_err(CliError::Run)?;
     let snapshot = store.snapshot()?;
@@ -80,7 +83,7 @@ fn folder(data: &Path, at: DateTime<Utc>) -> PathBuf {
         0 => String::new(),
         micros => format!(".{micros:06}"),
     };
-    data.join(FOLDER).join(format!("{name}{fraction}Z"))
+    Layout::new(data).known().join(format!("{name}{fraction}Z"))
 }
 
 fn shown(at: DateTime<Utc>) -> impl std::fmt::Display {

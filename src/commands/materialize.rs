@@ -77,7 +77,7 @@ pub fn start(context: &Context, wish: &Wish<'_>, running: &Running, dry_run: boo
     execute(context, loaded, store, planned, running, false)
 }
 
-fn show_plan(context: &Context, planned: Planned) -> Result<(), CliError> {
+pub fn show_plan(context: &Context, planned: Planned) -> Result<(), CliError> {
     let outcome = Outcome { plan: planned.plan, run: None };
     report::result(context.format, &outcome, |outcome| report::plan::human(&outcome.plan))
 }

@@ -5,7 +5,7 @@ mod switch;
 mod tick;
 
 use assetctl_config::{Schedule, did_you_mean};
-use assetctl_schedule::{Decision, Switch, Tick, next, preview};
+use assetctl_schedule::{Decision, Switch, Tick, midnight, next, preview};
 use assetctl_store::{Store, TickRow};
 use chrono::{DateTime, Days, NaiveDate, SecondsFormat, Utc};
 use chrono_tz::Tz;
@@ -42,6 +42,10 @@ impl Ahead {
     fn new(schedule: &Schedule, tick: Tick) -> Self {
         Self { local: local(tick.due, schedule.zone), job: schedule.spec.job.clone(), tick }
     }
+
+    fn told(&self) -> (&str, &str, &str) {
+        (self.tick.decision.name(), &self.tick.schedule, &self.tick.reason)
+    }
 }
 
 fn show_next(context: &Context, args: &ScheduleNext) -> Result<(), CliError> {
@@ -60,7 +64,7 @@ fn show_next(context: &Context, args: &ScheduleNext) -> Result<(), CliError> {
     report::result(context.format, &ahead, |ahead| {
         ticks_ahead(ahead, "nothing will run: no schedule is declared, or all are paused\n")
     })?;
-    warn_of_unknown(context, ahead.iter().map(|ahead| &ahead.tick));
+    warn_of_unknown(ahead.iter().map(Ahead::told));
     Ok(())
 }
 
@@ -88,16 +92,12 @@ fn show_preview(context: &Context, args: &SchedulePreview) -> Result<(), CliErro
     }
     ahead.sort_by(|one, other| (one.tick.due, &one.tick.schedule).cmp(&(other.tick.due, &other.tick.schedule)));
     report::result(context.format, &ahead, |ahead| ticks_ahead(ahead, "no schedule ticks between these dates\n"))?;
-    warn_of_unknown(context, ahead.iter().map(|ahead| &ahead.tick));
+    warn_of_unknown(ahead.iter().map(Ahead::told));
     Ok(())
 }
 
 fn after(date: NaiveDate, days: u64) -> NaiveDate {
     date.checked_add_days(Days::new(days)).unwrap_or(date)
-}
-
-fn midnight(zone: Tz, date: NaiveDate) -> DateTime<Utc> {
-    assetctl_schedule::midnight(zone, date)
 }
 
 fn ticks_ahead(ahead: &[Ahead], none: &str) -> String {
@@ -111,15 +111,17 @@ fn ticks_ahead(ahead: &[Ahead], none: &str) -> String {
     table::render(&shown)
 }
 
-/// A calendar that has ended is not to be overlooked in a long table.
-fn warn_of_unknown<'a>(context: &Context, ticks: impl Iterator<Item = &'a Tick>) {
+/// A calendar that has ended is not to be overlooked in a long table. Of each schedule the first tick that nobody knows is told: its
+/// decision, name and reason. Gives whether there was one.
+fn warn_of_unknown<'a>(ticks: impl Iterator<Item = (&'a str, &'a str, &'a str)>) -> bool {
     let mut told: Vec<&str> = Vec::new();
-    for tick in ticks.filter(|tick| tick.decision == Decision::Unknown) {
-        if !told.contains(&tick.schedule.as_str()) && !context.quiet {
-            anstream::eprintln!("warning: schedule `{}`: {}", tick.schedule, tick.reason);
-            told.push(&tick.schedule);
+    for (_, schedule, reason) in ticks.filter(|(decision, ..)| *decision == Decision::Unknown.name()) {
+        if !told.contains(&schedule) {
+            anstream::eprintln!("warning: schedule `{schedule}`: {reason}");
+            told.push(schedule);
         }
     }
+    !told.is_empty()
 }
 
 fn history(context: &Context, args: &ScheduleHistory) -> Result<(), CliError> {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use assetctl_config::{HttpBy, HttpMeaning, HttpRate, HttpVendor, PRESETS, Preset, did_you_mean};
+use assetctl_config::{BarStamp, HttpBy, HttpMeaning, HttpRate, HttpVendor, PRESETS, Preset, did_you_mean};
 use serde::Serialize;
 
 use crate::args::Sources;
@@ -23,8 +23,18 @@ struct Listed {
     secrets: Vec<Secret>,
     columns: Vec<Column>,
     rate: Option<HttpRate>,
+    /// How it is asked for bars within sessions, if it has them.
+    intraday: Option<Intraday>,
     /// The whole description.
     yaml: &'static str,
+}
+
+#[derive(Serialize)]
+struct Intraday {
+    by: Option<HttpBy>,
+    /// What the time of a bar names.
+    stamp: BarStamp,
+    columns: Vec<Column>,
 }
 
 #[derive(Serialize)]
@@ -54,13 +64,15 @@ pub fn run(context: &Context, args: &Sources) -> Result<(), CliError> {
     if args.yaml {
         return report::text(&chosen.iter().map(|preset| preset.text).collect::<Vec<_>>().join("---\n"));
     }
-    let mut vendors: Vec<(Preset, HttpVendor)> = Vec::with_capacity(chosen.len());
+    let (mut vendors, mut all) = (Vec::with_capacity(chosen.len()), Vec::with_capacity(chosen.len()));
     for preset in chosen {
-        vendors.push((preset, preset.vendor().map_err(CliError::other("reading a preset"))?));
+        let vendor = preset.vendor().map_err(CliError::other("reading a preset"))?;
+        let minutes = preset.intraday().map_err(CliError::other("reading a preset"))?;
+        all.push(listed(preset, &vendor, minutes.as_ref()));
+        vendors.push(vendor);
     }
-    let listed: Vec<Listed> = vendors.iter().map(|(preset, vendor)| listed(*preset, vendor)).collect();
-    report::result(context.format, &listed, |listed| match (listed.as_slice(), vendors.as_slice()) {
-        ([one], [(_, vendor)]) if args.name.is_some() => in_full(one, vendor),
+    report::result(context.format, &all, |listed| match (listed.as_slice(), vendors.as_slice()) {
+        ([one], [vendor]) if args.name.is_some() => in_full(one, vendor),
         _ => list(listed),
     })
 }
@@ -74,17 +86,27 @@ fn unknown(name: &str) -> CliError {
     CliError::usage(format!("there is no vendor `{name}`"), Some(&help))
 }
 
-fn listed(preset: Preset, vendor: &HttpVendor) -> Listed {
-    let secrets = vendor.secrets().into_iter().map(|(key, from)| Secret { key, env: from.env, file: from.file });
+fn columns(vendor: &HttpVendor) -> Vec<Column> {
     let column = |(name, column): (&String, &assetctl_config::HttpColumn)| {
         let field = column.field();
         let kind = match name.as_str() {
             "session" => "date",
             "instrument" => "text",
+            "time" if vendor.time.is_some() => "time",
             _ => field.kind.map_or("number", assetctl_config::ColumnType::name),
         };
         Column { name: name.clone(), from: field.from, kind, times: field.times.unwrap_or(1.0) }
     };
+    vendor.columns.iter().map(column).collect()
+}
+
+fn listed(preset: Preset, vendor: &HttpVendor, minutes: Option<&HttpVendor>) -> Listed {
+    let secrets = vendor.secrets().into_iter().map(|(key, from)| Secret { key, env: from.env, file: from.file });
+    let intraday = minutes.map(|minutes| Intraday {
+        by: minutes.by,
+        stamp: minutes.time.as_ref().map(|times| times.stamp).unwrap_or_default(),
+        columns: columns(minutes),
+    });
     Listed {
         name: preset.name,
         description: vendor.description.clone(),
@@ -92,10 +114,17 @@ fn listed(preset: Preset, vendor: &HttpVendor) -> Listed {
         base_url: vendor.base_url.clone(),
         by: vendor.by,
         secrets: secrets.collect(),
-        columns: vendor.columns.iter().map(column).collect(),
+        columns: columns(vendor),
         rate: vendor.rate.clone(),
+        intraday,
         yaml: preset.text,
     }
+}
+
+/// Where a column comes from, in words.
+fn shown(column: &Column) -> String {
+    let unit = if column.times == 1.0 { String::new() } else { format!(", times {}", column.times) };
+    format!("`{}` is {}{unit}", column.name, column.from)
 }
 
 /// What has to be set, or nothing.
@@ -114,10 +143,11 @@ fn covers(by: Option<HttpBy>) -> &'static str {
 }
 
 fn list(listed: &[Listed]) -> String {
-    let mut table = table::table(&["vendor", "a call covers", "needs", "what"]);
+    let mut table = table::table(&["vendor", "a call covers", "bars of", "needs", "what"]);
     for one in listed {
         let what = one.description.clone().unwrap_or_default();
-        table.add_row([one.name.to_owned(), covers(one.by).to_owned(), needs(&one.secrets), what]);
+        let bars = if one.intraday.is_some() { "days, minutes" } else { "days" };
+        table.add_row([one.name.to_owned(), covers(one.by).to_owned(), bars.to_owned(), needs(&one.secrets), what]);
     }
     format!(
         "{}\nUse one as `http: {}`. `assetctl sources NAME` tells all about it.\n",
@@ -146,12 +176,33 @@ fn in_full(one: &Listed, vendor: &HttpVendor) -> String {
     fact("symbols", &vendor.symbols.as_ref().map(symbols).unwrap_or_default());
     let waits = vendor.errors.iter().filter(|rule| rule.means == HttpMeaning::RateLimited).count();
     fact("rules", &format!("{} for errors, {waits} of them of limits", vendor.errors.len()));
+    if let Some(intraday) = &one.intraday {
+        let stamp = match intraday.stamp {
+            BarStamp::Start => "start",
+            BarStamp::End => "end",
+        };
+        let by = covers(intraday.by);
+        fact(
+            "minutes",
+            &format!("with `time: {{ every: 5m }}`: a call covers {by}, and a time is the {stamp} of its bar"),
+        );
+    }
     let mut columns = table::table(&["column", "from", "type", "times#"]);
     for column in &one.columns {
         columns.add_row([column.name.clone(), column.from.clone(), column.kind.to_owned(), column.times.to_string()]);
     }
     let _ = write!(text, "\n{}", table::render(&columns));
     let _ = write!(text, "\n  raw_bars:\n    kind: source\n    http: {}\n", one.name);
+    if let Some(intraday) = &one.intraday {
+        let _ = write!(text, "\n  minutes:\n    kind: source\n    time: {{ every: 5m }}\n    http: {}\n", one.name);
+        let other = |column: &&Column| {
+            one.columns
+                .iter()
+                .all(|daily| (&daily.name, &daily.from, daily.times) != (&column.name, &column.from, column.times))
+        };
+        let others: Vec<String> = intraday.columns.iter().filter(other).map(shown).collect();
+        let _ = writeln!(text, "\nOf these bars {}.", others.join("; "));
+    }
     let _ = writeln!(
         text,
         "\n`assetctl sources {} --yaml` prints the description: any part of it can be said otherwise.",

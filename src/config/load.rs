@@ -1,5 +1,7 @@
 //! `assets.yaml` and what it includes → a [`Project`].
 
+mod schedule_file;
+
 use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,16 +16,11 @@ use crate::names;
 use crate::node::{Content, Entry, Node};
 use crate::parse;
 use crate::project::Project;
-use crate::schedules::{self, Schedules};
+use crate::schedules;
 use crate::schema::SCHEMAS;
 use crate::spec::{CalendarSpec, ProjectSpec};
 use crate::structure::{Keys, Structure, Subject};
 use crate::vendors;
-
-/// Beside a project file of this name…
-const PROJECT_FILE: &str = "assets.yaml";
-/// …schedules are read from one of this name, where there is one.
-const SCHEDULES_FILE: &str = "schedules.yaml";
 
 /// Reads a configuration, with `${env.NAME}` from the process's environment.
 ///
@@ -200,36 +197,6 @@ impl Loader<'_> {
         }
     }
 
-    /// What runs when: by the file that is named, or by the one beside an `assets.yaml`, and by what the assets say themselves.
-    fn schedules(
-        &mut self,
-        project: &Path,
-        named: Option<(&str, Loc)>,
-        around: schedules::Around<'_>,
-        problems: &mut Vec<Diagnostic>,
-    ) -> Schedules {
-        let path = match &named {
-            Some((path, _)) => join(around.base, path),
-            None => join(around.base, SCHEDULES_FILE),
-        };
-        let beside = project.file_name().is_some_and(|name| name == PROJECT_FILE) && path.is_file();
-        let mut schedules = Schedules::default();
-        if (named.is_some() || beside)
-            && !says_nothing(&path)
-            && let Some(root) = self.read(&path, named.map(|(_, loc)| (loc, "named here")))
-        {
-            let folder = path.parent().unwrap_or(around.base).to_path_buf();
-            let sources = self.sources.clone();
-            let around = schedules::Around { scope: around.scope.with_sources(&sources), base: &folder, ..around };
-            schedules = schedules::read(&root, &around, problems);
-            schedules.add_automatic(around.assets);
-            schedules.path = Some(path);
-        } else {
-            schedules.add_automatic(around.assets);
-        }
-        schedules
-    }
-
     /// Reads what file number `at` includes. A file that is included twice, or that includes itself, counts once.
     fn include(&mut self, at: usize, seen: &mut HashSet<PathBuf>) {
         let Some(include) = self.files[at].root.get("include").cloned() else { return };
@@ -348,12 +315,6 @@ impl Loader<'_> {
             }
         }
     }
-}
-
-/// Whether there is nothing but comments in a file.
-fn says_nothing(path: &Path) -> bool {
-    let is_nothing = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
-    std::fs::read(path).is_ok_and(|bytes| parse::decode(&bytes).0.lines().all(is_nothing))
 }
 
 /// A file by what it is, however its path is written.

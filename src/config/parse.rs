@@ -39,6 +39,12 @@ impl NotUtf8 {
     }
 }
 
+/// Whether there is nothing but comments in a file.
+pub(crate) fn says_nothing(path: &std::path::Path) -> bool {
+    let is_nothing = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
+    std::fs::read(path).is_ok_and(|bytes| decode(&bytes).0.lines().all(is_nothing))
+}
+
 /// The map at the top of a file; `None` when there is none, which is reported.
 pub(crate) fn parse(file: FileId, text: &str, problems: &mut Vec<Diagnostic>) -> Option<Node> {
     let mut builder = Builder { file, text, offsets: Offsets::new(text), stack: Vec::new(), root: None, problems };

@@ -9,6 +9,7 @@ use crate::parse;
 use crate::schema::SCHEMAS;
 use crate::spec::HttpVendor;
 use crate::structure::{Structure, Subject};
+use crate::vendors::layered;
 
 /// A vendor as it ships.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,9 +46,22 @@ impl Preset {
     /// # Errors
     /// The YAML is wrong, which a test excludes of those that ship.
     pub fn vendor(self) -> Result<HttpVendor, ConfigErrors> {
+        self.read(false)
+    }
+
+    /// The same as it is asked for bars within a session; `None` if the description has nothing of those.
+    ///
+    /// # Errors
+    /// As [`Preset::vendor`].
+    pub fn intraday(self) -> Result<Option<HttpVendor>, ConfigErrors> {
+        self.read(true).map(|vendor| Some(vendor).filter(|vendor| vendor.time.is_some()))
+    }
+
+    fn read(self, has_time: bool) -> Result<HttpVendor, ConfigErrors> {
         let (mut sources, mut problems) = (SourceMap::default(), Vec::new());
         let file = sources.add(self.path(), self.text);
         let typed = parse::parse(file, self.text, &mut problems).and_then(|node| {
+            let node = layered(None, &node, has_time);
             let subject = Subject { name: format!("preset `{}`", self.name), loc: node.head() };
             let value =
                 Structure { problems: &mut problems }.value(&node, &SCHEMAS.definitions["HttpVendor"], &subject)?;

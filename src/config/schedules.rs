@@ -28,11 +28,11 @@ pub(crate) use read::{Around, read};
 pub(crate) use rules::session_instant;
 pub use vars::{JobVar, VarError, VarValue};
 
-use crate::diagnostic::{Diagnostic, Loc, SourceMap};
+use crate::diagnostic::{Diagnostic, Loc};
 use crate::interpolate::{Scope, process_environment};
 use crate::node::Node;
 use crate::project::Places;
-use crate::spec::{CatchUp, Concurrency, JobSpec, ScheduleSpec, SensorSpec, SessionInstant, Skip};
+use crate::spec::{CatchUp, Concurrency, JobSpec, ScheduleSpec, SensorSpec, SessionInstant};
 
 /// What runs when. Empty where there is no `schedules.yaml` and no asset says `auto:`.
 #[derive(Debug, Clone, Default)]
@@ -148,11 +148,6 @@ macro_rules! located {
             pub fn locate(&self, path: &[&str]) -> Loc {
                 self.places.locate(path)
             }
-
-            /// The texts that its places point into.
-            pub fn sources(&self) -> &SourceMap {
-                &self.places.sources
-            }
         }
     )+ };
 }
@@ -182,10 +177,5 @@ impl Schedule {
 
     pub fn catch_up(&self) -> CatchUp {
         self.spec.catch_up
-    }
-
-    /// Whether dates that are no sessions are left out.
-    pub fn skips_non_sessions(&self) -> bool {
-        self.spec.skip == Some(Skip::NonSessions)
     }
 }

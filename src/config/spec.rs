@@ -337,6 +337,7 @@ pub struct TableSpec {
 
 /// What an asset is.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "there are as many as a project has assets, each once")]
 pub enum Kind {
     Source(SourceSpec),
     Table(TableSpec),

@@ -14,18 +14,36 @@ use crate::presets::{PRESETS, Preset};
 /// Keys whose maps are one thing: a user's replaces the preset's instead of being mixed with it.
 const WHOLE: [&str; 3] = ["auth", "pagination", "rate"];
 
+/// The key of what a description says of bars within a session.
+const INTRADAY: &str = "intraday";
+
 /// Puts the whole description of its vendor into every source that asks one. What cannot be read is reported, and leaves a value
 /// that counts as reported.
 pub(crate) fn resolve(declared: &mut [Declared], sources: &mut SourceMap, problems: &mut Vec<Diagnostic>) {
     let mut vendors = Vendors { sources, problems, read: HashMap::new() };
     for asset in declared {
         let is_source = asset.node.get("kind").and_then(Node::scalar).is_some_and(|kind| kind.text == "source");
+        let has_time = asset.node.get("time").is_some_and(|time| !time.scalar().is_some_and(Scalar::is_null));
         let Content::Map(entries) = &mut asset.node.content else { continue };
         let Some(entry) = entries.iter_mut().find(|entry| is_source && entry.key.text() == "http") else { continue };
-        if let Some(whole) = vendors.whole(&entry.value, &asset.base) {
+        if let Some(whole) = vendors.whole(&entry.value, &asset.base, has_time) {
             entry.value = whole.unwrap_or_else(|| unresolved(&entry.value));
         }
         secrets_of(&mut entry.value);
+        let Content::Map(vendor) = &mut entry.value.content else { continue };
+        if let Some(at) = vendor.iter().position(|entry| entry.key.text() == "time") {
+            let times = vendor.remove(at);
+            put_under(entries, times);
+        }
+    }
+}
+
+/// What a vendor says of its times, under what the source says of them.
+fn put_under(source: &mut Vec<Entry>, times: Entry) {
+    match source.iter_mut().find(|entry| entry.key.text() == "time") {
+        Some(own) if own.value.scalar().is_some_and(Scalar::is_null) => own.value = times.value,
+        Some(own) => own.value = merge(times.value, &own.value, "time"),
+        None => source.push(times),
     }
 }
 
@@ -38,23 +56,27 @@ struct Vendors<'a> {
 
 impl Vendors<'_> {
     /// The description as one map. `None` when it names nothing to be put under it; `Some(None)` when that cannot be had.
-    fn whole(&mut self, node: &Node, base: &Path) -> Option<Option<Node>> {
+    fn whole(&mut self, node: &Node, base: &Path, has_time: bool) -> Option<Option<Node>> {
         let (named, over) = match &node.content {
             Content::Scalar(scalar) if !scalar.is_empty() => (node, None),
-            Content::Map(_) => (node.get("preset")?, Some(node)),
+            Content::Map(_) => match node.get("preset") {
+                Some(preset) => (preset, Some(node)),
+                None => return node.get(INTRADAY).map(|_| Some(layered(None, node, has_time))),
+            },
             _ => return None,
         };
         let scalar = named.scalar().filter(|scalar| !scalar.unresolved() && !scalar.is_empty())?;
-        let under = self.named(&scalar.text, scalar.shown(), &named.loc, base);
+        let under = self.named(&scalar.text, scalar.shown(), &named.loc, base, has_time);
         Some(under.map(|under| match over {
-            Some(over) => merge(under, over, "http"),
+            Some(over) => layered(Some(under), over, has_time),
             None => under,
         }))
     }
 
-    fn named(&mut self, name: &str, shown: &str, loc: &Loc, base: &Path) -> Option<Node> {
+    fn named(&mut self, name: &str, shown: &str, loc: &Loc, base: &Path, has_time: bool) -> Option<Node> {
         if let Some(preset) = Preset::named(name) {
-            return self.parsed(preset.path(), || Ok(preset.text.as_bytes().to_vec()), loc, shown);
+            let node = self.parsed(preset.path(), || Ok(preset.text.as_bytes().to_vec()), loc, shown)?;
+            return Some(layered(None, &node, has_time));
         }
         if !(name.ends_with(".yaml") || name.ends_with(".yml")) {
             let known: Vec<&str> = PRESETS.iter().map(|preset| preset.name).collect();
@@ -69,7 +91,7 @@ impl Vendors<'_> {
         }
         let path = join(base, name);
         let node = self.parsed(path.clone(), || std::fs::read(&path), loc, shown)?;
-        let Some(under) = node.get("preset") else { return Some(node) };
+        let Some(under) = node.get("preset") else { return Some(layered(None, &node, has_time)) };
         // One step: a file may stand on a preset, and not on a file that stands on it.
         let under_name = under.scalar().map(|scalar| scalar.text.clone()).unwrap_or_default();
         if Preset::named(&under_name).is_none() {
@@ -81,8 +103,8 @@ impl Vendors<'_> {
             );
             return None;
         }
-        let below = self.named(&under_name, &under_name, &under.loc.clone(), base)?;
-        Some(merge(below, &node, "http"))
+        let below = self.named(&under_name, &under_name, &under.loc.clone(), base, has_time)?;
+        Some(layered(Some(below), &node, has_time))
     }
 
     fn parsed(
@@ -118,6 +140,26 @@ impl Vendors<'_> {
         };
         self.read.insert(path, node.clone());
         node
+    }
+}
+
+/// A description put over another, and over that what it says of bars within a session, where those are wanted.
+pub(crate) fn layered(under: Option<Node>, node: &Node, has_time: bool) -> Node {
+    let (mut base, mut intraday) = (node.clone(), None);
+    if let Content::Map(entries) = &mut base.content
+        && let Some(at) = entries
+            .iter()
+            .position(|entry| entry.key.text() == INTRADAY && matches!(entry.value.content, Content::Map(_)))
+    {
+        intraday = Some(entries.remove(at).value);
+    }
+    let base = match under {
+        Some(under) => merge(under, &base, "http"),
+        None => base,
+    };
+    match intraday.filter(|_| has_time) {
+        Some(intraday) => merge(base, &intraday, "http"),
+        None => base,
     }
 }
 
@@ -186,7 +228,7 @@ fn unresolved(node: &Node) -> Node {
 #[cfg(test)]
 mod tests {
     use crate::testing::{load_text, mistakes};
-    use crate::{HttpColumn, HttpVendor, Kind};
+    use crate::{BarStamp, HttpColumn, HttpVendor, Kind};
 
     const HEAD: &str = "calendar: XSHG\nstart: 2024-01-02\nassets:\n  bars:\n    kind: source\n    http:";
 
@@ -212,6 +254,31 @@ mod tests {
         assert_eq!(over.columns.keys().next_back().unwrap(), "turn");
         assert_eq!(over.errors[1..], plain.errors[..]);
         assert_eq!(over.by, plain.by);
+    }
+
+    #[test]
+    fn bars_within_a_session_are_asked_for_as_the_vendor_sells_those() {
+        let of = |time: &str, http: &str| {
+            let project = load_text(&format!("{HEAD}{http}\n{time}")).unwrap_or_else(|errors| panic!("{errors}"));
+            let Kind::Source(spec) = &project.assets[0].kind else { panic!() };
+            (*spec.http.clone().unwrap(), spec.time.clone())
+        };
+        let (daily, time) = of("", " binance");
+        assert!(daily.columns.get("time").is_none() && time.is_none() && daily.time.is_none());
+        let (minutes, time) = of("    time: { every: 5m }\n", " binance");
+        assert!(minutes.columns.get("session").is_none() && minutes.columns.get("time").is_some());
+        let time = time.unwrap();
+        assert_eq!((time.stamp, time.format.as_deref()), (BarStamp::Start, Some("epoch_ms")));
+        assert_eq!(time.every.unwrap().to_string(), "5m");
+        // What the source says is put over what the vendor says of minutes.
+        let over = "\n      preset: binance\n      columns: { trades: }\n      intraday: { query: { limit: '500' } }";
+        let (minutes, time) = of("    time: { every: 1m, stamp: end }\n", over);
+        assert_eq!((minutes.query.get("limit").map(String::as_str), time.unwrap().stamp), (Some("500"), BarStamp::End));
+        assert!(minutes.columns.get("trades").is_none());
+        assert_eq!(of("", over).0.query.get("limit").map(String::as_str), Some("1000"));
+        // A vendor that sells nothing else says so once.
+        let own = "\n      url: http://x\n      by: range\n      columns: { instrument: i, time: t, close: c }\n      time: { zone: UTC }";
+        assert_eq!(of("", own).1.unwrap().zone.as_deref(), Some("UTC"));
     }
 
     #[test]

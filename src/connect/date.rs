@@ -63,11 +63,13 @@ pub(crate) fn is_format(format: &str) -> bool {
 pub(crate) struct DateReader {
     format: String,
     seen: HashMap<String, NaiveDate>,
+    /// Mostly that of the next row too.
+    last: Option<(String, NaiveDate)>,
 }
 
 impl DateReader {
     pub fn new(format: Option<&str>) -> Self {
-        Self { format: format.unwrap_or(ISO).to_owned(), seen: HashMap::new() }
+        Self { format: format.unwrap_or(ISO).to_owned(), seen: HashMap::new(), last: None }
     }
 
     pub fn parse(&mut self, text: &str) -> Result<NaiveDate, Fault> {
@@ -76,16 +78,18 @@ impl DateReader {
         {
             return Ok(date);
         }
-        if let Some(&date) = self.seen.get(text) {
-            return Ok(date);
+        if let Some((last, date)) = &self.last
+            && last == text
+        {
+            return Ok(*date);
         }
-        match NaiveDate::parse_from_str(text, &self.format) {
-            Ok(date) => {
-                self.seen.insert(text.to_owned(), date);
-                Ok(date)
-            }
-            Err(_) => Err(self.refuse(text)),
-        }
+        let date = match self.seen.get(text) {
+            Some(&date) => date,
+            None => NaiveDate::parse_from_str(text, &self.format).map_err(|_| self.refuse(text))?,
+        };
+        self.seen.insert(text.to_owned(), date);
+        self.last = Some((text.to_owned(), date));
+        Ok(date)
     }
 
     fn refuse(&self, text: &str) -> Fault {

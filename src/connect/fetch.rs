@@ -59,6 +59,9 @@ pub trait Fetch: Send + Sync {
     /// How many sessions are best asked for at once; `None` where a call brings an instrument's whole history and costs the same.
     fn sessions_at_once(&self) -> Option<usize>;
 
+    /// Whether each session is asked for by itself, so that nothing is lost where a request ends with a month.
+    fn is_one_by_one(&self) -> bool;
+
     /// All that results depend on, as canonical JSON: addresses, templates, columns, units; not secrets, limits or retries.
     fn spec_text(&self) -> String;
 

@@ -62,6 +62,19 @@ pub(crate) fn spec(calendar: &Calendar, times: &BarTimes) -> serde_json::Value {
     serde_json::json!({ "times": times, "zone": calendar.time_zone(), "hours": hours.finalize().to_hex().to_string() })
 }
 
+/// From the opening of a session, its night included, to the close of another; `None` if one of the dates is no session.
+pub(crate) fn hours(calendar: &Calendar, first: NaiveDate, last: NaiveDate) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+    let parts = |date| calendar.ix(date).ok().map(|ix| calendar.parts(ix));
+    Some((parts(first)?.first()?.open, parts(last)?.last()?.close))
+}
+
+/// In words, how many rows were left out because nothing is traded at their time.
+pub(crate) fn left_out(calendar: &Calendar, rows: u64) -> Option<String> {
+    let (name, noun) = (calendar.name(), if rows == 1 { "row" } else { "rows" });
+    (rows > 0)
+        .then(|| format!("{rows} {noun} outside the hours of `{name}` left out, as `time: {{ outside: skip }}` says"))
+}
+
 impl<'a> Moments<'a> {
     pub fn new(calendar: &'a Calendar, times: &BarTimes) -> Self {
         let stored = calendar.time_zone().parse().unwrap_or(Tz::UTC);
@@ -79,10 +92,12 @@ impl<'a> Moments<'a> {
 
     /// In words, what was left out because nothing is traded at its time.
     pub fn left_out(&self) -> Option<String> {
-        let rows = if self.skipped == 1 { "1 row".to_owned() } else { format!("{} rows", self.skipped) };
-        let name = self.calendar.name();
-        (self.skipped > 0)
-            .then(|| format!("{rows} outside the hours of `{name}` left out, as `time: {{ outside: skip }}` says"))
+        left_out(self.calendar, self.skipped)
+    }
+
+    /// How many rows were left out because nothing is traded at their time.
+    pub fn skipped(&self) -> u64 {
+        self.skipped
     }
 
     /// The session and time of a row, of which `stated` is the session that it says itself to be of.

@@ -1,6 +1,7 @@
 //! The rows of one file, column by column.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 
@@ -15,8 +16,8 @@ use crate::moments::{Moments, Placed};
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Lanes {
     pub codes: Vec<u32>,
-    /// In the order of first appearance.
-    pub names: Vec<String>,
+    /// In the order of first appearance. Parts of one source may share them.
+    pub names: Arc<Vec<String>>,
 }
 
 /// Typed rows in the order of their file.
@@ -46,8 +47,11 @@ impl Rows {
     /// Brings `by_session` up to date.
     pub fn index(&mut self) {
         self.by_session.clear();
-        for (row, &session) in (0..).zip(&self.sessions) {
-            self.by_session.entry(session).or_default().push(row);
+        let mut row = 0;
+        for run in self.sessions.chunk_by(|session, next| session == next) {
+            let end = row + run.len() as u32;
+            self.by_session.entry(run[0]).or_default().extend(row..end);
+            row = end;
         }
     }
 
@@ -140,7 +144,7 @@ impl<'a> RowBuilder<'a> {
             let again = lanes.codes.last().copied().filter(|&code| lanes.names[code as usize] == name);
             let code = again.or_else(|| self.codes.get(name).copied()).unwrap_or_else(|| {
                 let code = lanes.names.len() as u32;
-                lanes.names.push(name.to_owned());
+                Arc::make_mut(&mut lanes.names).push(name.to_owned());
                 self.codes.insert(name.to_owned(), code);
                 code
             });

@@ -10,7 +10,7 @@ use crate::error::ConnectError;
 use crate::files::find;
 use crate::header::Header;
 use crate::load::Loader;
-use crate::objects::{has_copies, refresh};
+use crate::objects::{has_copies, is_object, refresh};
 
 /// Files of rows, and how to read them.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +36,12 @@ pub struct FileSource<'a> {
 }
 
 impl FileSource<'_> {
+    /// Whether any of its paths is of an object store, of which copies are kept.
+    pub fn has_objects(&self) -> bool {
+        let forms = [&self.files.csv, &self.files.jsonl, &self.files.parquet];
+        forms.into_iter().flatten().flat_map(|paths| paths.as_slice()).any(|path| is_object(path))
+    }
+
     /// Whether the session of a row stands in a column of its file. A time that has a date needs none beside it; if there is one, the
     /// two are held against each other.
     pub(crate) fn has_session_column(&self, header: &Header) -> bool {

@@ -1,6 +1,7 @@
 //! The canonical order of rows from several files, and rows that are there twice.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use crate::cell::Cells;
 use crate::layout::Layout;
@@ -29,19 +30,26 @@ impl Entry {
 
 /// The rows of the wanted sessions in canonical order. Rows of a table are all wanted and keep the order of their files.
 pub(crate) fn order(parts: &[&Rows], wanted: impl Fn(i32) -> bool) -> Vec<Entry> {
-    let names: BTreeSet<&str> = parts
+    // Parts may share their names, by which a list is told.
+    let lists: HashMap<*const Vec<String>, &Vec<String>> = parts
         .iter()
         .filter_map(|rows| rows.lanes.as_ref())
-        .flat_map(|lanes| &lanes.names)
-        .map(String::as_str)
+        .map(|lanes| (Arc::as_ptr(&lanes.names), &*lanes.names))
         .collect();
+    let names: BTreeSet<&str> = lists.values().copied().flatten().map(String::as_str).collect();
     let ranks: HashMap<&str, u32> = names.into_iter().zip(0..).collect();
-    let mut entries = Vec::new();
+    let by_code = |names: &Vec<String>| -> Vec<u32> { names.iter().map(|name| ranks[name.as_str()]).collect() };
+    let by_code: HashMap<*const Vec<String>, Vec<u32>> =
+        lists.iter().map(|(list, names)| (*list, by_code(names))).collect();
+    let rows_of = |rows: &&Rows| match rows.sessions.is_empty() {
+        true => rows.len(),
+        false => rows.by_session.iter().filter(|(session, _)| wanted(**session)).map(|(_, rows)| rows.len()).sum(),
+    };
+    let mut entries = Vec::with_capacity(parts.iter().map(rows_of).sum());
     for (part, rows) in (0..).zip(parts) {
-        let by_code: Vec<u32> =
-            rows.lanes.iter().flat_map(|lanes| &lanes.names).map(|name| ranks[name.as_str()]).collect();
+        let lanes = rows.lanes.as_ref().map(|lanes| (&lanes.codes, &by_code[&Arc::as_ptr(&lanes.names)]));
         let mut take = |session: i32, row: u32| {
-            let rank = rows.lanes.as_ref().map_or(0, |lanes| by_code[lanes.codes[row as usize] as usize]);
+            let rank = lanes.map_or(0, |(codes, by_code)| by_code[codes[row as usize] as usize]);
             let time = rows.times.get(row as usize).copied().unwrap_or_default();
             entries.push(Entry { session, rank, time, part, row });
         };
@@ -123,7 +131,7 @@ mod tests {
         let mut lanes = Lanes::default();
         for (_, name) in keys {
             let code = lanes.names.iter().position(|known| known == name).unwrap_or_else(|| {
-                lanes.names.push((*name).to_owned());
+                Arc::make_mut(&mut lanes.names).push((*name).to_owned());
                 lanes.names.len() - 1
             });
             lanes.codes.push(code as u32);

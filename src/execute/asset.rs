@@ -1,6 +1,7 @@
 //! One asset of a run: settle what is stale, make it batch by batch, check it, commit it.
 
 mod asking;
+mod shape;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -17,7 +18,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use polars::prelude::*;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::batch::{self, Shape};
+use crate::batch::{self, AtOnce};
 use crate::cancel::Cancel;
 use crate::event::{AssetReport, AssetStatus, RunEvent};
 use crate::judge::{Complaint, Verdict, leave_what_follows};
@@ -25,11 +26,6 @@ use crate::kinds::{Asking, Batch, Made, MakeError, Materializer, as_of, material
 use crate::{lanes, observe};
 
 pub use asking::Missing;
-
-/// Lanes that are assumed of an asset nothing is known of.
-const UNKNOWN_LANES: usize = 5_000;
-/// Columns that are assumed of an input that is read whole.
-const READ_COLUMNS: usize = 8;
 
 /// Everything that one asset's work needs.
 pub struct Job {
@@ -67,6 +63,8 @@ struct Ready {
     verdict: Verdict,
     /// Where the answers lie that it was made from.
     spool: Option<PathBuf>,
+    /// Why it is not all of the batch.
+    failed: Option<MakeError>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -152,6 +150,7 @@ impl Job {
             }
             if sessions.is_empty() {
                 let whole = settled.whole && report.refused.is_empty() && report.waits.is_empty();
+                self.note_what_waits(report);
                 return self.finish(&snapshot, whole, report);
             }
             let shape = self.shape(&snapshot, materializer.as_ref());
@@ -159,7 +158,10 @@ impl Job {
             drop(snapshot);
             let position = |date| ix_of(self.node(), date).map_or(0, |ix| ix.0);
             let batches = match &self.fetcher {
-                Some(fetcher) => batch::split_asked(&sessions, fetcher.sessions_at_once(), self.asked_batch, position),
+                Some(fetcher) => {
+                    let at_once = AtOnce { most: fetcher.sessions_at_once(), by_month: fetcher.is_one_by_one() };
+                    batch::split_asked(&sessions, at_once, shape, position)
+                }
                 None => batch::split(&sessions, shape, position),
             };
             self.forget_answers_if_forced()?;
@@ -177,7 +179,8 @@ impl Job {
         complaints: &mut Vec<Complaint>,
     ) -> Result<Vec<NaiveDate>, JobError> {
         // What is recursive goes no further than to the first session that is refused.
-        let stops = |batch: &Ready| self.node().recursive && !batch.verdict.refused.is_empty();
+        let stops =
+            |batch: &Ready| batch.failed.is_some() || self.node().recursive && !batch.verdict.refused.is_empty();
         let reads_back = self.node().checks.iter().any(Check::reads_back);
         let next = |at: usize| batches.get(at + 1).and_then(|batch| batch.first().copied());
         if batches.len() == 1 || materializer.follows() || reads_back {
@@ -263,6 +266,10 @@ impl Job {
         let mut made = loop {
             batch.check_cancel()?;
             match materializer.make(&batch) {
+                Ok(Made { failed: Some(error), .. }) if tries_left > 0 && !error.is_final() => {
+                    tries_left -= 1;
+                    tracing::warn!(asset = self.plan.asset, %error, tries_left, "a batch failed in part and is tried again");
+                }
                 Ok(made) => break made,
                 Err(MakeError::Cancelled) if cancel.is_late() => return Err(JobError::Late),
                 Err(MakeError::Cancelled) => return Err(MakeError::Cancelled.into()),
@@ -273,9 +280,10 @@ impl Job {
                 }
             }
         };
+        let failed = made.failed.take();
         let verdict = Verdict::of(self, &batch, &mut made)?;
         batch.check_cancel()?;
-        Ok(Ready { snapshot, made, verdict, spool })
+        Ok(Ready { snapshot, made, verdict, spool, failed })
     }
 
     /// Commits what was made. Gives the partitions that the commit found lost.
@@ -285,7 +293,7 @@ impl Job {
         report: &mut AssetReport,
         complaints: &mut Vec<Complaint>,
     ) -> Result<Vec<NaiveDate>, JobError> {
-        let Ready { snapshot, mut made, verdict, spool } = batch;
+        let Ready { snapshot, mut made, verdict, spool, failed } = batch;
         report.refused.extend(verdict.refused);
         complaints.extend(verdict.complaints);
         self.note(&mut made, report);
@@ -301,7 +309,7 @@ impl Job {
             // Taken or not: the next run asks again.
             self.store.discard_spool(&spool)?;
         }
-        Ok(lost)
+        failed.map_or(Ok(lost), |error| Err(error.into()))
     }
 
     fn commit(&self, snapshot: &Snapshot, made: Made, report: &mut AssetReport) -> Result<Vec<NaiveDate>, JobError> {
@@ -407,24 +415,6 @@ impl Job {
             self.store.mark_verified(&self.plan.asset, snapshot.rev(), self.plan.wiring)?;
         }
         Ok(())
-    }
-
-    fn shape(&self, snapshot: &Snapshot, materializer: &dyn Materializer) -> Shape {
-        let node = self.node();
-        let lanes = |ix: usize| -> Option<usize> {
-            let name = &self.graph.node(ix).name;
-            let last = assetctl_plan::Ledger::head(snapshot, name)?.last?;
-            snapshot.partition(name, last).ok().flatten().map(|record| record.rows as usize)
-        };
-        let most = node.edges.iter().map(|edge| edge.input).filter_map(lanes).max();
-        Shape {
-            back: node.edges.iter().map(|edge| edge.back).max().unwrap_or(0),
-            lanes: most.or_else(|| lanes(self.plan.node)).unwrap_or(UNKNOWN_LANES),
-            columns: materializer.columns(),
-            read: node.edges.iter().map(|edge| edge.names().map_or(READ_COLUMNS, |names| names.len())).sum(),
-            memory: self.memory,
-            asked: self.asked_batch,
-        }
     }
 
     pub fn tell(&self, event: RunEvent) {

@@ -27,12 +27,18 @@ pub struct Shape {
 }
 
 impl Shape {
+    /// Sessions of a batch, at most.
     pub fn most_sessions(self) -> usize {
+        let fits = self.fits();
+        let bounded = fits.min(MOST_SESSIONS);
+        self.asked.map_or(bounded, |asked| asked.clamp(1, MOST_SESSIONS.max(asked)).min(fits))
+    }
+
+    /// Sessions that fit in memory, one at least.
+    fn fits(self) -> usize {
         let values = usize::try_from(self.memory / BYTES).unwrap_or(usize::MAX) / self.lanes.max(1);
         // What is read reaches back before the first session; what is made does not.
-        let fits = values.saturating_sub(self.read * self.back as usize) / (self.columns + self.read).max(1);
-        let bounded = fits.clamp(1, MOST_SESSIONS);
-        self.asked.map_or(bounded, |asked| asked.clamp(1, MOST_SESSIONS.max(asked)).min(fits.max(1)))
+        (values.saturating_sub(self.read * self.back as usize) / (self.columns + self.read).max(1)).max(1)
     }
 }
 
@@ -60,22 +66,37 @@ pub fn split(sessions: &[NaiveDate], shape: Shape, position: impl Fn(NaiveDate) 
     batches
 }
 
-/// Cuts ascending sessions that somebody is asked for: into runs that follow one another, of `at_once` at most; not at all where it
-/// makes no difference how many are asked for. Nowhere longer than `asked`.
+/// How many sessions somebody is best asked for in one go.
+#[derive(Debug, Clone, Copy)]
+pub struct AtOnce {
+    /// `None` where it makes no difference.
+    pub most: Option<usize>,
+    /// Whether a batch may as well end with a month, so that the month's file is written once.
+    pub by_month: bool,
+}
+
+/// Cuts ascending sessions that somebody is asked for: into runs that follow one another, as long as is liked; where it makes no difference
+/// how many are asked for, only into what fits in memory, between months if there is a choice. Nowhere longer than the user's own bound.
 pub fn split_asked(
     sessions: &[NaiveDate],
-    at_once: Option<usize>,
-    asked: Option<usize>,
+    at_once: AtOnce,
+    shape: Shape,
     position: impl Fn(NaiveDate) -> u32,
 ) -> Vec<Vec<NaiveDate>> {
-    let most = at_once.into_iter().chain(asked).min().unwrap_or(usize::MAX).max(1);
+    let AtOnce { most: liked, by_month } = at_once;
+    let most = liked.into_iter().chain(shape.asked).chain([shape.fits()]).min().unwrap_or(usize::MAX).max(1);
     let mut batches: Vec<Vec<NaiveDate>> = Vec::new();
     let mut last: Option<u32> = None;
     for session in sessions {
         let at = position(*session);
-        let follows = at_once.is_none() || last.is_some_and(|last| at == last + 1);
+        let follows = liked.is_none() || last.is_some_and(|last| at == last + 1);
         match batches.last_mut() {
             Some(batch) if follows && batch.len() < most => batch.push(*session),
+            Some(batch) if follows && (by_month || liked.is_none()) && shape.asked.is_none() => {
+                let mut next = batch.split_off(last_month(batch, *session));
+                next.push(*session);
+                batches.push(next);
+            }
             _ => batches.push(vec![*session]),
         }
         last = Some(at);
@@ -97,6 +118,10 @@ mod tests {
 
     fn day(n: u32) -> NaiveDate {
         NaiveDate::from_ymd_opt(2015, 1, 1).unwrap() + chrono::Days::new(u64::from(n))
+    }
+
+    fn sessions(count: u32) -> Vec<NaiveDate> {
+        (0..count).map(day).collect()
     }
 
     fn position(date: NaiveDate) -> u32 {
@@ -131,13 +156,46 @@ mod tests {
     fn what_is_asked_for_is_cut_as_the_one_who_is_asked_likes_it() {
         let sessions: Vec<NaiveDate> = [0, 1, 2, 3, 7, 8].map(day).to_vec();
         let lengths = |at_once, asked| -> Vec<usize> {
-            split_asked(&sessions, at_once, asked, position).iter().map(Vec::len).collect()
+            let shape = Shape { back: 0, lanes: 10, columns: 1, read: 0, memory: MEMORY, asked };
+            let at_once = AtOnce { most: at_once, by_month: false };
+            split_asked(&sessions, at_once, shape, position).iter().map(Vec::len).collect()
         };
         assert_eq!(lengths(None, None), [6]);
         assert_eq!(lengths(None, Some(4)), [4, 2]);
         assert_eq!(lengths(Some(3), None), [3, 1, 2]);
         assert_eq!(lengths(Some(3), Some(1)), [1; 6]);
         assert_eq!(lengths(Some(0), None), [1; 6]);
+    }
+
+    #[test]
+    fn what_is_asked_for_session_by_session_is_cut_where_months_end() {
+        let sessions: Vec<NaiveDate> = (0..120).map(day).collect();
+        let lengths = |at_once, by_month, asked| -> Vec<usize> {
+            let shape = Shape { back: 0, lanes: 10, columns: 1, read: 0, memory: MEMORY, asked };
+            let batches = split_asked(&sessions, AtOnce { most: Some(at_once), by_month }, shape, position);
+            assert_eq!(batches.concat(), sessions);
+            batches.iter().map(Vec::len).collect()
+        };
+        assert_eq!(lengths(31, true, None), [31, 28, 31, 30]);
+        assert_eq!(lengths(31, false, None), [31, 31, 31, 27]);
+        assert_eq!(lengths(20, true, Some(50)), [20; 6]);
+        // A month that is longer than what is asked for at once is asked for in parts.
+        assert_eq!(lengths(20, true, None), [20, 11, 20, 8, 20, 11, 20, 10]);
+    }
+
+    #[test]
+    fn what_is_asked_for_at_once_fits_in_memory() {
+        let lengths = |fit: u64, at_once, asked| -> Vec<usize> {
+            let shape = Shape { back: 0, lanes: 10, columns: 4, read: 0, memory: fit * 40 * BYTES, asked };
+            let at_once = AtOnce { most: at_once, by_month: false };
+            split_asked(&sessions(500), at_once, shape, position).iter().map(Vec::len).collect()
+        };
+        assert_eq!(lengths(500, None, None), [500]);
+        // January to March, April to June, …
+        assert_eq!(lengths(100, None, None), [90, 91, 92, 92, 91, 44]);
+        assert_eq!(lengths(100, None, Some(70)), [70, 70, 70, 70, 70, 70, 70, 10]);
+        assert_eq!(lengths(3, Some(20), None)[..2], [3, 3]);
+        assert_eq!(lengths(0, None, None), [1; 500]);
     }
 
     #[test]

@@ -23,7 +23,7 @@ use polars::prelude::DataFrame;
 
 pub use self::again::{Rechecked, recheck};
 pub use self::fresh::freshness;
-pub use self::record::{objected, results};
+pub use self::record::{results, results_of_making};
 pub use self::sql::check_pattern;
 use crate::cancel::Cancel;
 use crate::kinds::MakeError;

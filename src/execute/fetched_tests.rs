@@ -52,6 +52,8 @@ type Asked = (Vec<NaiveDate>, Vec<String>);
 struct Vendor {
     closes: Mutex<BTreeMap<(NaiveDate, String), f64>>,
     asked: Mutex<Vec<Asked>>,
+    /// How long the answers are good for that were kept of each.
+    marks: Mutex<Vec<String>>,
     /// It fails when it is asked for this session.
     fails_on: Mutex<Option<NaiveDate>>,
     at_once: Option<usize>,
@@ -60,7 +62,8 @@ struct Vendor {
 impl Vendor {
     /// One of all sessions, for these instruments.
     fn of(instruments: &[&str], at_once: Option<usize>) -> Self {
-        let vendor = Self { closes: Mutex::default(), asked: Mutex::default(), fails_on: Mutex::default(), at_once };
+        let (closes, asked, marks, fails_on) = Default::default();
+        let vendor = Self { closes, asked, marks, fails_on, at_once };
         for (n, session) in (0_u32..).zip(SESSIONS) {
             for (at, instrument) in (1_u32..).zip(instruments) {
                 vendor.set(session, instrument, Some(f64::from(10 * at + n)));
@@ -99,12 +102,18 @@ impl Fetch for Vendor {
         self.at_once
     }
 
+    fn is_one_by_one(&self) -> bool {
+        false
+    }
+
     fn spec_text(&self) -> String {
         "{\"vendor\":\"memory\"}".into()
     }
 
     fn fetch(&self, request: &Request<'_>) -> Result<Delivery, FetchError> {
         assert!(request.spool.is_dir());
+        let mark = request.spool.parent().and_then(Path::file_name).unwrap().to_string_lossy().into_owned();
+        self.marks.lock().unwrap().push(mark);
         self.asked.lock().unwrap().push((request.sessions.to_vec(), request.instruments.to_vec()));
         if self.fails_on.lock().unwrap().is_some_and(|session| request.sessions.contains(&session)) {
             return Err(FetchError::Transient { what: "the vendor is down".into() });
@@ -220,16 +229,25 @@ impl World {
     }
 
     fn execute(&self, work: Work) -> RunReport {
-        self.execute_for(work, &[])
+        self.execute_with(work, 1 << 28, &[])
+    }
+
+    /// With so many bytes to work in.
+    fn execute_within(&self, work: Work, memory: u64) -> RunReport {
+        self.execute_with(work, memory, &[])
     }
 
     /// Where something is forced, only these instruments are asked for.
     fn execute_for(&self, work: Work, instruments: &[&str]) -> RunReport {
+        self.execute_with(work, 1 << 28, instruments)
+    }
+
+    fn execute_with(&self, work: Work, memory: u64, instruments: &[&str]) -> RunReport {
         let options = Options {
             command: String::new(),
             jobs: 1,
             batch: None,
-            memory: 1 << 28,
+            memory,
             threads: 1,
             wait: false,
             instruments: instruments.iter().map(|&name| name.to_owned()).collect(),
@@ -306,6 +324,22 @@ fn what_is_missing_is_asked_for_once() {
 }
 
 #[test]
+fn who_is_asked_for_all_sessions_at_once_is_asked_for_as_many_as_fit_in_memory() {
+    const ROW: u64 = 3 * 2 * 24;
+    let asked = |keys: &str, memory: u64| -> Vec<usize> {
+        let world = World::new(Vendor::of(&["x", "y"], None), keys);
+        let report = world.execute_within(world.work(evening("2015-08-14"), false), memory);
+        assert_eq!(ran(&report), [days(&SESSIONS), days(&SESSIONS)]);
+        assert_eq!(world.rows("raw_bars", "close").len(), 20);
+        world.vendor.was_asked().iter().map(|(sessions, _)| sessions.len()).collect()
+    };
+    // Of instruments that are named it is known how many they are; of others so many are assumed.
+    assert_eq!(asked("    instruments: [x, y]\n", 4 * 2 * ROW), [4, 4, 2]);
+    assert_eq!(asked("    instruments: [x, y]\n", 10 * 2 * ROW), [10]);
+    assert_eq!(asked("", 4 * 5_000 * ROW), [4, 4, 2]);
+}
+
+#[test]
 fn a_new_session_asks_again_for_those_before_it_and_only_what_changed_goes_on() {
     let world = World::new(Vendor::of(&["x", "y"], Some(100)), "    lookback: 5\n");
     assert_eq!(ran(&world.run(evening("2015-08-12")))[0], days(&SESSIONS[..8]));
@@ -332,6 +366,17 @@ fn a_new_session_asks_again_for_those_before_it_and_only_what_changed_goes_on() 
     // What the bars were is not lost.
     let revisions = world.store.revisions("raw_bars", day("2015-08-07")).unwrap();
     assert_eq!(revisions.len(), 2);
+}
+
+#[test]
+fn answers_that_are_asked_for_again_are_kept_until_another_session_is_final() {
+    let world = World::new(Vendor::of(&["x"], Some(3)), "    lookback: 2\n");
+    world.run(evening("2015-08-14"));
+    let marks = |world: &World| std::mem::take(&mut *world.vendor.marks.lock().unwrap());
+    // Three sessions and three, which nobody asks for again; and four that the next sessions look back at.
+    assert_eq!(marks(&world), ["lasting", "lasting", "2015-08-14", "2015-08-14"]);
+    world.run(evening("2015-08-17"));
+    assert_eq!(marks(&world), ["2015-08-17"]);
 }
 
 #[test]

@@ -49,7 +49,7 @@ impl Verdict {
     /// Runs the checks of what a batch has made, records what they say, and takes what is refused out of it.
     pub fn of(job: &Job, batch: &Batch<'_>, made: &mut Made) -> Result<Self, MakeError> {
         let node = job.node();
-        if node.checks.is_empty() && made.objections.is_empty() {
+        if node.checks.is_empty() && node.check_of_making().is_none() {
             return Ok(Self::default());
         }
         let mut sessions = made.sessions.clone();
@@ -71,7 +71,10 @@ impl Verdict {
             refused.extend(sessions.iter().filter(|session| **session > first));
         }
         let mut results = checks::results(node, &checked, |session| !refused.contains(&session));
-        results.extend(made.objections.iter().map(|objection| checks::objected(node, &checked, objection)));
+        let of_making = checks::results_of_making(node, &checked, &made.objections, &sessions, |session| {
+            !refused.contains(&session)
+        });
+        results.extend(of_making);
         job.store.record_checks(Some(job.run), (job.clock)(), &results)?;
         warn(job, &checked, &made.objections);
         let complaint = |check: &str, failure: &CheckFailure| Complaint {

@@ -28,7 +28,13 @@ pub enum ObserveError {
 
 /// Where the copies of an asset's objects lie, in the folder of everything materialized.
 pub fn copies(data: &Path, asset: &str) -> PathBuf {
-    data.join("cache").join(asset)
+    assetctl_store::Layout::new(data).copies().join(asset)
+}
+
+/// The assets of which there are copies of objects.
+pub fn copied(project: &Project) -> Vec<String> {
+    let has_objects = |asset: &&Asset| file_source(asset, None).is_some_and(|source| source.has_objects());
+    project.assets.iter().filter(has_objects).map(|asset| asset.name.clone()).collect()
 }
 
 /// How an asset's files are read; `None` for an asset that is not read from files. `copies` is for looking at files anew: those that a

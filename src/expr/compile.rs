@@ -210,10 +210,7 @@ impl<'a> Column<'a> {
                 _ => self.number(*id, values, &who),
             });
         }
-        let by = match call.by {
-            Some(id) => Some(self.group(id, values, &who)),
-            None => None,
-        };
+        let by = call.by.map(|id| self.group(id, values, &who));
         let operands: Vec<Value> = operands.into_iter().collect::<Option<_>>()?;
         let by = match by {
             Some(by) => Some(by?.node),

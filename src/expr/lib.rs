@@ -3,7 +3,7 @@
 //! Text goes in by [`compile()`], which reports every mistake of every column with its place; a [`Program`] comes
 //! out: a graph of operations on panels that says itself which columns and sessions of its inputs it reads.
 //!
-//! - `token`, `ast`, `parse`: text → tokens → expressions with their places in the text
+//! - `scan`, `climb`: reading tokens and climbing precedence, in any dialect; `token`, `ast`, `parse`: our own
 //! - `catalogue`, `table`: the functions there are, with their formulas and sources
 //! - `names`, `calls`, `arguments`, `literals`, `types`, `compile`: names and calls → nodes; shared sub-expressions
 //! - `formula`, `constants`: functions that are defined in the language itself
@@ -19,6 +19,7 @@ mod builder;
 mod calls;
 mod canonical;
 mod catalogue;
+mod climb;
 mod compile;
 mod constants;
 mod dialect;
@@ -30,6 +31,7 @@ mod parse;
 mod program;
 mod qlib;
 mod reach;
+mod scan;
 mod suggest;
 mod table;
 #[cfg(test)]

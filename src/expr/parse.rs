@@ -1,18 +1,16 @@
-//! Tokens → expressions, by precedence climbing (Pratt).
+//! The grammar of our own language.
 //!
 //! From loosest to tightest: `or`, `and`, `not`, comparisons (which do not chain), `+ -`, `* /`, unary minus, `^`
 //! (from the right; `-x^2` is `-(x^2)` and `2^-1` is a half). `!`, `&&` and `||` are `not`, `and` and `or`.
 
-use std::ops::Range;
-
-use crate::ast::{Arg, Ast, ExprId, ExprKind, Ident};
+use crate::ast::{Ast, ExprId, ExprKind, Ident};
 use crate::catalogue::{Function, overloads};
+use crate::climb::{self, Grammar, Parser};
 use crate::error::Mistake;
 use crate::program::{BinaryOp, UnaryOp};
-use crate::token::{Spanned, Token, tokens};
-
-/// How deep parentheses, calls and operators from the right may nest: far more than anyone reads, far less than a thread's stack.
-const MAX_DEPTH: usize = 200;
+use crate::scan::Spanned;
+use crate::suggest::{code, quoted, written};
+use crate::token::{Token, tokens};
 
 const OR: u8 = 1;
 const AND: u8 = 2;
@@ -23,246 +21,144 @@ const PRODUCT: u8 = 6;
 const NEGATION: u8 = 7;
 const POWER: u8 = 8;
 
-/// The expression that `text` is; it is the last of [`Ast::exprs`]. Errors: the first mistake in the text.
+/// The expression that `text` is; it is the last of [`Ast::exprs`].
+///
+/// # Errors
+/// The first mistake in the text.
 pub(crate) fn parse(text: &str) -> Result<Ast, Mistake> {
-    let tokens = tokens(text)?;
-    let Some(last) = tokens.last() else {
-        return Err(Mistake::new(0..0, "the expression is empty")
-            .help("write how the column is computed, as in `close / ref(close, 1) - 1`"));
-    };
-    let end = last.span.end;
-    let mut parser = Parser { text, tokens: &tokens, at: 0, end, ast: Ast::default(), depth: 0 };
-    parser.expression(0)?;
-    match parser.peek() {
-        None => Ok(parser.ast),
-        Some(Spanned { token: Token::RightParen, span }) => {
-            Err(Mistake::new(span.clone(), "unbalanced `)`").help("there is no `(` that it closes"))
-        }
-        Some(_) => Err(parser.unexpected("an operator")),
-    }
+    climb::parse(text, &tokens(text)?)
 }
 
-fn infix(token: &Token) -> Option<(BinaryOp, u8)> {
-    Some(match token {
-        Token::Or => (BinaryOp::Or, OR),
-        Token::And => (BinaryOp::And, AND),
-        Token::Lt => (BinaryOp::Lt, COMPARISON),
-        Token::Le => (BinaryOp::Le, COMPARISON),
-        Token::Gt => (BinaryOp::Gt, COMPARISON),
-        Token::Ge => (BinaryOp::Ge, COMPARISON),
-        Token::Eq => (BinaryOp::Eq, COMPARISON),
-        Token::Ne => (BinaryOp::Ne, COMPARISON),
-        Token::Plus => (BinaryOp::Add, SUM),
-        Token::Minus => (BinaryOp::Sub, SUM),
-        Token::Star => (BinaryOp::Mul, PRODUCT),
-        Token::Slash => (BinaryOp::Div, PRODUCT),
-        Token::Caret => (BinaryOp::Pow, POWER),
-        _ => return None,
-    })
-}
+impl Grammar for Token {
+    const LEFT_PAREN: Self = Self::LeftParen;
+    const RIGHT_PAREN: Self = Self::RightParen;
+    const COMMA: Self = Self::Comma;
+    const ASSIGN: Self = Self::Assign;
+    const COMPARISON: u8 = COMPARISON;
+    const POWER: u8 = POWER;
+    const EMPTY: &'static str = "write how the column is computed, as in `close / ref(close, 1) - 1`";
+    const CHAINED: &'static str = "write `a < b and b < c` for `a < b < c`";
 
-struct Parser<'a> {
-    text: &'a str,
-    tokens: &'a [Spanned],
-    at: usize,
-    /// Where the last token ends.
-    end: usize,
-    ast: Ast,
-    depth: usize,
-}
-
-impl<'a> Parser<'a> {
-    fn peek(&self) -> Option<&'a Spanned> {
-        self.tokens.get(self.at)
+    fn infix(&self) -> Option<(BinaryOp, u8)> {
+        Some(match self {
+            Self::Or => (BinaryOp::Or, OR),
+            Self::And => (BinaryOp::And, AND),
+            Self::Lt => (BinaryOp::Lt, COMPARISON),
+            Self::Le => (BinaryOp::Le, COMPARISON),
+            Self::Gt => (BinaryOp::Gt, COMPARISON),
+            Self::Ge => (BinaryOp::Ge, COMPARISON),
+            Self::Eq => (BinaryOp::Eq, COMPARISON),
+            Self::Ne => (BinaryOp::Ne, COMPARISON),
+            Self::Plus => (BinaryOp::Add, SUM),
+            Self::Minus => (BinaryOp::Sub, SUM),
+            Self::Star => (BinaryOp::Mul, PRODUCT),
+            Self::Slash => (BinaryOp::Div, PRODUCT),
+            Self::Caret => (BinaryOp::Pow, POWER),
+            _ => return None,
+        })
     }
 
-    fn peek_token(&self) -> Option<&'a Token> {
-        self.peek().map(|spanned| &spanned.token)
-    }
-
-    /// The place of the next token, if it is `token`, which is then read.
-    fn take(&mut self, token: &Token) -> Option<Range<usize>> {
-        let next = self.peek().filter(|next| next.token == *token)?;
-        self.at += 1;
-        Some(next.span.clone())
-    }
-
-    /// The next token is not what can stand there.
-    fn unexpected(&self, expected: &str) -> Mistake {
-        let Some(next) = self.peek() else {
-            return Mistake::new(self.end..self.end, "unexpected end of expression")
-                .help(format!("expected {expected}"));
-        };
-        let found = crate::suggest::code(&self.text[next.span.clone()]);
-        let mistake = Mistake::new(next.span.clone(), format!("expected {expected}, found {found}"));
-        match next.token {
-            Token::Assign => {
-                mistake.help("compare with `==`; an argument is named inside a call, as in `min_periods=20`")
-            }
-            Token::Name { ref text, quoted: false } if matches!(text.as_str(), "if" | "else") => {
-                mistake.help("a choice is written `if(condition, a, b)`")
-            }
-            _ => mistake,
+    fn name(&self) -> Option<&str> {
+        match self {
+            Self::Name { text, .. } => Some(text),
+            _ => None,
         }
     }
 
-    /// An expression whose operators all bind at least as tightly as `min`.
-    fn expression(&mut self, min: u8) -> Result<ExprId, Mistake> {
-        self.depth += 1;
-        if self.depth > MAX_DEPTH {
-            let at = self.peek().map_or(self.end..self.end, |next| next.span.clone());
-            return Err(Mistake::new(at, format!("the expression is nested deeper than {MAX_DEPTH} levels"))
-                .help("give parts of it a name, as columns of their own before this one"));
-        }
-        let mut x = self.operand()?;
-        while let Some((op, binding)) = self.peek_token().and_then(infix).filter(|(_, binding)| *binding >= min) {
-            self.at += 1;
-            // Operators of equal strength group from the left, but for powers.
-            let y = self.expression(if binding == POWER { POWER } else { binding + 1 })?;
-            let span = self.ast.get(x).span.start..self.ast.get(y).span.end;
-            x = self.ast.push(ExprKind::Binary { op, x, y }, span);
-            let another = self
-                .peek()
-                .filter(|next| binding == COMPARISON && infix(&next.token).is_some_and(|(_, b)| b == COMPARISON));
-            if let Some(next) = another {
-                return Err(Mistake::new(next.span.clone(), "comparisons do not chain")
-                    .help("write `a < b and b < c` for `a < b < c`"));
-            }
-        }
-        self.depth -= 1;
-        Ok(x)
-    }
-
-    /// A literal, a name, a call, something in parentheses, or one of them after `-` or `not`.
-    fn operand(&mut self) -> Result<ExprId, Mistake> {
-        const EXPECTED: &str = "a number, a name or `(`";
-        let Some(Spanned { token, span }) = self.peek() else { return Err(self.unexpected(EXPECTED)) };
-        match token {
-            Token::Number { value, integer } => {
-                self.at += 1;
-                Ok(self.ast.push(ExprKind::Number { value: *value, integer: *integer }, span.clone()))
-            }
-            Token::True | Token::False => {
-                self.at += 1;
-                Ok(self.ast.push(ExprKind::Bool(*token == Token::True), span.clone()))
-            }
-            Token::Minus | Token::Not => {
-                self.at += 1;
-                let (op, binding) = if *token == Token::Minus { (UnaryOp::Neg, NEGATION) } else { (UnaryOp::Not, NOT) };
-                let x = self.expression(binding)?;
-                let span = span.start..self.ast.get(x).span.end;
-                Ok(self.ast.push(ExprKind::Unary { op, x }, span))
-            }
-            Token::LeftParen => {
-                self.at += 1;
-                let x = self.expression(0)?;
-                let close = self.close(span, "an operator or `)`")?;
-                self.ast.exprs[x.0].span = span.start..close.end;
-                Ok(x)
-            }
-            Token::Name { text, quoted } => {
-                self.at += 1;
-                let name = Ident { text: text.clone(), span: span.clone() };
-                match self.peek_token() {
-                    Some(Token::LeftParen) if !quoted => self.call(name),
-                    _ => self.name(name),
-                }
-            }
-            _ => Err(self.unexpected(EXPECTED)),
-        }
-    }
-
-    /// `close`, or `bars.close`.
-    fn name(&mut self, first: Ident) -> Result<ExprId, Mistake> {
-        if self.take(&Token::Dot).is_none() {
-            let span = first.span.clone();
-            return Ok(self.ast.push(ExprKind::Name { input: None, column: first }, span));
-        }
-        let Some(Spanned { token: Token::Name { text, .. }, span }) = self.peek() else {
-            return Err(self.unexpected(&format!("a column of {}", crate::suggest::quoted(&first.text))));
-        };
-        self.at += 1;
-        if self.peek_token() == Some(&Token::LeftParen) {
-            let call = crate::suggest::code(&format!("{text}({}, …)", crate::suggest::written(&first.text)));
-            return Err(Mistake::new(
-                span.clone(),
-                format!("{} is called like a method", crate::suggest::quoted(text)),
-            )
-            .help(format!("the function stands first: {call}")));
-        }
-        let whole = first.span.start..span.end;
-        let column = Ident { text: text.clone(), span: span.clone() };
-        Ok(self.ast.push(ExprKind::Name { input: Some(first), column }, whole))
-    }
-
-    /// The arguments of a call and its `)`; a comma may stand after the last.
-    fn call(&mut self, function: Ident) -> Result<ExprId, Mistake> {
-        let open = self.take(&Token::LeftParen).unwrap_or_else(|| function.span.clone());
-        let mut args: Vec<Arg> = Vec::new();
-        while self.peek_token() != Some(&Token::RightParen) {
-            if self.peek().is_none() {
-                break;
-            }
-            let name = self.argument_name();
-            if name.is_none()
-                && let Some(before) = args.last().and_then(|arg| arg.name.as_ref())
-            {
-                let named = |f: &Function| f.params.iter().any(|param| param.name == before.text);
-                let function = &function.text;
-                if overloads(function).next().is_some() && !overloads(function).any(named) {
-                    let (function, name) = (crate::suggest::code(function), crate::suggest::code(&before.text));
-                    return Err(Mistake::new(before.span.clone(), format!("{function} has no argument {name}"))
-                        .help("`=` gives an argument by its name; compare with `==`"));
-                }
-                let at = self.peek().map_or(self.end..self.end, |next| next.span.clone());
-                return Err(Mistake::new(at, "an argument without a name stands after one with a name")
-                    .help("put the arguments with names last"));
-            }
-            let value = self.expression(0)?;
-            args.push(Arg { name, value });
-            if self.take(&Token::Comma).is_none() {
-                break;
-            }
-        }
-        let close = self.close(&open, "an operator, `,` or `)`")?;
-        let part = self.part(&function)?;
-        let span = function.span.start..part.as_ref().map_or(close.end, |part| part.span.end);
-        Ok(self.ast.push(ExprKind::Call { function, args, part }, span))
-    }
-
-    /// `.hist` after a call.
-    fn part(&mut self, function: &Ident) -> Result<Option<Ident>, Mistake> {
-        if self.take(&Token::Dot).is_none() {
-            return Ok(None);
-        }
-        let Some(Spanned { token: Token::Name { text, .. }, span }) = self.peek() else {
-            return Err(self.unexpected(&format!("a result of {}", crate::suggest::quoted(&function.text))));
-        };
-        self.at += 1;
-        Ok(Some(Ident { text: text.clone(), span: span.clone() }))
-    }
-
-    /// `n` and the `=` after it.
-    fn argument_name(&mut self) -> Option<Ident> {
-        match self.tokens.get(self.at..self.at + 2)? {
-            [Spanned { token: Token::Name { text, .. }, span }, Spanned { token: Token::Assign, .. }] => {
-                self.at += 2;
-                Some(Ident { text: text.clone(), span: span.clone() })
+    fn help(&self) -> Option<&'static str> {
+        match self {
+            Self::Assign => Some("compare with `==`; an argument is named inside a call, as in `min_periods=20`"),
+            Self::Name { text, quoted: false } if matches!(text.as_str(), "if" | "else") => {
+                Some("a choice is written `if(condition, a, b)`")
             }
             _ => None,
         }
     }
 
-    /// The `)` that closes `open`.
-    fn close(&mut self, open: &Range<usize>, expected: &str) -> Result<Range<usize>, Mistake> {
-        match self.take(&Token::RightParen) {
-            Some(close) => Ok(close),
-            None if self.peek().is_none() => {
-                Err(Mistake::new(open.clone(), "unbalanced `(`").help("there is no `)` that closes it"))
+    /// A literal, a name, a call, something in parentheses, or one of them after `-` or `not`.
+    fn operand(parser: &mut Parser<'_, Self>) -> Result<ExprId, Mistake> {
+        const EXPECTED: &str = "a number, a name or `(`";
+        let Some(Spanned { token, span }) = parser.peek() else { return Err(parser.unexpected(EXPECTED)) };
+        match token {
+            Self::Number { value, integer } => {
+                parser.advance();
+                Ok(parser.ast.push(ExprKind::Number { value: *value, integer: *integer }, span.clone()))
             }
-            None => Err(self.unexpected(expected)),
+            Self::True | Self::False => {
+                parser.advance();
+                Ok(parser.ast.push(ExprKind::Bool(*token == Self::True), span.clone()))
+            }
+            Self::Minus | Self::Not => {
+                parser.advance();
+                let (op, binding) = if *token == Self::Minus { (UnaryOp::Neg, NEGATION) } else { (UnaryOp::Not, NOT) };
+                let x = parser.expression(binding)?;
+                let span = span.start..parser.ast.get(x).span.end;
+                Ok(parser.ast.push(ExprKind::Unary { op, x }, span))
+            }
+            Self::LeftParen => parser.parenthesized(),
+            Self::Name { text, quoted } => {
+                parser.advance();
+                let name = Ident { text: text.clone(), span: span.clone() };
+                match parser.peek_token() {
+                    Some(Self::LeftParen) if !quoted => call(parser, name),
+                    _ => column(parser, name),
+                }
+            }
+            _ => Err(parser.unexpected(EXPECTED)),
         }
     }
+
+    /// Where no function of that name has such an argument, a comparison is meant.
+    fn unnamed(parser: &Parser<'_, Self>, function: &Ident, before: &Ident) -> Mistake {
+        let named = |f: &Function| f.params.iter().any(|param| param.name == before.text);
+        let function = &function.text;
+        if overloads(function).next().is_some() && !overloads(function).any(named) {
+            let (function, name) = (code(function), code(&before.text));
+            return Mistake::new(before.span.clone(), format!("{function} has no argument {name}"))
+                .help("`=` gives an argument by its name; compare with `==`");
+        }
+        Mistake::new(parser.here(), "an argument without a name stands after one with a name")
+            .help("put the arguments with names last")
+    }
+}
+
+/// `close`, or `bars.close`.
+fn column(parser: &mut Parser<'_, Token>, first: Ident) -> Result<ExprId, Mistake> {
+    if parser.take(&Token::Dot).is_none() {
+        let span = first.span.clone();
+        return Ok(parser.ast.push(ExprKind::Name { input: None, column: first }, span));
+    }
+    let Some(Spanned { token: Token::Name { text, .. }, span }) = parser.peek() else {
+        return Err(parser.unexpected(&format!("a column of {}", quoted(&first.text))));
+    };
+    parser.advance();
+    if parser.peek_token() == Some(&Token::LeftParen) {
+        let call = code(&format!("{text}({}, …)", written(&first.text)));
+        return Err(Mistake::new(span.clone(), format!("{} is called like a method", quoted(text)))
+            .help(format!("the function stands first: {call}")));
+    }
+    let whole = first.span.start..span.end;
+    let column = Ident { text: text.clone(), span: span.clone() };
+    Ok(parser.ast.push(ExprKind::Name { input: Some(first), column }, whole))
+}
+
+fn call(parser: &mut Parser<'_, Token>, function: Ident) -> Result<ExprId, Mistake> {
+    let (args, close) = parser.arguments(&function)?;
+    let part = part(parser, &function)?;
+    let span = function.span.start..part.as_ref().map_or(close.end, |part| part.span.end);
+    Ok(parser.ast.push(ExprKind::Call { function, args, part }, span))
+}
+
+/// `.hist` after a call.
+fn part(parser: &mut Parser<'_, Token>, function: &Ident) -> Result<Option<Ident>, Mistake> {
+    if parser.take(&Token::Dot).is_none() {
+        return Ok(None);
+    }
+    let Some(Spanned { token: Token::Name { text, .. }, span }) = parser.peek() else {
+        return Err(parser.unexpected(&format!("a result of {}", quoted(&function.text))));
+    };
+    parser.advance();
+    Ok(Some(Ident { text: text.clone(), span: span.clone() }))
 }
 
 #[cfg(test)]
@@ -270,6 +166,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::climb::MAX_DEPTH;
     use crate::testing::{Tree, any_tree};
 
     /// What was parsed, in the form of the tests.

@@ -1,8 +1,7 @@
 //! Text → tokens, each with its place.
 
-use std::ops::Range;
-
 use crate::error::Mistake;
+use crate::scan::{self, Literal, Scanner, Spanned};
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Token {
@@ -39,65 +38,23 @@ pub(crate) enum Token {
     False,
 }
 
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Spanned {
-    pub token: Token,
-    pub span: Range<usize>,
-}
-
 /// The words of the language, which a column must be quoted to be called.
 pub(crate) fn is_reserved(word: &str) -> bool {
     matches!(word, "and" | "or" | "not" | "true" | "false")
 }
 
-/// All tokens of `text`, or the first thing that is none. Space, line ends and `#` comments separate tokens.
-pub(crate) fn tokens(text: &str) -> Result<Vec<Spanned>, Mistake> {
-    let mut lexer = Lexer { text, at: 0 };
-    let mut found = Vec::new();
-    while let Some(first) = lexer.skip_to_token() {
-        let start = lexer.at;
-        let token = lexer.token(first)?;
-        found.push(Spanned { token, span: start..lexer.at });
-    }
-    Ok(found)
+/// All tokens of `text`, or the first thing that is none.
+pub(crate) fn tokens(text: &str) -> Result<Vec<Spanned<Token>>, Mistake> {
+    scan::tokens(text, |scanner, first| Lexer { scanner }.token(first))
 }
 
-struct Lexer<'a> {
-    text: &'a str,
-    at: usize,
+struct Lexer<'a, 't> {
+    scanner: &'a mut Scanner<'t>,
 }
 
-impl Lexer<'_> {
-    fn rest(&self) -> &str {
-        &self.text[self.at..]
-    }
-
-    fn peek(&self) -> Option<char> {
-        self.rest().chars().next()
-    }
-
-    /// The first character of the next token.
-    fn skip_to_token(&mut self) -> Option<char> {
-        loop {
-            let c = self.peek()?;
-            if c == '#' {
-                self.take_while(|c| c != '\n');
-            } else if c.is_whitespace() {
-                self.at += c.len_utf8();
-            } else {
-                return Some(c);
-            }
-        }
-    }
-
-    fn take_while(&mut self, belongs: impl Fn(char) -> bool) -> usize {
-        let length = self.rest().find(|c| !belongs(c)).unwrap_or(self.rest().len());
-        self.at += length;
-        length
-    }
-
+impl Lexer<'_, '_> {
     fn token(&mut self, first: char) -> Result<Token, Mistake> {
-        let second = self.rest().chars().nth(1);
+        let second = self.scanner.rest().chars().nth(1);
         if first.is_ascii_digit() || (first == '.' && second.is_some_and(|c| c.is_ascii_digit())) {
             return self.number();
         }
@@ -132,18 +89,18 @@ impl Lexer<'_> {
             ('!', _) => (Token::Not, 1),
             (other, _) => return Err(self.unexpected(other.encode_utf8(&mut [0; 4]), remedy(other))),
         };
-        self.at += length;
+        self.scanner.at += length;
         Ok(token)
     }
 
     fn unexpected(&self, what: &str, help: Option<String>) -> Mistake {
-        Mistake::new(self.at..self.at + what.len(), format!("unexpected `{what}`")).maybe_help(help)
+        Mistake::new(self.scanner.at..self.scanner.at + what.len(), format!("unexpected `{what}`")).maybe_help(help)
     }
 
     fn word(&mut self) -> Token {
-        let start = self.at;
-        self.take_while(|c| c.is_alphanumeric() || c == '_');
-        match &self.text[start..self.at] {
+        let start = self.scanner.at;
+        self.scanner.take_while(|c| c.is_alphanumeric() || c == '_');
+        match &self.scanner.text[start..self.scanner.at] {
             "and" => Token::And,
             "or" => Token::Or,
             "not" => Token::Not,
@@ -155,18 +112,18 @@ impl Lexer<'_> {
 
     /// `` `adj close` ``; two backticks inside stand for one.
     fn quoted_name(&mut self) -> Result<Token, Mistake> {
-        let start = self.at;
+        let start = self.scanner.at;
         let mut name = String::new();
-        self.at += 1;
+        self.scanner.at += 1;
         loop {
-            let from = self.at;
-            self.take_while(|c| c != '`');
-            name.push_str(&self.text[from..self.at]);
-            if self.rest().starts_with("``") {
+            let from = self.scanner.at;
+            self.scanner.take_while(|c| c != '`');
+            name.push_str(&self.scanner.text[from..self.scanner.at]);
+            if self.scanner.rest().starts_with("``") {
                 name.push('`');
-                self.at += 2;
-            } else if self.rest().starts_with('`') {
-                self.at += 1;
+                self.scanner.at += 2;
+            } else if self.scanner.rest().starts_with('`') {
+                self.scanner.at += 1;
                 break;
             } else {
                 return Err(Mistake::new(start..start + 1, "this backtick is not closed")
@@ -174,35 +131,15 @@ impl Lexer<'_> {
             }
         }
         if name.is_empty() {
-            return Err(Mistake::new(start..self.at, "a name between backticks is empty"));
+            return Err(Mistake::new(start..self.scanner.at, "a name between backticks is empty"));
         }
         Ok(Token::Name { text: name, quoted: true })
     }
 
     /// `20`, `1_000`, `0.5`, `.5`, `1e-3`.
     fn number(&mut self) -> Result<Token, Mistake> {
-        let start = self.at;
-        let digit = |c: char| c.is_ascii_digit() || c == '_';
-        self.take_while(digit);
-        let mut whole = true;
-        if self.peek() == Some('.') {
-            whole = false;
-            self.at += 1;
-            self.take_while(digit);
-        }
-        let mut exponent = self.rest().chars();
-        if matches!(exponent.next(), Some('e' | 'E')) {
-            let sign = exponent.next();
-            let signed = matches!(sign, Some('+' | '-'));
-            if if signed { exponent.next() } else { sign }.is_some_and(|c| c.is_ascii_digit()) {
-                whole = false;
-                self.at += if signed { 2 } else { 1 };
-                self.take_while(digit);
-            }
-        }
-        let stray = self.take_while(|c| c.is_alphanumeric() || c == '_') > 0;
-        let span = start..self.at;
-        let literal = &self.text[span.clone()];
+        let Literal { span, whole, stray } = self.scanner.literal();
+        let literal = &self.scanner.text[span.clone()];
         if stray {
             return Err(Mistake::new(span, format!("`{literal}` is not a number"))
                 .help(format!("a name that begins with a digit is written in backticks: `` `{literal}` ``")));

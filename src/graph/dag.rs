@@ -252,8 +252,8 @@ mod tests {
                     }
                 }
             }
-            for ix in 0..count {
-                let above: BTreeSet<usize> = (0..count).filter(|to| reaches[ix][*to]).collect();
+            for (ix, reached) in reaches.iter().enumerate() {
+                let above: BTreeSet<usize> = (0..count).filter(|to| reached[*to]).collect();
                 let below: BTreeSet<usize> = (0..count).filter(|from| reaches[*from][ix]).collect();
                 prop_assert_eq!(graph.above(ix, None), above);
                 prop_assert_eq!(graph.below(ix, None), below);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use assetctl_calendar::{Calendar, SessionIx};
 use assetctl_config::{
-    Aggregate, BarStamp, Check, ColumnType, Dividends, ExecSpec, Fill, Gaps, LimitRule, MissingBars, Reports,
+    Aggregate, BarStamp, Check, ColumnType, Dividends, ExecSpec, Fill, Gaps, LimitRule, MissingBars, Reports, Severity,
     SignalsSpec, Span, Validity, WindowAxis,
 };
 use assetctl_expr::{ColumnRead, Program};
@@ -43,6 +43,10 @@ pub struct Dated {
     /// The column of the last date; missing for all from the first on. `None` where a row is of one date: it is read by the first
     /// session on or after it.
     pub last: Option<String>,
+    /// Whether a row without a first date is a mistake, which the reader refuses whatever session it makes.
+    pub needs_first: bool,
+    /// So many sessions from the first date on read that date too, besides that the row is there.
+    pub young: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,7 +131,24 @@ pub struct Limits {
     pub tick: f64,
 }
 
+impl Limits {
+    /// How many sessions from its listing on any rule asks for.
+    pub fn first_sessions(&self) -> u32 {
+        self.rules.iter().filter_map(|rule| rule.first_sessions).max().unwrap_or(0)
+    }
+}
+
 impl CompleteParts {
+    /// How bad a missing bar is; `None` where none is looked for, or where it does not matter.
+    pub fn missing_bars(&self) -> Option<Severity> {
+        self.suspensions?;
+        match self.missing {
+            MissingBars::Error => Some(Severity::Error),
+            MissingBars::Warn => Some(Severity::Warn),
+            MissingBars::Carry => None,
+        }
+    }
+
     /// The columns that are made of whole bars, with their types, of bars that have the columns `of`; in the order of the result.
     pub fn made<'a>(&self, of: impl IntoIterator<Item = &'a str>) -> Vec<(String, ColumnType)> {
         let mut made = vec![("is_filled".to_owned(), ColumnType::Bool), ("is_suspended".to_owned(), ColumnType::Bool)];
@@ -305,6 +326,14 @@ pub struct AssetNode {
 }
 
 impl AssetNode {
+    /// The check that making its rows is by itself, whatever checks are declared: `missing`, of completed bars.
+    pub fn check_of_making(&self) -> Option<(&'static str, Severity)> {
+        match &self.body {
+            Body::Complete { parts, .. } => Some(("missing", parts.missing_bars()?)),
+            _ => None,
+        }
+    }
+
     /// Whether its rows come from outside: from files, or from somebody who is asked.
     pub fn is_external(&self) -> bool {
         matches!(self.body, Body::Source | Body::Fetched { .. } | Body::Table)

@@ -143,7 +143,9 @@ impl Item {
 
     fn resolve(&self, graph: &Graph, state_of: StateOf<'_>) -> Result<BTreeSet<usize>, SelectError> {
         let nodes = graph.nodes();
-        let matching = |pattern: &str, of: &dyn Fn(usize, &dyn Fn(&str) -> bool) -> bool| {
+        // `of` says of an asset whether something of it is as the pattern.
+        type IsLike<'p> = &'p dyn Fn(&str) -> bool;
+        let matching = |pattern: &str, of: &dyn Fn(usize, IsLike<'_>) -> bool| {
             let glob = Glob::new(pattern)
                 .map_err(|error| SelectError {
                     message: format!("`{pattern}` is not a valid pattern: {}", error.kind()),

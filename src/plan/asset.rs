@@ -78,10 +78,8 @@ impl<L: Ledger> AssetPlanner<'_, L> {
             let absent = self.absent(&assessment, &SessionSet::new());
             return Ok((plan, Known { data: Some(data), available: Some(available), absent, ..Known::default() }));
         };
-        let again = self.request.again && node.is_fetched();
-        let forced = plan.selected && (self.request.force || again);
-        let scope_set = SessionSet::from_range(scope);
-        let mut certain = if forced { scope_set.clone() } else { everywhere.intersection(&scope_set) };
+        let forced = if plan.selected { self.forced(scope) } else { SessionSet::new() };
+        let mut certain = everywhere.intersection(&SessionSet::from_range(scope)).union(&forced);
         let mut possible: Vec<(SessionSet, Maybe)> = Vec::new();
         let mut taken = certain.clone();
         let mut direct = certain.clone();
@@ -107,7 +105,7 @@ impl<L: Ledger> AssetPlanner<'_, L> {
         let planned = taken.difference(&missing);
         let inputs_move =
             node.edges.iter().fold(SessionSet::new(), |so_far, edge| so_far.union(&self.touched(edge, true, scope)));
-        self.stale_ranges(&mut plan, &assessment, &certain, &inputs_move, forced)?;
+        self.stale_ranges(&mut plan, &assessment, &certain, &inputs_move, &forced)?;
         for (sessions, why) in possible {
             self.possible_ranges(&mut plan, &sessions.difference(&missing), why);
         }
@@ -299,6 +297,26 @@ impl<L: Ledger> AssetPlanner<'_, L> {
         blocked
     }
 
+    /// What is recomputed, stale or not, of a selected asset: all that is wanted of it, or, of a source that is asked again, what lies
+    /// between the dates that were asked for.
+    fn forced(&self, scope: SessionRange) -> SessionSet {
+        if self.request.force {
+            return SessionSet::from_range(scope);
+        }
+        if !self.request.again || !self.node.is_fetched() {
+            return SessionSet::new();
+        }
+        let (from, to) = (self.request.from, self.request.to);
+        let within = |ix: &SessionIx| {
+            let date = date_of(self.node, *ix);
+            from.is_none_or(|from| from <= date) && to.is_none_or(|to| date <= to)
+        };
+        match (scope.iter().find(within), scope.iter().rev().find(within)) {
+            (Some(first), Some(last)) => SessionSet::from_range(SessionRange { first, last }),
+            _ => SessionSet::new(),
+        }
+    }
+
     /// Ranges of what is stale now, each certain or not: what is stale for its inputs alone may yet find them as they were when it
     /// was built, where they are recomputed first.
     fn stale_ranges(
@@ -307,13 +325,13 @@ impl<L: Ledger> AssetPlanner<'_, L> {
         assessment: &Assessment,
         stale: &SessionSet,
         inputs_move: &SessionSet,
-        forced: bool,
+        forced: &SessionSet,
     ) -> Result<(), L::Error> {
         let causes: HashMap<SessionIx, Cause> = assessment.stale.iter().copied().collect();
         let mut run: Option<(SessionRange, (Option<Cause>, bool))> = None;
         let mut runs = Vec::new();
         for ix in stale.iter() {
-            let cause = if forced { None } else { causes.get(&ix).copied() };
+            let cause = if forced.contains(ix) { None } else { causes.get(&ix).copied() };
             let by_inputs = matches!(cause, Some(Cause::Edge(_) | Cause::Windows));
             let kind = (cause, !(by_inputs && inputs_move.contains(ix)));
             match &mut run {

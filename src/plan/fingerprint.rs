@@ -18,6 +18,7 @@
 //! has for the session. The table itself is one partition, by whose hash an edit of one row would make every session stale.
 
 use assetctl_graph::{AssetNode, Graph, ReadGroup};
+use chrono::NaiveDate;
 
 use crate::hash::Hash128;
 use crate::ledger::{DatedRow, PartitionRecord, SegmentRecord};
@@ -60,6 +61,14 @@ pub fn unit(edge: usize, group: &ReadGroup<'_>, segment: &SegmentRecord, record:
 pub fn row_unit(edge: usize, row: &DatedRow) -> u128 {
     let mut hasher = blake3::Hasher::new();
     hasher.update(b"dated").update(&(edge as u64).to_le_bytes()).update(&row.hash.0);
+    u128::from_le_bytes(Hash128::finish(&hasher).0)
+}
+
+/// The part of the first date of a row, for the sessions that read it too.
+pub fn young_unit(edge: usize, row: &DatedRow, first: NaiveDate) -> u128 {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(b"young").update(&(edge as u64).to_le_bytes()).update(&row.hash.0);
+    hasher.update(&chrono::Datelike::num_days_from_ce(&first).to_le_bytes());
     u128::from_le_bytes(Hash128::finish(&hasher).0)
 }
 

@@ -43,4 +43,4 @@ pub use ledger::{AssetHead, DatedRow, Ledger, Month, PartitionRecord, STATIC_SES
 pub use model::{AssetPlan, BlockReason, BlockedRange, Dates, Plan, StaleRange, StaleReason};
 pub use planner::{PlanError, Request, plan, spec_hash};
 pub use records::{Fingerprints, RecordCache};
-pub use settle::{Settled, readers_of, settle};
+pub use settle::{Settled, announced_readers_of, readers_of, settle};

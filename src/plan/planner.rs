@@ -32,7 +32,7 @@ pub struct Request {
     pub to: Option<NaiveDate>,
     /// Recompute every wanted partition of the selected assets.
     pub force: bool,
-    /// Ask again for every wanted partition of the selected sources that have to be asked.
+    /// Ask again for every partition between the dates of the selected sources that have to be asked.
     pub again: bool,
     pub now: DateTime<Utc>,
 }

@@ -55,11 +55,14 @@ impl Records {
     }
 }
 
+/// The first and last date of what was read, and the records.
+type Loaded = (NaiveDate, NaiveDate, Rc<Records>);
+
 /// Opens ledgers lazily: an asset that nobody asks for is not read.
 pub struct RecordCache<'a, L: Ledger> {
     pub graph: &'a Graph,
     pub ledger: &'a L,
-    loaded: RefCell<HashMap<usize, (NaiveDate, NaiveDate, Rc<Records>)>>,
+    loaded: RefCell<HashMap<usize, Loaded>>,
 }
 
 impl<'a, L: Ledger> RecordCache<'a, L> {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use assetctl_calendar::{SessionRange, SessionSet};
-use assetctl_graph::Graph;
+use assetctl_calendar::{SessionIx, SessionRange, SessionSet};
+use assetctl_graph::{AssetNode, Graph};
 use chrono::NaiveDate;
 
 use crate::assess::{Observation, Question, assess, reaches_beyond};
@@ -42,16 +42,13 @@ pub fn settle<L: Ledger>(
     let question =
         Question { asset: plan.node, spec: plan.spec, wiring: plan.wiring, data: available, available, observation };
     let stale = assess(&cache, &question)?.set();
-    let mut announced = SessionSet::new();
     let mut forced = SessionSet::new();
-    for range in &plan.stale {
-        let (Some(first), Some(last)) = (ix_of(node, range.first), ix_of(node, range.last)) else { continue };
-        announced.insert(SessionRange { first, last });
-        if range.reason == StaleReason::Forced {
+    for range in plan.stale.iter().filter(|range| range.reason == StaleReason::Forced) {
+        if let (Some(first), Some(last)) = (ix_of(node, range.first), ix_of(node, range.last)) {
             forced.insert(SessionRange { first, last });
         }
     }
-    let now = stale.intersection(&announced).union(&forced);
+    let now = stale.intersection(&announced(node, plan)).union(&forced);
     let waits = plan
         .blocked
         .iter()
@@ -76,19 +73,62 @@ pub fn readers_of(
     missing: &BTreeSet<NaiveDate>,
     sessions: &[NaiveDate],
 ) -> BTreeSet<NaiveDate> {
-    let (node, of_input) = (graph.node(asset), graph.node(input));
-    let positions: Vec<_> = sessions.iter().filter_map(|session| ix_of(node, *session)).collect();
-    let (Some(first), Some(last)) = (positions.iter().min(), positions.iter().max()) else { return BTreeSet::new() };
-    let missing = SessionSet::from_iter(missing.iter().filter_map(|session| ix_of(of_input, *session)));
-    let range = SessionRange { first: *first, last: *last };
-    let edges = node.edges.iter().filter(|edge| edge.input == input);
-    let mut touched = edges.fold(SessionSet::new(), |so_far, edge| {
-        so_far.union(&EdgeMap::new(node, of_input, edge).touched(&missing, range))
-    });
+    let node = graph.node(asset);
+    let Some((positions, range, mut touched)) = touching(graph, asset, input, missing, sessions) else {
+        return BTreeSet::new();
+    };
     if node.recursive
         && let Some(first) = touched.first()
     {
         touched.insert(SessionRange { first, last: range.last });
     }
     positions.into_iter().filter(|ix| touched.contains(*ix)).map(|ix| date_of(node, ix)).collect()
+}
+
+/// The sessions that an asset's plan announced, other than `but`, whose own windows hold one of the `missing` sessions of an input: they are
+/// as they were, and would have been made again from what is missing.
+pub fn announced_readers_of(
+    graph: &Graph,
+    plan: &AssetPlan,
+    input: usize,
+    missing: &BTreeSet<NaiveDate>,
+    but: &BTreeSet<NaiveDate>,
+) -> BTreeSet<NaiveDate> {
+    let node = graph.node(plan.node);
+    let announced: Vec<NaiveDate> =
+        dates_of(node, &announced(node, plan)).into_iter().filter(|session| !but.contains(session)).collect();
+    let Some((positions, _, touched)) = touching(graph, plan.node, input, missing, &announced) else {
+        return BTreeSet::new();
+    };
+    positions.into_iter().filter(|ix| touched.contains(*ix)).map(|ix| date_of(node, ix)).collect()
+}
+
+/// The positions of `sessions`, the range of them, and those within it whose windows hold a `missing` session of an input.
+fn touching(
+    graph: &Graph,
+    asset: usize,
+    input: usize,
+    missing: &BTreeSet<NaiveDate>,
+    sessions: &[NaiveDate],
+) -> Option<(Vec<SessionIx>, SessionRange, SessionSet)> {
+    let (node, of_input) = (graph.node(asset), graph.node(input));
+    let positions: Vec<SessionIx> = sessions.iter().filter_map(|session| ix_of(node, *session)).collect();
+    let range = SessionRange { first: *positions.iter().min()?, last: *positions.iter().max()? };
+    let missing = SessionSet::from_iter(missing.iter().filter_map(|session| ix_of(of_input, *session)));
+    let edges = node.edges.iter().filter(|edge| edge.input == input);
+    let touched = edges.fold(SessionSet::new(), |so_far, edge| {
+        so_far.union(&EdgeMap::new(node, of_input, edge).touched(&missing, range))
+    });
+    Some((positions, range, touched))
+}
+
+/// The positions that a plan announced.
+fn announced(node: &AssetNode, plan: &AssetPlan) -> SessionSet {
+    let mut announced = SessionSet::new();
+    for range in &plan.stale {
+        if let (Some(first), Some(last)) = (ix_of(node, range.first), ix_of(node, range.last)) {
+            announced.insert(SessionRange { first, last });
+        }
+    }
+    announced
 }

@@ -1,21 +1,24 @@
 //! Collection of what no kept snapshot needs, and of what crashes left behind.
 
+mod versions;
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
-use assetctl_plan::{Hash128, Month};
+use assetctl_plan::Hash128;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, params};
 
 use crate::error::{Error, Result};
 use crate::head;
-use crate::layout::{self, TEMPORARY, folder_name, remove, segment_name, state_name};
-use crate::month::hash_of;
+use crate::layout::{self, TEMPORARY, folder_name, remove};
 use crate::runs::RunId;
 use crate::snapshot::rev_before;
 use crate::state_row::StateKind;
 use crate::store::{Store, newest_rev};
 use crate::warehouse;
+
+use self::versions::{Version, to_thin};
 
 /// What to keep besides the newest snapshot.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +34,7 @@ pub struct GcPolicy {
 /// What went, or would go.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GcReport {
-    /// Superseded versions of months.
+    /// Superseded versions of months; of a history that is kept, those whose rows are in other files too.
     pub segments: u32,
     /// Files of those versions, and of superseded states.
     pub files: u32,
@@ -52,18 +55,6 @@ pub struct GcReport {
 struct Folder {
     assets: Vec<String>,
     paths: Vec<PathBuf>,
-}
-
-/// One version of a month's segment or of one of its files of states.
-struct Version {
-    id: i64,
-    asset: String,
-    /// It stays, whatever is kept.
-    forever: bool,
-    is_state: bool,
-    file: String,
-    created: u64,
-    dropped: Option<u64>,
 }
 
 /// The revisions whose snapshots stay whole.
@@ -89,7 +80,8 @@ impl Store {
         self.gc_except(policy, &[])
     }
 
-    /// [`Store::gc`] that leaves all of the history of some assets: every content that they ever had.
+    /// [`Store::gc`] that leaves all of the history of some assets: every content that they ever had of a session, and when. Of their
+    /// superseded months those files go that hold nothing which another file does not hold too.
     pub fn gc_except(&self, policy: GcPolicy, histories: &[String]) -> Result<GcReport> {
         let mut report = GcReport::default();
         let kept = self.kept(policy)?;
@@ -159,50 +151,6 @@ impl Store {
         Ok(Kept { from, also })
     }
 
-    fn versions(&self, asset: &str, forever: bool) -> Result<Vec<Version>> {
-        let failed = self.ledger.failed("read");
-        let connection = self.connection();
-        let mut statement = connection
-            .prepare_cached(
-                "SELECT s.id, s.month, s.content, s.created_rev, s.dropped_rev, json_extract(c.json, '$.static')
-                 FROM segments s JOIN schemas c ON c.id = s.schema WHERE s.asset = ?1",
-            )
-            .map_err(&failed)?;
-        let mut rows = statement.query(params![asset]).map_err(&failed)?;
-        let mut versions = Vec::new();
-        while let Some(row) = rows.next().map_err(&failed)? {
-            let month = Month(row.get(1).map_err(&failed)?);
-            let content = hash_of(row, 2, &self.ledger)?;
-            versions.push(Version {
-                id: row.get(0).map_err(&failed)?,
-                asset: asset.to_owned(),
-                forever,
-                is_state: false,
-                file: segment_name(month, row.get(5).map_err(&failed)?, content),
-                created: row.get::<_, i64>(3).map_err(&failed)? as u64,
-                dropped: row.get::<_, Option<i64>>(4).map_err(&failed)?.map(|rev| rev as u64),
-            });
-        }
-        let mut statement = connection
-            .prepare_cached("SELECT id, month, kind, content, created_rev, dropped_rev FROM carried WHERE asset = ?1")
-            .map_err(&failed)?;
-        let mut rows = statement.query(params![asset]).map_err(&failed)?;
-        while let Some(row) = rows.next().map_err(&failed)? {
-            let kind: String = row.get(2).map_err(&failed)?;
-            let kind = StateKind::parse(&kind).ok_or_else(|| Error::corrupt(format!("a state of kind `{kind}`")))?;
-            versions.push(Version {
-                id: row.get(0).map_err(&failed)?,
-                asset: asset.to_owned(),
-                forever: false,
-                is_state: true,
-                file: state_name(Month(row.get(1).map_err(&failed)?), kind, hash_of(row, 3, &self.ledger)?),
-                created: row.get::<_, i64>(4).map_err(&failed)? as u64,
-                dropped: row.get::<_, Option<i64>>(5).map_err(&failed)?.map(|rev| rev as u64),
-            });
-        }
-        Ok(versions)
-    }
-
     /// One folder, whose lock is held.
     fn collect(
         &self,
@@ -216,13 +164,27 @@ impl Store {
         for asset in &folder.assets {
             versions.extend(self.versions(asset, histories.contains(asset))?);
         }
-        let is_garbage = |version: &&Version| {
-            !version.forever && version.dropped.is_some_and(|dropped| !kept.needs(version.created, dropped))
-        };
-        let (garbage, staying): (Vec<&Version>, Vec<&Version>) = versions.iter().partition(is_garbage);
+        let may_go = |version: &Version| version.dropped.is_some_and(|dropped| !kept.needs(version.created, dropped));
+        let thinned = to_thin(&versions, may_go);
+        let (garbage, staying): (Vec<&Version>, Vec<&Version>) =
+            versions.iter().partition(|version| version.row.is_none() && may_go(version));
         let segments = |version: &&&Version| !version.is_state;
-        report.kept += staying.iter().filter(segments).filter(|version| version.dropped.is_some()).count() as u32;
-        report.segments += garbage.iter().filter(segments).count() as u32;
+        let with_files = staying.iter().filter(|version| version.has_file && !thinned.contains(&version.id));
+        let with_files: Vec<&&Version> = with_files.collect();
+        report.kept +=
+            with_files.iter().filter(|version| !version.is_state && version.dropped.is_some()).count() as u32;
+        report.segments += (garbage.iter().filter(segments).count() + thinned.len()) as u32;
+        if !dry_run && !thinned.is_empty() {
+            self.write("thin segments in", |transaction| {
+                for version in versions.iter().filter(|version| thinned.contains(&version.id)) {
+                    note_collected(transaction, version)?;
+                    transaction
+                        .prepare_cached("UPDATE segments SET thinned = 1 WHERE id = ?1")?
+                        .execute(params![version.id])?;
+                }
+                Ok(())
+            })?;
+        }
         if !dry_run && !garbage.is_empty() {
             self.write("collect segments in", |transaction| {
                 for version in &garbage {
@@ -233,10 +195,8 @@ impl Store {
                             .execute(params![version.id])?;
                         continue;
                     }
+                    note_collected(transaction, version)?;
                     let (created, dropped) = (version.created as i64, version.dropped.unwrap_or_default() as i64);
-                    transaction
-                        .prepare_cached("INSERT OR IGNORE INTO collected (created_rev, dropped_rev) VALUES (?1, ?2)")?
-                        .execute(params![created, dropped])?;
                     transaction
                         .prepare_cached(
                             "INSERT OR IGNORE INTO collected_assets (asset, created_rev, dropped_rev) VALUES (?1, ?2, ?3)",
@@ -248,8 +208,9 @@ impl Store {
             })?;
         }
         // A file may belong to several versions: a month that came back to what it was.
-        let needed: HashSet<&str> = staying.iter().map(|version| version.file.as_str()).collect();
-        let collected: HashSet<&str> = garbage.iter().map(|version| version.file.as_str()).collect();
+        let needed: HashSet<&str> = with_files.iter().map(|version| version.file.as_str()).collect();
+        let gone = versions.iter().filter(|version| !needed.contains(version.file.as_str()));
+        let collected: HashSet<&str> = gone.map(|version| version.file.as_str()).collect();
         let mut removed = false;
         for path in folder.paths.iter().map(|path| ours_in(path)).collect::<Result<Vec<_>>>()?.concat() {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -305,6 +266,14 @@ impl Store {
     }
 }
 
+/// The snapshots that had it are whole no more.
+fn note_collected(transaction: &Connection, version: &Version) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached("INSERT OR IGNORE INTO collected (created_rev, dropped_rev) VALUES (?1, ?2)")?
+        .execute(params![version.created as i64, version.dropped.unwrap_or_default() as i64])?;
+    Ok(())
+}
+
 fn revs(connection: &Connection, sql: &str, limit: i64) -> rusqlite::Result<BTreeSet<u64>> {
     let mut statement = connection.prepare(sql)?;
     statement.query_map(params![limit], |row| row.get::<_, i64>(0).map(|rev| rev as u64))?.collect()
@@ -337,7 +306,7 @@ pub(crate) fn files_in(folder: &Path) -> Result<Vec<PathBuf>> {
     entries_in(folder, std::fs::FileType::is_file)
 }
 
-fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = files_in(folder)?;
     for below in folders_in(folder)? {
         files.extend(files_below(&below)?);
@@ -345,7 +314,7 @@ fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn folders_in(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn folders_in(folder: &Path) -> Result<Vec<PathBuf>> {
     entries_in(folder, std::fs::FileType::is_dir)
 }
 

@@ -17,6 +17,8 @@ pub(crate) struct StoredHead {
     pub is_static: bool,
     /// When the folder of segments was last changed by a commit or `gc`, in nanoseconds since 1970; `None` if it is not known.
     pub folder_mtime: Option<i64>,
+    /// Months of a past state that have no file of their own: see [`crate::thinned`].
+    pub thinned: Vec<Month>,
     /// Packed, because most heads are never asked for their files one by one.
     pub manifest: Vec<u8>,
 }
@@ -63,6 +65,7 @@ pub(crate) fn load_all(connection: &Connection, ledger: &LedgerPath) -> Result<V
             },
             is_static: row.get(1).map_err(&failed)?,
             folder_mtime: row.get(10).map_err(&failed)?,
+            thinned: Vec::new(),
             manifest: blob(row, 11).map_err(&failed)?.to_vec(),
         });
     }
@@ -92,6 +95,7 @@ pub(crate) fn of_months(asset: &str, months: &[MonthRow]) -> Option<StoredHead> 
         },
         is_static: months.iter().any(|month| month.schema.is_static),
         folder_mtime: None,
+        thinned: months.iter().filter(|month| month.thinned).map(|month| month.month).collect(),
         manifest: codec::pack_manifest(&entries),
     })
 }

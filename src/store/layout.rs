@@ -55,6 +55,16 @@ impl Layout {
         self.root.join("spool")
     }
 
+    /// The folder of copies of objects, one folder for each asset.
+    pub fn copies(&self) -> PathBuf {
+        self.root.join("cache")
+    }
+
+    /// The folder that has a store for each instant of which somebody asked what was known.
+    pub fn known(&self) -> PathBuf {
+        self.root.join("known")
+    }
+
     pub fn locks(&self) -> PathBuf {
         self.root.join("locks")
     }

@@ -26,11 +26,13 @@ mod gc;
 mod head;
 mod lanes;
 mod layout;
+mod leftovers;
 mod locks;
 mod manifest;
 mod month;
 mod parallel;
 mod recall;
+mod relation;
 mod revisions;
 mod rewrite;
 mod runs;
@@ -41,6 +43,7 @@ mod spool;
 mod state_file;
 mod state_row;
 mod store;
+mod thinned;
 mod ticks;
 mod warehouse;
 
@@ -59,6 +62,8 @@ mod lanes_tests;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
+mod thinned_tests;
+#[cfg(test)]
 mod warehouse_tests;
 
 pub use audit::Difference;
@@ -70,6 +75,7 @@ pub use fetches::{FetchRow, Fetched, Fetches, MadeOf};
 pub use gc::{GcPolicy, GcReport};
 pub use lanes::Lanes;
 pub use layout::{Layout, write_whole};
+pub use leftovers::{Discarded, Leftovers};
 pub use locks::{AssetLocks, LockError};
 pub use manifest::SourceFileRow;
 pub use revisions::{Change, Revision};

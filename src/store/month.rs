@@ -23,6 +23,8 @@ pub(crate) struct MonthRow {
     pub schema: Arc<AssetSchema>,
     /// Sorted by session.
     pub partitions: Vec<PartitionRecord>,
+    /// It has no file any more: see [`crate::thinned`].
+    pub thinned: bool,
 }
 
 impl MonthRow {
@@ -50,7 +52,7 @@ pub(crate) fn load(
     let failed = ledger.failed("read");
     let mut statement = connection
         .prepare_cached(
-            "SELECT s.id, s.month, s.content, s.size, s.schema, c.json, s.records
+            "SELECT s.id, s.month, s.content, s.size, s.schema, c.json, s.records, s.thinned
              FROM segments s JOIN schemas c ON c.id = s.schema
              WHERE s.asset = ?1 AND s.month BETWEEN ?2 AND ?3
                AND s.created_rev <= ?4 AND (s.dropped_rev IS NULL OR s.dropped_rev > ?4)
@@ -73,22 +75,33 @@ pub(crate) fn versions(
     asset: &str,
     month: Month,
 ) -> Result<Vec<Version>> {
+    versions_in(connection, ledger, asset, (month, month))
+}
+
+/// The same of all months of a range, each oldest first.
+pub(crate) fn versions_in(
+    connection: &Connection,
+    ledger: &LedgerPath,
+    asset: &str,
+    (from, to): (Month, Month),
+) -> Result<Vec<Version>> {
     let failed = ledger.failed("read");
     let mut statement = connection
         .prepare_cached(
-            "SELECT s.id, s.month, s.content, s.size, s.schema, c.json, s.records, s.created_rev, s.dropped_rev
-             FROM segments s JOIN schemas c ON c.id = s.schema WHERE s.asset = ?1 AND s.month = ?2
-             ORDER BY s.created_rev",
+            "SELECT s.id, s.month, s.content, s.size, s.schema, c.json, s.records, s.thinned, s.created_rev,
+                s.dropped_rev
+             FROM segments s JOIN schemas c ON c.id = s.schema WHERE s.asset = ?1 AND s.month BETWEEN ?2 AND ?3
+             ORDER BY s.month, s.created_rev",
         )
         .map_err(&failed)?;
-    let mut rows = statement.query(params![asset, month.0]).map_err(&failed)?;
+    let mut rows = statement.query(params![asset, from.0, to.0]).map_err(&failed)?;
     let mut versions = Vec::new();
     let mut schemas = Schemas::default();
     while let Some(row) = rows.next().map_err(&failed)? {
         versions.push(Version {
             row: month_of(row, ledger, &mut schemas)?,
-            created: row.get::<_, i64>(7).map_err(&failed)? as u64,
-            dropped: row.get::<_, Option<i64>>(8).map_err(&failed)?.map(|rev| rev as u64),
+            created: row.get::<_, i64>(8).map_err(&failed)? as u64,
+            dropped: row.get::<_, Option<i64>>(9).map_err(&failed)?.map(|rev| rev as u64),
         });
     }
     Ok(versions)
@@ -98,7 +111,7 @@ pub(crate) fn versions(
 #[derive(Default)]
 struct Schemas(Option<(i64, Arc<AssetSchema>)>);
 
-/// A month from the columns id, month, content, size, schema, its JSON, records.
+/// A month from the columns id, month, content, size, schema, its JSON, records, thinned.
 fn month_of(row: &Row<'_>, ledger: &LedgerPath, schemas: &mut Schemas) -> Result<MonthRow> {
     let failed = ledger.failed("read");
     let schema_id: i64 = row.get(4).map_err(&failed)?;
@@ -119,6 +132,7 @@ fn month_of(row: &Row<'_>, ledger: &LedgerPath, schemas: &mut Schemas) -> Result
         size: row.get::<_, i64>(3).map_err(&failed)? as u64,
         schema,
         partitions: codec::unpack_partitions(blob(row, 6).map_err(&failed)?)?,
+        thinned: row.get(7).map_err(&failed)?,
     })
 }
 

@@ -15,6 +15,7 @@ use crate::month::{self, MonthRow};
 use crate::segment::Cut;
 use crate::snapshot::rev_before;
 use crate::store::Store;
+use crate::thinned;
 
 /// One content of a partition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -150,10 +151,22 @@ impl Store {
     fn content(&self, asset: &str, version: &Version, session: NaiveDate) -> Result<Option<(DataFrame, Vec<String>)>> {
         let Some(record) = version.record(session) else { return Ok(None) };
         let row = &version.row;
-        let before = row.partitions.iter().take_while(|record| record.session < session);
-        let offset = before.map(|record| record.rows as usize).sum();
-        let cut = Cut { offset, rows: record.rows as usize, ..Cut::whole(&self.layout, asset, row) };
-        let frame = cut.read(&self.cache, |name| row.schema.is_static || name != "session")?;
+        let wanted = |name: &str| row.schema.is_static || name != "session";
+        let frame = if row.thinned {
+            let donors = self.versions_of(asset, session)?.into_iter().map(|version| version.row).collect::<Vec<_>>();
+            let pieces = thinned::pieces(row, &donors, |of| of == session)?;
+            let read = pieces.first().map(|piece| piece.read(&self.layout, &self.cache, asset, wanted));
+            // The other file may have columns that this one had not.
+            let of_row = |name: &PlSmallStr| wanted(name) && row.schema.polars().contains(name);
+            let read = read.transpose()?.unwrap_or_default();
+            let names: Vec<PlSmallStr> = read.get_column_names_owned().into_iter().filter(of_row).collect();
+            read.select(names).map_err(Error::frame(asset))?
+        } else {
+            let before = row.partitions.iter().take_while(|record| record.session < session);
+            let offset = before.map(|record| record.rows as usize).sum();
+            let cut = Cut { offset, rows: record.rows as usize, ..Cut::whole(&self.layout, asset, row) };
+            cut.read(&self.cache, wanted)?
+        };
         let key = row.schema.key.iter().map(|(name, _)| name.clone()).collect();
         Ok(Some((frame, key)))
     }

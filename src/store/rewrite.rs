@@ -228,7 +228,8 @@ impl Planned {
         all.sort_by_key(|(record, _)| record.session);
         let (partitions, origins): (Vec<_>, Vec<_>) = all.into_iter().unzip();
         let content = content_of(&schema, &partitions);
-        Self { row: MonthRow { id: 0, month, content, size: 0, schema: Arc::new(schema), partitions }, origins }
+        let row = MonthRow { id: 0, month, content, size: 0, schema: Arc::new(schema), partitions, thinned: false };
+        Self { row, origins }
     }
 
     /// The rows of the month: new ones from the commit, kept ones from the old file. Neighbours in one of the two stay together, so

@@ -235,6 +235,9 @@ impl Snapshot {
             HashSet::new()
         };
         let is_damaged = |(at, entry): &(usize, &ManifestEntry)| {
+            if stored.thinned.contains(&entry.month) {
+                return false;
+            }
             // Of most segments of a large store not even the name is made.
             let name = || segment_name(entry.month, stored.is_static, entry.content);
             if *at >= sized_from {
@@ -301,6 +304,9 @@ impl Snapshot {
         let target = self.target(asset, &months, columns)?;
         let polars_schema = target.polars();
         let part = |month: &MonthRow| -> Result<DataFrame> {
+            if month.thinned {
+                return self.read_thinned(asset, month, in_range, &polars_schema);
+            }
             let before = month.partitions.iter().take_while(|record| !in_range(record.session));
             let offset = before.map(|record| record.rows as usize).sum();
             let inside = month.partitions.iter().filter(|record| in_range(record.session));

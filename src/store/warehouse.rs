@@ -17,10 +17,11 @@ use crate::database::micros;
 use crate::error::{Error, Result};
 use crate::gc::files_in;
 use crate::layout::{Layout, TEMPORARY, remove, temporary_beside};
-use crate::month::MonthRow;
+use crate::relation::{quote_name, relation};
 use crate::schema::AssetSchema;
 use crate::snapshot::Snapshot;
 use crate::store::{Store, newest_rev};
+use crate::thinned;
 
 const LEDGER_TABLES: &str = "
     CREATE SCHEMA assetctl;
@@ -212,13 +213,6 @@ pub fn connect_known(history: &Snapshot, made: Option<&Snapshot>) -> Result<Conn
     Ok(connection)
 }
 
-impl Snapshot {
-    /// A SELECT, in DuckDB's SQL, of all rows of an asset; `None` if it has none.
-    pub fn relation(&self, asset: &str) -> Result<Option<String>> {
-        Ok(relation(self.layout(), asset, &self.all_months(asset)?))
-    }
-}
-
 /// The warehouse that was published last in the data folder `dir`, if there is one.
 pub fn newest_warehouse(dir: &Path) -> Result<Option<PathBuf>> {
     let mut newest = None;
@@ -302,23 +296,30 @@ fn fill_assets(connection: &Connection, snapshot: &Snapshot, only: Option<&[Stri
     let is_wanted = |asset: &&str| only.is_none_or(|only| only.iter().any(|name| name == asset));
     for asset in snapshot.assets().filter(is_wanted) {
         let months = snapshot.all_months(asset)?;
-        if let Some(rows) = relation(snapshot.layout(), asset, &months)
+        if let Some(rows) = relation(snapshot, asset, &months)?
             && let Err(error) = connection.execute_batch(&format!("CREATE VIEW main.{} AS {rows}", quote_name(asset)))
         {
             // One unreadable file, or two names that differ in case alone, must not cost the views of all others.
             tracing::warn!(asset, %error, "the warehouse has no view of this asset");
         }
         for month in &months {
-            let file = snapshot.layout().segment(asset, &month.file());
-            let row = [
-                Value::Text(asset.to_owned()),
-                Value::Text(if month.schema.is_static { "all".to_owned() } else { month.month.to_string() }),
-                Value::Text(file.to_string_lossy().into_owned()),
-                Value::UBigInt(month.size),
-                Value::UBigInt(month.rows() as u64),
-                Value::UBigInt(month.partitions.len() as u64),
-            ];
-            segments.append_row(appender_params_from_iter(row)).map_err(failed)?;
+            let donors = if month.thinned { snapshot.donors(asset, month.month)? } else { Vec::new() };
+            let pieces = if month.thinned { thinned::pieces(month, &donors, |_| true)? } else { Vec::new() };
+            let whole = (!month.thinned).then_some((month, month.partitions.as_slice()));
+            for (of, partitions) in
+                whole.into_iter().chain(pieces.iter().map(|piece| (piece.donor, piece.partitions())))
+            {
+                let file = snapshot.layout().segment(asset, &of.file());
+                let row = [
+                    Value::Text(asset.to_owned()),
+                    Value::Text(if of.schema.is_static { "all".to_owned() } else { of.month.to_string() }),
+                    Value::Text(file.to_string_lossy().into_owned()),
+                    Value::UBigInt(of.size),
+                    Value::UBigInt(partitions.iter().map(|record| u64::from(record.rows)).sum()),
+                    Value::UBigInt(partitions.len() as u64),
+                ];
+                segments.append_row(appender_params_from_iter(row)).map_err(failed)?;
+            }
             for record in &month.partitions {
                 let session = Value::Date32(days(record.session));
                 let row = [
@@ -339,7 +340,7 @@ fn fill_assets(connection: &Connection, snapshot: &Snapshot, only: Option<&[Stri
 }
 
 /// One hash of a partition's content, names of columns included, whatever the order of columns.
-fn content_hash(schema: &AssetSchema, record: &PartitionRecord) -> Hash128 {
+pub(crate) fn content_hash(schema: &AssetSchema, record: &PartitionRecord) -> Hash128 {
     let mut named: Vec<_> = schema.columns.iter().map(|(name, _)| name).zip(&record.column_hashes).collect();
     named.retain(|(_, hash)| **hash != crate::schema::ABSENT);
     named.sort();
@@ -349,56 +350,4 @@ fn content_hash(schema: &AssetSchema, record: &PartitionRecord) -> Hash128 {
         hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes()).update(&hash.0);
     }
     Hash128::finish(&hasher)
-}
-
-/// A SELECT of all rows of an asset from its segments; `None` if it has none, or none whose file is whole.
-fn relation(layout: &Layout, asset: &str, months: &[MonthRow]) -> Option<String> {
-    let newest = months.last()?.schema.as_ref();
-    let agrees = |month: &&MonthRow| {
-        let typed = month.schema.key.iter().chain(&month.schema.columns);
-        typed.into_iter().all(|(name, kind)| newest.type_of(name).is_none_or(|new| new == *kind))
-    };
-    // A month whose column has another type than now is due to be rebuilt; one whose file is gone or cut off would
-    // break the view of all others.
-    let there: Vec<(&MonthRow, PathBuf)> = months
-        .iter()
-        .filter(agrees)
-        .map(|month| (month, layout.segment(asset, &month.file())))
-        .filter(|(month, path)| fs::metadata(path).is_ok_and(|found| found.len() == month.size))
-        .collect();
-    let mut union = newest.clone();
-    for (month, _) in &there {
-        union = union.extended_by(&month.schema, |_| true);
-    }
-    let alike = there.iter().all(|(month, _)| month.schema == there[0].0.schema && *month.schema == union);
-    let files: Vec<String> = there.iter().map(|(_, path)| quote_file(&path.to_string_lossy())).collect();
-    if files.is_empty() {
-        return None;
-    }
-    let columns: Vec<String> = union.polars().iter_names().map(|name| quote_name(name)).collect();
-    let options = if alike { "" } else { ", union_by_name = true" };
-    Some(format!(
-        "SELECT {} FROM read_parquet([{}]{options}, hive_partitioning = false)",
-        columns.join(", "),
-        files.join(", ")
-    ))
-}
-
-fn quote_name(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// A file for `read_parquet`, which takes `*`, `?` and `[` for patterns unless they stand in brackets.
-fn quote_file(path: &str) -> String {
-    let mut quoted = String::with_capacity(path.len() + 2);
-    quoted.push('\'');
-    for letter in path.chars() {
-        match letter {
-            '\'' => quoted.push_str("''"),
-            '*' | '?' | '[' => quoted.extend(['[', letter, ']']),
-            _ => quoted.push(letter),
-        }
-    }
-    quoted.push('\'');
-    quoted
 }

@@ -113,6 +113,54 @@ fn what_was_there_stays_and_what_is_below_does_not_read_it_as_new() {
 }
 
 #[test]
+fn what_reads_nothing_new_but_what_was_refused_waits_and_says_for_what() {
+    let mut project = project();
+    project.yaml(&format!(
+        "{YAML}\n  doubled:\n    kind: indicators\n    input: means\n    columns: {{ twice: 2 * mean_3 }}\n"
+    ));
+    project.materialize();
+    let before = project.contents();
+    let good = project.bars().close("sh.600028", "2015-05-20");
+    project.edit_close("sh.600028", "2015-05-20", -1.0);
+    let failed = project.run(&["materialize", "--format", "json"]).exits(6);
+    failed.ran().assert_nothing();
+    let report = failed.json();
+    let told: Vec<(&str, &str, Vec<(String, String)>)> = report["run"]["assets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|asset| {
+            let waits = asset["waits"].as_object().into_iter().flatten();
+            let waits = waits.map(|(session, why)| (session.clone(), why.as_str().unwrap().to_owned()));
+            (asset["asset"].as_str().unwrap(), asset["status"].as_str().unwrap(), waits.collect())
+        })
+        .collect();
+    let waiting = |sessions: &[chrono::NaiveDate], why: &str| -> Vec<(String, String)> {
+        sessions.iter().map(|session| (session.to_string(), why.to_owned())).collect()
+    };
+    let three = from_on("2015-05-20", 3);
+    assert_eq!(
+        told,
+        [
+            ("raw_bars", "failed", vec![]),
+            ("completed_bars", "waits", waiting(&three[..1], "a check of `raw_bars` fails")),
+            ("means", "waits", waiting(&three, "a check of `raw_bars` fails")),
+            ("doubled", "waits", waiting(&three, "`means` waits too")),
+        ]
+    );
+    project.run(&["materialize"]).exits(6).says(&[
+        "means           waits",
+        "means waits: 3 sessions (2015-05-20…2015-05-22): a check of `raw_bars` fails",
+        "doubled waits: 3 sessions (2015-05-20…2015-05-22): `means` waits too",
+    ]);
+    assert_same(&before, &project.contents());
+    // The vendor takes it back: nobody waits any more, and there was nothing to do.
+    project.edit_close("sh.600028", "2015-05-20", good);
+    project.materialize().assert_nothing();
+    assert_same(&before, &project.contents());
+}
+
+#[test]
 fn every_check_says_what_it_found() {
     // (check of the raw bars, sessions at fault, words)
     let cases: [(&str, usize, &[&str]); 14] = [
@@ -165,6 +213,19 @@ fn a_check_that_looks_back_says_the_same_however_the_work_is_cut() {
     }
     assert_eq!(outcomes[0], outcomes[1]);
     assert_eq!(outcomes[0], outcomes[2]);
+}
+
+#[test]
+fn rows_are_held_against_those_of_a_month_ago_and_no_longer() {
+    let mut project = with("      - { expected_rows: { of_previous: 80% }, severity: warn }\n");
+    project.edit_bars(|bars| {
+        let kept = [date("2015-02-02"), date("2015-04-01")];
+        bars.rows.retain(|bar| kept[..1].contains(&bar.date) || bar.date == kept[1] && bar.symbol == "sh.000300");
+    });
+    project.run(&["materialize", "--select", "raw_bars"]).ok();
+    let found: Vec<String> = findings(&project).into_iter().map(|(_, _, session, _)| session).collect();
+    let month: Vec<String> = from_on("2015-02-03", 19).iter().map(ToString::to_string).collect();
+    assert_eq!(found, month);
 }
 
 #[test]

@@ -341,7 +341,7 @@ fn collecting_what_no_snapshot_needs() {
 
     // By default the last days are kept: nothing goes.
     let kept = project.json(&["gc"]);
-    let expected = ["dry_run", "segments", "files", "orphans", "warehouses", "bytes", "kept", "busy"];
+    let expected = ["dry_run", "segments", "files", "orphans", "warehouses", "leftovers", "bytes", "kept", "busy"];
     assert_eq!(keys(&kept), expected);
     assert_eq!((&kept["segments"], &kept["files"]), (&0.into(), &0.into()));
 

@@ -182,7 +182,7 @@ fn a_failed_check_stops_what_is_below_it_and_nothing_else() {
     project.edit_close("sh.600036", "2015-05-04", 800_000.0);
     let failed = project.run(&["materialize", "--format", "json"]).exits(6);
     failed.says(&["check `range` fails", "2015-05-04", "sh.600036"]);
-    assert_eq!((status(&failed, "breaks").as_str(), status(&failed, "below").as_str()), ("failed", "unchanged"));
+    assert_eq!((status(&failed, "breaks").as_str(), status(&failed, "below").as_str()), ("failed", "waits"));
     assert!(failed.ran().of_asset("indicators").contains(&date("2015-05-04")));
     project.run(&["plan", "--exit-code"]).exits(4);
 }

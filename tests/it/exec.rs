@@ -108,6 +108,40 @@ fn a_program_is_given_its_windows_and_what_it_makes_is_an_asset_like_others() {
 }
 
 #[test]
+fn what_was_made_before_a_call_failed_is_kept() {
+    if !has_python("what was made before a call failed is kept") {
+        return;
+    }
+    let script = SCRIPT.replace(
+        "task = json.load(open(sys.argv[-1]))\n",
+        "task = json.load(open(sys.argv[-1]))\nif os.path.exists(\"broken\") and \"2015-03-10\" in task[\"sessions\"]: sys.exit(\"out of luck\")\n",
+    );
+    let project = project("2015-03-31", &script);
+    project.edit_yaml("    params:", "    checks: [{ range: { column: rows, min: 2 } }]\n    params:");
+    project.write("broken", "");
+    let failed = project.run(&["materialize", "--format", "json"]).exits(5);
+    let ran = failed.ran();
+    let (all, made) = (sessions(FIRST, "2015-03-31"), ran.of_asset("alpha"));
+    // Which of the later calls were made depends on how many programs run at once.
+    assert!(sessions(FIRST, "2015-03-09").iter().all(|session| made.contains(session)), "{made:?}");
+    assert!(!made.contains(&date("2015-03-10")));
+    let report = failed.json();
+    let assets = report["run"]["assets"].as_array().unwrap();
+    let of = |name: &str| assets.iter().find(|asset| asset["asset"] == name).unwrap();
+    assert_eq!((&of("alpha")["status"], &of("doubled")["status"]), (&"failed".into(), &"blocked".into()));
+    let error = of("alpha")["error"].as_str().unwrap();
+    assert!(error.contains("on 2015-03-10") && error.contains("out of luck"), "{error}");
+    let kept = project.rows("select count(distinct session) as n from alpha");
+    assert_eq!(kept[0]["n"], made.len());
+
+    // The next run makes the rest, and no more.
+    std::fs::remove_file(project.path("broken")).unwrap();
+    let rest: Vec<_> = all.iter().copied().filter(|session| !made.contains(session)).collect();
+    project.materialize().assert(&[("alpha", &rest), ("doubled", &all)]);
+    assert_same(&project.rebuilt_with(&["scripts/alpha.py"]), &project.contents());
+}
+
+#[test]
 fn several_sessions_a_call_is_told_by_the_audit_if_it_makes_a_difference() {
     if !has_python("several sessions a call") {
         return;

@@ -370,7 +370,6 @@ fn a_listing_table_edited() {
     let project = Project::new();
     project.materialize();
     let listing = project.read("data/source/listing.csv");
-    let all = sessions_from("2015-02-02");
     let table = days(&[TABLE]);
 
     // Another order of rows says the same.
@@ -380,23 +379,50 @@ fn a_listing_table_edited() {
     project.write("data/source/listing.csv", lines.join("\n"));
     project.materialize().assert_nothing();
 
-    // sz.000066 goes on 2015-08-03: every session reads the table, but only those from then on come out different.
-    let before = project.contents();
-    project
-        .write("data/source/listing.csv", listing.replace("sz.000066,2014-01-02,", "sz.000066,2014-01-02,2015-08-03"));
-    let ran = project.materialize();
-    let changed = changes(&before, &project.contents());
-    let gone = &changed["completed_bars"];
-    let without = sessions_from("2015-08-03");
-    assert!(*gone == without || *gone == without[1..], "completed_bars changed on {}", list(gone));
+    // The last session of sz.000066 is 2015-08-03: it goes from those after it, which alone are made again.
+    let first = project.contents();
+    let list_with = |from: &str, to: &str| {
+        assert!(listing.contains(from));
+        project.write("data/source/listing.csv", listing.replace(from, to));
+        let before = project.contents();
+        let ran = project.materialize();
+        project.materialize().assert_nothing();
+        (ran, changes(&before, &project.contents()))
+    };
+    let gone = sessions_from("2015-08-04");
+    let (ran, changed) = list_with("sz.000066,2014-01-02,", "sz.000066,2014-01-02,2015-08-03");
+    assert_eq!(changed["completed_bars"], gone);
     ran.assert(&[
         ("listing", &table),
-        ("completed_bars", &all),
-        ("indicators", gone),
+        ("completed_bars", &gone),
+        ("indicators", &gone),
         ("scores", &changed["indicators"]),
         ("signals", &changed["scores"]),
     ]);
-    project.materialize().assert_nothing();
+    assert_same(&project.rebuilt(), &project.contents());
+    // An end that moves concerns the sessions between the old one and the new one, and those that carry what came back.
+    let (ran, _) = list_with("sz.000066,2014-01-02,", "sz.000066,2014-01-02,2015-08-10");
+    assert_eq!(ran.of_asset("completed_bars"), sessions("2015-08-04", "2015-08-10"));
+    assert_same(&project.rebuilt(), &project.contents());
+    // The end of a century is none; and what was there before is there again.
+    let (ran, _) = list_with("sz.000066,2014-01-02,", "sz.000066,2014-01-02,2099-12-31");
+    assert_eq!(ran.of_asset("completed_bars"), sessions_from("2015-08-11"));
+    let but_listing = |mut contents: crate::support::Contents| {
+        contents.retain(|(asset, _), _| asset != "listing");
+        contents
+    };
+    assert_same(&but_listing(first), &but_listing(project.contents()));
+    list_with("sz.000066,2014-01-02,", "sz.000066,1901-01-01,").0.assert(&[("listing", &table)]);
+
+    // A beginning that moves: sz.002129 is suspended on the first two sessions, and has no row there any more.
+    let (ran, changed) = list_with("sz.002129,2014-01-02,", "sz.002129,2015-02-04,");
+    assert_eq!(ran.of_asset("completed_bars"), sessions("2015-02-02", "2015-02-03"));
+    assert_eq!(changed["completed_bars"], sessions("2015-02-02", "2015-02-03"));
+    assert_same(&project.rebuilt(), &project.contents());
+    // What an end before the beginning says is refused, whatever session it would be of.
+    let wrong = listing.replace("sz.000066,2014-01-02,", "sz.000066,2014-01-02,2013-01-04");
+    project.write("data/source/listing.csv", wrong);
+    project.run(&["materialize"]).exits(5).says(&["delisted on 2013-01-04, before it is listed on 2014-01-02"]);
 }
 
 #[test]

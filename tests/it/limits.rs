@@ -106,4 +106,17 @@ fn rules_of_ones_own_and_the_first_sessions_of_the_listed() {
         let price = row.as_f64().unwrap();
         assert_eq!(price, (price * 10.0).round() / 10.0, "{price} is no whole number of ticks");
     }
+
+    // Listed later: what was before goes, and the new first three sessions have no limit; the others stand.
+    let listed = |day: &str| {
+        let table = format!("instrument,listed,delisted\nsh.600028,2014-01-02,\nsh.600036,{day},\n");
+        project.write("data/source/listing.csv", table);
+    };
+    listed("2014-01-02");
+    assert_eq!(project.materialize().of_asset("completed_bars"), from_on("2015-02-02", 3));
+    assert_eq!(limited("sh.600036").len(), 6);
+    listed("2015-01-30");
+    assert_eq!(project.materialize().of_asset("completed_bars"), from_on("2015-02-02", 2));
+    assert_eq!(limited("sh.600036"), ["2015-02-04", "2015-02-05", "2015-02-06", "2015-02-09", "2015-02-10"]);
+    assert_same(&project.rebuilt(), &project.contents());
 }

@@ -32,6 +32,7 @@ mod instruments;
 mod intraday;
 mod limits;
 mod memory;
+mod minutes;
 mod presets;
 mod qlib;
 mod readers;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Duration, Utc};
 use serde_json::{Value, json};
 
-use crate::support::{Contents, Project, STAGES, assert_same, changes, date, from_on};
+use crate::support::{Contents, Project, STAGES, assert_same, changes, date, files_below, from_on};
 
 const DAY: &str = "2015-08-17";
 const PARTITION: &str = "raw_bars@2015-08-17";
@@ -80,7 +80,12 @@ fn a_corrected_close_and_what_was_known_before() {
     project.run(&["sql", "--as-known-at", &then, "from scores"]).exits(2).says(&["--as-known-at"]);
 
     // And the scores as they would have been made, bit for bit, of the sources of then.
-    project.run(&["materialize", "--as-known-at", &then, "--select", "scores"]).ok();
+    // What would be made is said without making anything.
+    let make = ["materialize", "--as-known-at", &then, "--select", "scores"];
+    let announced = project.json(&[&make[..], &["--dry-run"]].concat());
+    assert_eq!(announced["plan"]["assets"][0]["stale"][0]["reason"]["kind"], "never_materialized");
+    assert!(!project.path("data/known").exists());
+    assert_eq!(project.json(&make)["plan"]["assets"], announced["plan"]["assets"]);
     let made = contents_known_at(&project, &then);
     let above = ["raw_bars", "listing", "completed_bars", "indicators", "scores"];
     assert_same(&made, &only(&first, &above));
@@ -135,6 +140,16 @@ fn revisions_of_sources_outlive_gc_unless_they_are_to_be_forgotten() {
     project.run(&["materialize", "--as-known-at", &then, "--select", "scores"]).ok();
     let made = contents_known_at(&project, &then);
     assert_same(&only(&made, &["scores"]), &only(&first, &["scores"]));
+
+    // What was made of the past goes when it was not used for long, and copies of objects with their asset.
+    project.write("data/cache/gone/bars.csv", "symbol\n");
+    let files = |folder: &str| files_below(&project.path(folder)).len();
+    assert_eq!(project.json(&["gc", "--dry-run"])["leftovers"], 1);
+    project.run(&["gc"]).ok();
+    assert_eq!((project.path("data/cache/gone").exists(), files("data/known") > 3), (false, true));
+    let there = files("data/known");
+    assert_eq!(project.json(&gc)["leftovers"], there);
+    assert_eq!(files("data/known"), 0);
 
     project.run(&[&gc[..], &["--forget-revisions"]].concat()).ok();
     assert_eq!(project.json(&["diff", PARTITION])["revisions"].as_array().unwrap().len(), 1);

@@ -93,6 +93,12 @@ fn past_the_end_of_the_calendar_it_is_loud() {
     let project = project();
     let ahead = project.run_at("2026-12-31T12:00:00Z", &["schedule", "next", "close"]).ok();
     ahead.says(&["unknown", "warning: schedule `close`", "the calendar ends on 2026-12-31", "under `calendars:`"]);
+    json_at(&project, "2026-12-31T12:00:00Z", &["schedule", "tick"]);
+    project.run_at("2027-01-01T00:00:00Z", &["schedule", "tick"]).exits(5).says(&[
+        "unknown",
+        "warning: schedule `close`: not run",
+        "the calendar ends on 2026-12-31",
+    ]);
     project.run_at("2027-02-01T12:00:00Z", &["job", "show", "repair"]).exits(2).says(&["2027-02-01", "XSHG"]);
 }
 
@@ -175,6 +181,18 @@ fn a_tick_can_be_looked_at_before_it_is_decided() {
         "completed_bars",
         "run 1 done",
     ]);
+}
+
+#[test]
+fn who_look_at_the_same_time_decide_each_tick_once() {
+    let project = project();
+    json_at(&project, "2015-07-02T12:00:00Z", &["schedule", "tick"]);
+    let at_once: Vec<_> =
+        (0..4).map(|_| project.start_at("2015-07-03T07:30:20Z", &["schedule", "tick", "--format", "json"])).collect();
+    let mut all: Vec<String> = at_once.into_iter().flat_map(|one| told(&one.wait().ok().json())).collect();
+    all.sort_unstable();
+    assert_eq!(all, ["close 2015-07-03T07:30:00Z run on_time", "nightly 2015-07-03T01:00:00Z skipped paused"]);
+    assert_eq!(project.json(&["runs"]).as_array().unwrap().len(), 1);
 }
 
 #[test]

@@ -2,4 +2,5 @@
 
 mod database;
 mod files;
+mod minutes;
 mod objects;

@@ -44,6 +44,30 @@ fn what_is_not_known_to_be_suspended_is_missing_and_stops_its_session() {
     project.write("data/source/suspensions.csv", format!("{HEADER}{ELECTRIC}{MERCHANTS}"));
     let ran = project.materialize();
     assert_eq!(ran.of_asset("completed_bars"), sessions_from("2015-04-03"));
+    // That it holds again is remembered too.
+    let standing = |select: &[&str]| project.json(&[&["checks", "--select", "completed_bars"], select].concat());
+    let healed = &standing(&[])[0];
+    let all = sessions_from("2015-02-02").len();
+    assert_eq!((&healed["check"], &healed["severity"]), (&"missing".into(), &"error".into()));
+    assert_eq!((&healed["passed"], &healed["failed"]), (&all.into(), &0.into()));
+    assert!(standing(&["--failed"]).as_array().unwrap().is_empty());
+    let history = standing(&["--history"]);
+    let told: Vec<(&str, &str, &str)> = history
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|told| {
+            (told["outcome"].as_str().unwrap(), told["first"].as_str().unwrap(), told["last"].as_str().unwrap())
+        })
+        .collect();
+    let gap = sessions("2015-04-03", "2015-04-10").into_iter().map(|day| day.to_string()).collect::<Vec<_>>();
+    let failed = gap.iter().map(|day| ("failed", day.as_str(), day.as_str()));
+    let wanted: Vec<_> = [("passed", "2015-02-02", "2015-04-02")]
+        .into_iter()
+        .chain(failed)
+        .chain([("passed", "2015-04-03", "2015-08-31")])
+        .collect();
+    assert_eq!(told, wanted);
     project.materialize().assert_nothing();
     assert_same(&project.rebuilt(), &project.contents());
     let rows = project.rows(

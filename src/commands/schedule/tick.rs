@@ -6,7 +6,7 @@ use assetctl_store::{Store, TickRow};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::{local, switches};
+use super::{local, switches, warn_of_unknown};
 use crate::args::{Format, ScheduleTick};
 use crate::commands::job;
 use crate::context::{Context, Loaded};
@@ -34,7 +34,10 @@ pub fn run(context: &Context, args: &ScheduleTick) -> Result<(), CliError> {
     if human {
         report::text(&table_of(&loaded, &decided))?;
     }
-    let mut result = Ok(());
+    let told =
+        decided.iter().map(|one| (one.tick.decision.as_str(), one.tick.schedule.as_str(), one.tick.reason.as_str()));
+    // What nobody knows is work that may not have been done.
+    let mut result = if warn_of_unknown(told) { Err(CliError::RunFailed) } else { Ok(()) };
     if let Some(store) = store.as_ref().filter(|_| !args.dry_run) {
         for at in order(&loaded, &decided) {
             if let Err(error) = run_one(context, &loaded, store, &mut decided[at], args) {

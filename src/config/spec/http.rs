@@ -4,13 +4,13 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{ColumnType, Encoding, OneOrMany, Secret};
+use super::{BarTimes, ColumnType, Encoding, OneOrMany, Secret};
 use crate::duration::Span;
 use crate::ordered::Ordered;
 
 /// How a vendor is asked, and how its answers are read. Texts of `url`, `query`, `headers`, `body` and `auth` are minijinja templates over
-/// `session`, `first`, `last`, `instrument`, `instruments`, `fields`, `value_fields`, `page`, `offset`, `cursor`, `zone`, `base_url` and
-/// `params`.
+/// `session`, `first`, `last`, `opens`, `closes`, `minutes`, `instrument`, `instruments`, `fields`, `value_fields`, `page`, `offset`,
+/// `cursor`, `zone`, `base_url` and `params`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct HttpVendor {
@@ -66,6 +66,10 @@ pub struct HttpVendor {
     pub retries: HttpRetries,
     /// The longest answer taken, in bytes (default 256 MB).
     pub max_bytes: Option<u64>,
+    /// What the vendor's times are, if its rows have them: what the source says under `time:` is put over it.
+    pub time: Option<BarTimes>,
+    /// What is otherwise where the source has `time:`, which is put over the rest before it is read.
+    pub intraday: Option<Box<HttpVendor>>,
 }
 
 /// The place of `http:` in a source: a preset, a file, or a map of [`HttpVendor`]'s keys.
@@ -265,13 +269,14 @@ impl HttpColumn {
 pub struct HttpField {
     /// Its name, its position from 0, or a JSONPath that begins with `$`.
     pub from: String,
-    /// `number` (default), `text`, `bool` or `date`.
+    /// `number` (default), `text`, `bool`, `date` or `time`.
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<ColumnType>,
     /// The unit: our value is the vendor's, times this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<f64>,
-    /// How a date is written, as `strftime` says it (default `%Y-%m-%d`).
+    /// How a date or time is written, as `strftime` says it (default `%Y-%m-%d`, `2024-03-15 09:31:00`). That of a row's own `time` is said
+    /// under `time:`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
     /// A date or instant as a count of seconds or milliseconds since 1970-01-01 in UTC.

@@ -95,7 +95,8 @@ impl Rules<'_> {
 
     fn http_columns(&mut self, vendor: &HttpVendor) {
         let name = self.draft.name.clone();
-        let values = vendor.columns.keys().filter(|name| !["session", "instrument"].contains(&name.as_str())).count();
+        let is_key = |name: &str| ["session", "instrument"].contains(&name) || (name == "time" && self.has_time());
+        let values = vendor.columns.keys().filter(|name| !is_key(name)).count();
         if values == 0 {
             let message = format!("asset `{name}` has no columns");
             self.error(
@@ -115,6 +116,7 @@ impl Rules<'_> {
                 self.error(message, &["http", "columns"], format!("`{key}` is missing"), help);
             }
         }
+        self.http_time(vendor);
         self.same_but_case(vendor.columns.keys(), &["http", "columns"]);
         for (name, column) in vendor.columns.iter() {
             self.column_name(name, &["http", "columns", name]);
@@ -142,7 +144,9 @@ impl Rules<'_> {
                 }
                 _ => {}
             }
-            self.http_field(&field, name, &path);
+            if name != "time" || !self.has_time() {
+                self.http_field(&field, name, &path);
+            }
         }
         if let Some(closes) = &vendor.response.closes {
             self.http_field(closes, "session", &["http", "response", "closes"]);
@@ -154,20 +158,21 @@ impl Rules<'_> {
         let kind = match name {
             "session" => ColumnType::Date,
             "instrument" => ColumnType::Text,
-            "time" if self.has_time() => ColumnType::Time,
             _ => field.kind.unwrap_or(ColumnType::Number),
         };
-        if let Some(format) = &field.format
-            && let Some(help) = date_format_mistake(format)
-        {
-            self.error(format!("`{format}` is not a date format"), &with("format"), "how a date is written", help);
+        if let Some(format) = &field.format {
+            if kind == ColumnType::Time {
+                self.http_time_format(format, &with("format"));
+            } else if let Some(help) = date_format_mistake(format) {
+                self.error(format!("`{format}` is not a date format"), &with("format"), "how a date is written", help);
+            }
         }
         if field.format.is_some() && field.epoch.is_some() {
             let message = format!("`{name}` has both `format` and `epoch`");
             self.error(message, &with("epoch"), "one of the two", "a date is a text or a count, not both");
         }
         for (key, given) in [("format", field.format.is_some()), ("epoch", field.epoch.is_some())] {
-            if given && kind != ColumnType::Date {
+            if given && !matches!(kind, ColumnType::Date | ColumnType::Time) {
                 let message = format!("`{key}` is for dates, and `{name}` is a {}", kind.name());
                 self.error(message, &with(key), "has no meaning here", "add `type: date`, or take it away");
             }

@@ -1,7 +1,7 @@
 //! Rules of sources whose rows have a time.
 
 use super::Rules;
-use crate::spec::{ColumnType, Kind, SourceSpec};
+use crate::spec::{ColumnType, HttpBy, HttpVendor, Kind, SourceSpec};
 use crate::time_format::TimeFormat;
 
 impl Rules<'_> {
@@ -45,6 +45,56 @@ impl Rules<'_> {
         }
         if spec.files.types.get("time").is_some_and(|kind| *kind != ColumnType::Time) {
             self.error("`time` is always a time", &["types", "time"], "another type", "take it away");
+        }
+    }
+
+    /// The column of a vendor's times. How they are written is said under `time:`, as of files.
+    pub(super) fn http_time(&mut self, vendor: &HttpVendor) {
+        let Kind::Source(SourceSpec { time: Some(time), .. }) = &self.draft.kind else { return };
+        let name = self.draft.name.clone();
+        let has_session = vendor.columns.get("session").is_some() || vendor.by == Some(HttpBy::Session);
+        let of_day = time.format.as_deref().filter(|format| TimeFormat::of(format) == Some(TimeFormat::OfDay));
+        if let Some(format) = of_day.filter(|_| !has_session) {
+            let help = "map the field of the trading date, `columns: { session: … }`, or give the date in `format`";
+            let message = format!("`{format}` has no date, and there is no `session`");
+            self.error(message, &["time", "format"], "of which date?", help);
+        }
+        let Some(column) = vendor.columns.get("time") else {
+            let message = format!("nothing says at which time a row of `{name}` is");
+            let help =
+                "map it, as `columns: { time: … }`; `assetctl sources` says which vendors have bars within sessions";
+            return self.error(message, &["http", "columns"], "`time` is missing", help);
+        };
+        let field = column.field();
+        let path = ["http", "columns", "time"];
+        let with = |key| path.iter().copied().chain([key]).collect::<Vec<&str>>();
+        if field.kind.is_some_and(|kind| kind != ColumnType::Time) {
+            self.error("`time` is always a time", &with("type"), "another type", "take it away");
+        }
+        let elsewhere = [
+            ("format", field.format.is_some(), "`time: { format: … }`"),
+            ("epoch", field.epoch.is_some(), "`time: { format: epoch }`, or `epoch_ms`"),
+            ("zone", field.zone.is_some(), "`time: { zone: … }`"),
+        ];
+        for (key, _, help) in elsewhere.into_iter().filter(|(_, given, _)| *given) {
+            let message = format!("`{key}` of a row's time is said under `time:`");
+            self.error(message, &with(key), "not here", format!("write {help}"));
+        }
+        if field.times.is_some() {
+            self.error(
+                "`times` is for numbers, and `time` is a time",
+                &with("times"),
+                "has no meaning here",
+                "take it away",
+            );
+        }
+    }
+
+    /// How a column of times is written that is not the row's own.
+    pub(super) fn http_time_format(&mut self, format: &str, path: &[&str]) {
+        if !matches!(TimeFormat::of(format), Some(TimeFormat::Instant | TimeFormat::Local)) {
+            let help = "`%Y-%m-%d %H:%M:%S` is 2024-03-15 09:31:00; a count is said by `epoch: s` or `epoch: ms`";
+            self.error(format!("`{format}` is not the format of a time"), path, "how a time is written", help);
         }
     }
 }

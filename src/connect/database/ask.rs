@@ -29,7 +29,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(500);
 const TICK: Duration = Duration::from_millis(50);
 /// The sessions of one request: of a query for a range, and of one that is asked session by session.
 const RANGE: usize = 250;
-const ONE_BY_ONE: usize = 20;
+const ONE_BY_ONE: usize = 31;
 
 /// Asks a database by a query.
 pub struct Database {
@@ -184,7 +184,9 @@ impl Database {
             runs(request.sessions, request.calendar)
         };
         let render = |(first, last)| {
-            let wanted = Wanted { first, last, instruments: request.instruments };
+            let hours = moments::hours(request.calendar, first, last);
+            let zone = self.declared.zone(request.calendar);
+            let wanted = Wanted { first, last, hours, zone, instruments: request.instruments };
             self.template.render(placeholders, wanted).map_err(|mistake| FetchError::Refused {
                 what: format!("query of `{}`: {}", self.declared.asset, mistake.message),
                 help: mistake.help,
@@ -202,6 +204,10 @@ impl Fetch for Database {
 
     fn sessions_at_once(&self) -> Option<usize> {
         Some(if self.template.is_of_session { ONE_BY_ONE } else { RANGE })
+    }
+
+    fn is_one_by_one(&self) -> bool {
+        self.template.is_of_session
     }
 
     fn spec_text(&self) -> String {
@@ -281,6 +287,8 @@ impl<'a> Asking<'a> {
     pub fn end(&mut self, mut collector: Collector<'a>) -> Result<(), FetchError> {
         self.rows += collector.rows;
         self.notes.append(&mut collector.notes);
+        let query = format!("query of `{}`", self.declared.asset);
+        self.notes.extend(collector.left_out().into_iter().map(|left_out| format!("{query}: {left_out}")));
         self.parts.push(collector.finish()?);
         self.tell(None);
         Ok(())

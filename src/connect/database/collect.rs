@@ -6,8 +6,10 @@ use std::path::Path;
 use assetctl_calendar::Calendar;
 use assetctl_config::{BarTimes, ColumnType, Files, OffCalendar, TimeFormat};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use chrono_tz::Tz;
 use polars::prelude::DataFrame;
 
+use super::zone;
 use crate::cell::Value;
 use crate::date::{from_days, to_days};
 use crate::error::{ConnectError, Field, Place, Problem, Problems};
@@ -65,6 +67,12 @@ impl Declared {
             start: None,
             key: &[],
         }
+    }
+
+    /// In which times without an offset are written.
+    pub fn zone(&self, calendar: &Calendar) -> Tz {
+        let written = self.time.as_ref().and_then(|times| times.zone.as_deref());
+        written.and_then(|zone| zone.parse().ok()).unwrap_or_else(|| zone::of(calendar))
     }
 
     fn moments<'a>(&'a self, calendar: &'a Calendar) -> Option<Moments<'a>> {
@@ -208,6 +216,11 @@ impl<'a> Collector<'a> {
             },
         );
         if self.problems.full() { Err(self.refusal()) } else { Ok(()) }
+    }
+
+    /// In words, what was left out because its date is no session, or nothing is traded at its time.
+    pub fn left_out(&self) -> Vec<String> {
+        self.builder.left_out()
     }
 
     fn refusal(&mut self) -> FetchError {

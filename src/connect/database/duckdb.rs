@@ -8,7 +8,7 @@ use assetctl_config::ColumnType;
 use chrono::DateTime;
 use duckdb::arrow::array::{Array, BooleanArray, Date32Array, Float64Array, StringArray, TimestampMicrosecondArray};
 use duckdb::arrow::datatypes::DataType;
-use duckdb::types::Value;
+use duckdb::types::{TimeUnit, Value};
 use duckdb::{AccessMode, Config, Connection, params_from_iter};
 
 use super::ask::{Asking, Stopped};
@@ -16,6 +16,7 @@ use super::collect::Cell;
 use super::template::{Param, Statement};
 use crate::date::{from_days, to_days};
 use crate::fetch::FetchError;
+use crate::time::to_micros;
 
 /// How often it is looked whether to go on.
 const TICK: Duration = Duration::from_millis(20);
@@ -207,6 +208,7 @@ fn read(array: &dyn Array, row: usize) -> Cell {
 fn bound(param: &Param) -> Value {
     match param {
         Param::Date(date) => Value::Date32(to_days(*date)),
+        Param::Moment(_, written) => Value::Timestamp(TimeUnit::Microsecond, to_micros(*written)),
         Param::Text(text) => Value::Text(text.clone()),
         Param::Integer(integer) => Value::BigInt(*integer),
         Param::Double(number) => Value::Double(*number),

@@ -156,6 +156,7 @@ fn moment(naive: NaiveDateTime, kind: Kind, wanted: ColumnType, zone: Tz) -> Cel
 fn bound(param: &Param) -> Value {
     match param {
         Param::Date(date) => Value::from(*date),
+        Param::Moment(_, written) => Value::from(*written),
         Param::Text(text) => Value::from(text.as_str()),
         Param::Integer(integer) => Value::from(*integer),
         Param::Double(number) => Value::from(*number),
@@ -208,6 +209,32 @@ mod tests {
             "mysql: {{ url: \"{url}\", query: \"select * from {name} where d between {{{{ first }}}} and {{{{ last }}}}\" }}\n\
              columns: {{ session: d, instrument: code }}\ntypes: {{ {types} }}\n"
         )))
+    }
+
+    #[test]
+    fn hours_are_asked_for_on_the_clock_of_the_column() {
+        let Some(source) = table(
+            "hours",
+            "d date, code varchar(20), dt datetime, at timestamp null, close double",
+            "('2015-01-05', 'a', '2015-01-05 09:35:00', '2015-01-05 01:35:00', 1),
+             ('2015-01-05', 'a', '2015-01-05 15:00:00', '2015-01-05 07:00:00', 2),
+             ('2015-01-05', 'a', '2015-01-05 15:05:00', '2015-01-05 07:05:00', 8),
+             ('2015-01-06', 'a', '2015-01-06 09:35:00', '2015-01-06 01:35:00', 9)",
+            "close: number",
+        ) else {
+            return;
+        };
+        let days = "d between {{ first }} and {{ last }}";
+        for (column, hours) in [
+            ("dt", "dt between {{ opens }} and {{ closes }}"),
+            ("at", "at between {{ opens | zone('UTC') }} and {{ closes | zone('UTC') }}"),
+        ] {
+            let times = format!("time: {{ every: 5m }}\ncolumns: {{ time: {column},");
+            let source = source.with(days, hours).with("columns: { session: d,", &times);
+            let frame = source.fetch(&["2015-01-05"]).unwrap().frame;
+            assert_eq!(cells(&frame, "close"), ["1.0", "2.0"], "{column}");
+            assert_eq!(cells(&frame, "time"), ["2015-01-05 09:35:00", "2015-01-05 15:00:00"], "{column}");
+        }
     }
 
     #[test]

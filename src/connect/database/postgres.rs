@@ -239,6 +239,9 @@ impl ToSql for Bound<'_> {
             (Param::Date(date), &Type::TIMESTAMP) => midnight(*date).to_sql(kind, out),
             (Param::Date(date), &Type::TIMESTAMPTZ) => zone::midnight(*date, self.zone).to_sql(kind, out),
             (Param::Date(date), kind) if is_text(kind) => date.to_string().to_sql(&Type::TEXT, out),
+            (Param::Moment(_, written), &Type::TIMESTAMP) => written.to_sql(kind, out),
+            (Param::Moment(instant, _), &Type::TIMESTAMPTZ) => instant.to_sql(kind, out),
+            (Param::Moment(_, written), kind) if is_text(kind) => written.to_string().to_sql(&Type::TEXT, out),
             (Param::Text(text), kind) if is_text(kind) => text.to_sql(&Type::TEXT, out),
             (Param::Integer(integer), &Type::INT2) => i16::try_from(*integer)?.to_sql(kind, out),
             (Param::Integer(integer), &Type::INT4) => i32::try_from(*integer)?.to_sql(kind, out),
@@ -249,6 +252,7 @@ impl ToSql for Bound<'_> {
             (param, kind) => {
                 let what = match param {
                     Param::Date(_) => "a date",
+                    Param::Moment(..) => "a time",
                     Param::Text(_) => "a text",
                     Param::Integer(_) => "an integer",
                     Param::Double(_) => "a number",

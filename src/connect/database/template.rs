@@ -1,9 +1,10 @@
 //! A query's template → SQL with placeholders. Whatever stands in `{{ … }}` is bound as a parameter and never becomes part of the SQL.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex};
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use chrono_tz::Tz;
 use minijinja::value::{Object, ObjectRepr, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
@@ -11,6 +12,8 @@ use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Param {
     Date(NaiveDate),
+    /// An instant, and its time on the clock by which the source writes times.
+    Moment(DateTime<Utc>, NaiveDateTime),
     Text(String),
     Integer(i64),
     Double(f64),
@@ -30,6 +33,10 @@ pub(super) enum Placeholders {
 pub(super) struct Wanted<'a> {
     pub first: NaiveDate,
     pub last: NaiveDate,
+    /// From the opening of the first session, its night included, to the close of the last.
+    pub hours: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    /// In which the source writes times.
+    pub zone: Tz,
     pub instruments: &'a [String],
 }
 
@@ -70,6 +77,20 @@ impl Object for Day {
     }
 }
 
+/// An instant in a template: bound as a time, or written by the filters `date`, `epoch` and `epoch_ms`.
+#[derive(Debug, Clone, Copy)]
+struct Moment(DateTime<Tz>);
+
+impl Object for Moment {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.to_rfc3339())
+    }
+}
+
 impl Template {
     /// # Errors
     /// A template that cannot be read, or that does not say which sessions it asks for.
@@ -89,6 +110,7 @@ impl Template {
             .map_err(|error| of_minijinja(&error))?;
         let has = |name: &str| names.contains(name);
         let is_of_session = has("session");
+        let is_of_hours = has("opens") && has("closes");
         if is_of_session && (has("first") || has("last")) {
             return Err(TemplateError {
                 line: None,
@@ -96,7 +118,7 @@ impl Template {
                 help: Some("use `{{ session }}` alone, or `{{ first }}` and `{{ last }}`".to_owned()),
             });
         }
-        if !is_of_session && !(has("first") && has("last")) {
+        if !is_of_session && !is_of_hours && !(has("first") && has("last")) {
             return Err(TemplateError {
                 line: None,
                 message: "the query does not say which sessions it asks for".to_owned(),
@@ -110,7 +132,9 @@ impl Template {
         let template = Self { source: source.to_owned(), is_of_session };
         // What only shows when it is rendered, shows now.
         let sample = NaiveDate::default();
-        let wanted = Wanted { first: sample, last: sample, instruments: &["sample".to_owned()] };
+        let (instruments, instant) = (["sample".to_owned()], DateTime::UNIX_EPOCH);
+        let hours = Some((instant, instant));
+        let wanted = Wanted { first: sample, last: sample, hours, zone: Tz::UTC, instruments: &instruments };
         template.render(Placeholders::Marks, wanted)?;
         Ok(template)
     }
@@ -128,6 +152,9 @@ impl Template {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.add_filter("date", |day: Value, format: Option<String>| written(&day, format.as_deref()));
+        environment.add_filter("epoch", |at: Value| Ok::<_, Error>(moment(&at, "epoch")?.timestamp()));
+        environment.add_filter("epoch_ms", |at: Value| Ok::<_, Error>(moment(&at, "epoch_ms")?.timestamp_millis()));
+        environment.add_filter("zone", |at: Value, zone: String| in_zone(&at, &zone));
         environment.set_formatter(move |out, _, value| {
             let mut values = Vec::new();
             flatten(value, &mut values)?;
@@ -149,6 +176,10 @@ impl Template {
         } else {
             values.insert("first", Value::from_object(Day(wanted.first)));
             values.insert("last", Value::from_object(Day(wanted.last)));
+        }
+        if let Some((opens, closes)) = wanted.hours {
+            values.insert("opens", Value::from_object(Moment(opens.with_timezone(&wanted.zone))));
+            values.insert("closes", Value::from_object(Moment(closes.with_timezone(&wanted.zone))));
         }
         values.insert("instruments", Value::from(wanted.instruments.to_vec()));
         let sql = environment.render_str(&self.source, values).map_err(|error| of_minijinja(&error))?;
@@ -195,6 +226,10 @@ fn flatten(value: &Value, into: &mut Vec<Param>) -> Result<(), Error> {
         into.push(Param::Date(*day));
         return Ok(());
     }
+    if let Some(Moment(at)) = value.downcast_object_ref::<Moment>() {
+        into.push(Param::Moment(at.to_utc(), at.naive_local()));
+        return Ok(());
+    }
     match value.kind() {
         ValueKind::String => into.push(Param::Text(value.as_str().unwrap_or_default().to_owned())),
         ValueKind::Number => match value.as_i64() {
@@ -218,13 +253,27 @@ fn flatten(value: &Value, into: &mut Vec<Param>) -> Result<(), Error> {
 
 /// The filter `date`: a date as `strftime` writes it, as text.
 fn written(day: &Value, format: Option<&str>) -> Result<String, Error> {
-    let Some(Day(day)) = day.downcast_object_ref::<Day>() else {
-        return Err(invalid("the filter `date` is for `session`, `first` and `last`"));
-    };
     let mut text = String::new();
-    fmt::Write::write_fmt(&mut text, format_args!("{}", day.format(format.unwrap_or("%Y-%m-%d"))))
-        .map_err(|_| invalid(format!("`{}` is not a date format", format.unwrap_or_default())))?;
+    let done = if let Some(Day(day)) = day.downcast_object_ref::<Day>() {
+        write!(text, "{}", day.format(format.unwrap_or("%Y-%m-%d")))
+    } else if let Some(Moment(at)) = day.downcast_object_ref::<Moment>() {
+        write!(text, "{}", at.format(format.unwrap_or("%Y-%m-%d %H:%M:%S")))
+    } else {
+        return Err(invalid("the filter `date` is for `session`, `first`, `last`, `opens` and `closes`"));
+    };
+    done.map_err(|_| invalid(format!("`{}` is not a date format", format.unwrap_or_default())))?;
     Ok(text)
+}
+
+fn moment(value: &Value, filter: &str) -> Result<DateTime<Tz>, Error> {
+    let at = value.downcast_object_ref::<Moment>().map(|Moment(at)| *at);
+    at.ok_or_else(|| invalid(format!("the filter `{filter}` is for `opens` and `closes`")))
+}
+
+/// The filter `zone`: the same instant, on the clock of another zone.
+fn in_zone(value: &Value, zone: &str) -> Result<Value, Error> {
+    let zone: Tz = zone.parse().map_err(|_| invalid(format!("there is no time zone `{zone}`")))?;
+    Ok(Value::from_object(Moment(moment(value, "zone")?.with_timezone(&zone))))
 }
 
 fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
@@ -236,7 +285,10 @@ fn of_minijinja(error: &Error) -> TemplateError {
     let (message, help) = match error.kind() {
         ErrorKind::UndefinedError => (
             "the template names something that there is not".to_owned(),
-            Some("there are `session`, `first`, `last`, `instruments`, and the filter `date`".to_owned()),
+            Some(
+                "there are `session`, `first`, `last`, `opens`, `closes`, `instruments`, and the filter `date`"
+                    .to_owned(),
+            ),
         ),
         _ => (detail, None),
     };
@@ -253,7 +305,10 @@ mod tests {
 
     fn render(source: &str, placeholders: Placeholders, instruments: &[&str]) -> Statement {
         let instruments: Vec<String> = instruments.iter().map(|&name| name.into()).collect();
-        let wanted = Wanted { first: day("2024-03-14"), last: day("2024-03-15"), instruments: &instruments };
+        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        let hours = Some((at("2024-03-13T13:00:00Z"), at("2024-03-15T07:00:00Z")));
+        let (first, last, zone) = (day("2024-03-14"), day("2024-03-15"), Tz::Asia__Shanghai);
+        let wanted = Wanted { first, last, hours, zone, instruments: &instruments };
         Template::new(source).unwrap().render(placeholders, wanted).unwrap()
     }
 
@@ -284,6 +339,22 @@ mod tests {
     }
 
     #[test]
+    fn hours_are_bound_as_times() {
+        let source = "select * from bars where t >= {{ opens }} and t <= {{ closes | zone('UTC') }} and ms > {{ opens | epoch_ms }} and s < {{ closes | date('%H:%M') }}";
+        let statement = render(source, Placeholders::Marks, &[]);
+        let moment = |instant: &str, written: &str| Param::Moment(instant.parse().unwrap(), written.parse().unwrap());
+        assert_eq!(
+            statement.params,
+            [
+                moment("2024-03-13T13:00:00Z", "2024-03-13T21:00:00"),
+                moment("2024-03-15T07:00:00Z", "2024-03-15T07:00:00"),
+                Param::Integer(1_710_334_800_000),
+                Param::Text("15:00".into()),
+            ]
+        );
+    }
+
+    #[test]
     fn conditions_are_of_the_template() {
         let source = "select 1 where d = {{ session }}{% if instruments %} and i in ({{ instruments }}){% endif %}";
         assert_eq!(render(source, Placeholders::Marks, &[]).sql, "select 1 where d = ?");
@@ -301,6 +372,9 @@ mod tests {
             ("select {{ session", Some(1), "unexpected"),
             ("select {{ session | date('%Q') }}", Some(1), "is not a date format"),
             ("select {{ session }}, {{ instruments | date }}", Some(1), "the filter `date`"),
+            ("select {{ session | epoch }}", Some(1), "the filter `epoch` is for `opens`"),
+            ("select {{ opens | zone('Nowhere') }}, {{ closes }}", Some(1), "no time zone `Nowhere`"),
+            ("select {{ opens }}", None, "does not say which sessions"),
             ("select {{ session }}, {{ none }}", Some(1), "cannot be bound"),
             ("select {{ session }}, {{ [] }}", Some(1), "no instruments to bind"),
         ] {

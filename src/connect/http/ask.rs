@@ -24,6 +24,7 @@ use super::template::Names;
 use super::{retry, spool};
 use crate::date::to_days;
 use crate::fetch::{FetchError, Progress, Request};
+use crate::moments;
 use crate::rows::Rows;
 
 /// A token is asked for so often for one page: another login elsewhere may end it, but not each time.
@@ -55,6 +56,8 @@ pub(super) struct Tally {
     pub of: AtomicU64,
     pub rows: AtomicU64,
     pub bytes: AtomicU64,
+    /// Rows that were left out because nothing is traded at their time.
+    pub skipped: AtomicU64,
 }
 
 /// What a call came to.
@@ -98,6 +101,7 @@ impl Asker<'_> {
             let next = state.next(self.spec.pagination.as_ref(), &page);
             none |= page.count == 0 && state.number == 0;
             self.tally.rows.fetch_add(page.rows.len() as u64, Ordering::Relaxed);
+            self.tally.skipped.fetch_add(page.skipped, Ordering::Relaxed);
             rows.push(page.rows);
             bodies.push(body);
             match next.map_err(|what| self.refused(call, what, None))? {
@@ -105,7 +109,7 @@ impl Asker<'_> {
                 None => break,
             }
         }
-        self.keep(&key, bodies);
+        self.keep(key, bodies).await;
         self.progress(None);
         Ok(Outcome::Rows(rows, none))
     }
@@ -115,7 +119,10 @@ impl Asker<'_> {
         let mut rows = Vec::new();
         for body in spool::kept(self.request.spool, key)? {
             match self.read(StatusCode::OK, body, covered).await.0 {
-                Ok(page) => rows.push(page.rows),
+                Ok(page) => {
+                    self.tally.skipped.fetch_add(page.skipped, Ordering::Relaxed);
+                    rows.push(page.rows);
+                }
                 Err(fault) if fault.meaning == HttpMeaning::NoData => rows.push(self.reader.empty()),
                 Err(_) => return None,
             }
@@ -124,12 +131,18 @@ impl Asker<'_> {
         Some(rows)
     }
 
-    fn keep(&self, key: &str, bodies: Vec<Vec<u8>>) {
+    async fn keep(&self, key: String, bodies: Vec<Vec<u8>>) {
         // A vendor that repeats a secret is asked once more rather than written down.
-        if bodies.iter().any(|body| self.secrets.are_in(&String::from_utf8_lossy(body))) {
+        let has_secrets = |body: &Vec<u8>| match std::str::from_utf8(body) {
+            Ok(text) => self.secrets.are_in(text),
+            Err(_) => self.secrets.are_in(&String::from_utf8_lossy(body)),
+        };
+        if bodies.iter().any(has_secrets) {
             return;
         }
-        if let Err(error) = spool::keep(self.request.spool, key, &bodies) {
+        let folder = self.request.spool.to_path_buf();
+        let kept = tokio::task::spawn_blocking(move || spool::keep(&folder, &key, &bodies)).await;
+        if let Err(error) = kept.map_err(std::io::Error::other).flatten() {
             tracing::warn!("{}: an answer cannot be kept, and would be asked for again: {error}", self.whom);
         }
     }
@@ -373,6 +386,8 @@ impl Asker<'_> {
             session: (call.by == HttpBy::Session).then(|| call.first().to_string()),
             first: call.first().to_string(),
             last: call.last().to_string(),
+            hours: moments::hours(self.request.calendar, call.first(), call.last()),
+            zone: self.prepared.zone,
             instrument: theirs.first().map(String::as_str).filter(|_| call.by == HttpBy::Instrument),
             instruments: theirs,
             page: state.page,

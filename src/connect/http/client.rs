@@ -16,6 +16,9 @@ use super::retry;
 /// More redirects than this lead nowhere.
 const MOST_REDIRECTS: usize = 5;
 
+/// Room is made beforehand for as many bytes as an answer says that it has, up to so many.
+const MOST_BELIEVED: u64 = 16 << 20;
+
 /// A client that keeps connections open, and goes through the proxy that the environment names.
 ///
 /// # Errors
@@ -94,7 +97,8 @@ pub(super) async fn send(
     if response.content_length().is_some_and(|length| length > most) {
         return Err(SendError::TooLong);
     }
-    let mut body = Vec::new();
+    let said = response.content_length().unwrap_or_default().min(MOST_BELIEVED);
+    let mut body = Vec::with_capacity(said as usize);
     let mut stream = response.bytes_stream();
     while let Some(piece) = stream.next().await {
         let piece = piece.map_err(failed)?;

@@ -12,7 +12,7 @@ use crate::unique::{Entry, order, put};
 /// All rows in canonical order, each once.
 ///
 /// # Errors
-/// Two rows of one session and instrument that differ, in words.
+/// Two rows of one session, instrument and time that differ, in words.
 pub(super) fn frame(reader: &Reader, parts: &[Rows]) -> Result<DataFrame, String> {
     let parts: Vec<&Rows> = parts.iter().collect();
     let mut entries = order(&parts, |_| true);
@@ -30,7 +30,7 @@ pub(super) fn frame(reader: &Reader, parts: &[Rows]) -> Result<DataFrame, String
         return Err(what);
     }
     let values = reader.values.iter().map(|column| (column.name.as_str(), column.kind));
-    keyed(&entries, &parts, Keys { session: true, instrument: true, time: false }, values)
+    keyed(&entries, &parts, Keys { session: true, instrument: true, time: reader.time.is_some() }, values)
         .map_err(|error| error.to_string())
 }
 
@@ -42,9 +42,9 @@ fn difference(reader: &Reader, parts: &[&Rows], first: &Entry, again: &Entry) ->
         put(&mut bytes, cells, row);
         bytes
     };
-    let at = (0..reader.values.len()).find(|&at| bytes(first, at) != bytes(again, at))?;
+    let column = (0..reader.values.len()).find(|&at| bytes(first, at) != bytes(again, at))?;
     let shown = |entry: &Entry| {
-        let (cells, row) = cells(entry, at);
+        let (cells, row) = cells(entry, column);
         match cells {
             Cells::Number(cells) => cells[row].to_string(),
             Cells::Text(cells) => cells[row].clone().unwrap_or_else(|| "nothing".to_owned()),
@@ -54,10 +54,13 @@ fn difference(reader: &Reader, parts: &[&Rows], first: &Entry, again: &Entry) ->
         }
     };
     let instrument = parts[first.part as usize].instrument(first.row as usize);
+    let at = match &reader.time {
+        Some(_) => crate::time::shown(first.time),
+        None => from_days(first.session).to_string(),
+    };
     Some(format!(
-        "two rows for `{instrument}` on {}: `{}` is {} in one and {} in the other",
-        from_days(first.session),
-        reader.values[at].name,
+        "two rows for `{instrument}` on {at}: `{}` is {} in one and {} in the other",
+        reader.values[column].name,
         shown(first),
         shown(again)
     ))

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use assetctl_config::{Encoding, HttpFormat, HttpResponse, HttpShape};
 use csv::{ReaderBuilder, StringRecord};
-use serde_json::{Number, Value as Json};
+use serde_json::Value as Json;
 use serde_json_path::JsonPath;
 
+use super::num::Num;
 use super::units::quote_long_numbers;
 use crate::suggest::list;
 
@@ -45,7 +46,7 @@ impl Field {
 #[derive(Debug, Clone)]
 pub(super) struct Format {
     pub kind: HttpFormat,
-    shape: HttpShape,
+    pub shape: HttpShape,
     rows: (String, JsonPath),
     fields: Vec<String>,
     header: bool,
@@ -81,6 +82,9 @@ impl Format {
 
     /// The text of an answer; what is not in the declared encoding is replaced, and the flag says so.
     pub fn text<'b>(&self, bytes: &'b [u8]) -> (Cow<'b, str>, bool) {
+        if let (Encoding::Utf8, Ok(text)) = (self.encoding, std::str::from_utf8(bytes)) {
+            return (Cow::Borrowed(text.strip_prefix('\u{feff}').unwrap_or(text)), false);
+        }
         let encoding = match self.encoding {
             Encoding::Utf8 => encoding_rs::UTF_8,
             Encoding::Gbk => encoding_rs::GBK,
@@ -228,7 +232,7 @@ pub(super) enum Bound<'a> {
 pub(super) enum Cell<'a> {
     Missing,
     Text(&'a str),
-    Number(&'a Number),
+    Number(Num),
     Bool(bool),
     /// A list or a map.
     Other(&'a Json),
@@ -343,7 +347,7 @@ fn of_json(value: &Json) -> Cell<'_> {
     match value {
         Json::Null => Cell::Missing,
         Json::Bool(flag) => Cell::Bool(*flag),
-        Json::Number(number) => Cell::Number(number),
+        Json::Number(number) => Cell::Number(number.into()),
         Json::String(text) => Cell::Text(text),
         Json::Array(_) | Json::Object(_) => Cell::Other(value),
     }

@@ -1,6 +1,7 @@
 //! A vendor's description, checked as far as it can be without asking: templates, paths, zones, patterns.
 
-use assetctl_config::{Asset, ColumnType, Diagnostic, HttpBy, HttpField, HttpVendor, SecretFrom};
+use assetctl_calendar::SessionIx;
+use assetctl_config::{Asset, BarTimes, ColumnType, Diagnostic, HttpBy, HttpField, HttpVendor, Kind, SecretFrom};
 use chrono_tz::Tz;
 use minijinja::Value;
 
@@ -8,8 +9,11 @@ use super::faults::Rules;
 use super::format::{Field, Format, json_path};
 use super::read::{Column, Dates, Pointers, Reader};
 use super::request::{CallNames, Parts, TemplateFault};
+use super::scan;
 use super::symbols::Symbols;
 use super::template::{Names, Templates, from_json};
+use super::units::Unit;
+use crate::moments;
 
 /// A description that can be asked by.
 pub(super) struct Prepared {
@@ -17,7 +21,9 @@ pub(super) struct Prepared {
     pub templates: Templates,
     pub symbols: Symbols,
     pub reader: Reader,
-    /// What templates may say whatever the call: `base_url`, `zone`, `fields`, `value_fields`.
+    /// The exchange's.
+    pub zone: Tz,
+    /// What templates may say whatever the call: `base_url`, `zone`, `fields`, `value_fields`, `minutes`.
     pub names: Names,
 }
 
@@ -42,18 +48,33 @@ pub(super) fn prepare(asset: &Asset, spec: &HttpVendor) -> Result<Prepared, Vec<
     let Problems { found, .. } = problems;
     match (columns, format, rules, symbols, pointers) {
         (Some(columns), Some(format), Some(rules), Some(symbols), Some(pointers)) if found.is_empty() => {
-            let Columns { session, instrument, closes, values } = columns;
-            let reader =
-                Reader { format, rules, session, instrument, closes, values, missing: spec.missing.clone(), pointers };
-            Ok(Prepared { by: spec.by.unwrap_or(HttpBy::Session), templates, symbols, reader, names })
+            let Columns { session, instrument, time, closes, values } = columns;
+            let time = time.zip(times(asset).cloned());
+            let (missing, usual) = (spec.missing.clone(), scan::path(spec));
+            let reader = Reader { format, rules, session, instrument, time, closes, values, missing, pointers, usual };
+            let zone = zone(asset);
+            Ok(Prepared { by: spec.by.unwrap_or(HttpBy::Session), templates, symbols, reader, zone, names })
         }
         _ => Err(found),
     }
 }
 
+/// What is said of the times of an asset's rows, if they have any.
+pub(super) fn times(asset: &Asset) -> Option<&BarTimes> {
+    match &asset.kind {
+        Kind::Source(spec) => spec.time.as_ref(),
+        _ => None,
+    }
+}
+
+fn zone(asset: &Asset) -> Tz {
+    asset.calendar.time_zone().parse().unwrap_or(Tz::UTC)
+}
+
 struct Columns {
     session: Option<Column>,
     instrument: Option<Column>,
+    time: Option<Column>,
     closes: Option<Column>,
     values: Vec<Column>,
 }
@@ -74,12 +95,14 @@ impl Problems<'_> {
     }
 
     fn columns(&mut self, spec: &HttpVendor) -> Option<Columns> {
-        let mut columns = Columns { session: None, instrument: None, closes: None, values: Vec::new() };
+        let mut columns = Columns { session: None, instrument: None, time: None, closes: None, values: Vec::new() };
+        let has_time = times(self.asset).is_some();
         let mut whole = true;
         for (name, column) in spec.columns.iter() {
             let kind = match name.as_str() {
                 "session" => Some(ColumnType::Date),
                 "instrument" => Some(ColumnType::Text),
+                "time" if has_time => Some(ColumnType::Time),
                 _ => None,
             };
             let Some(column) = self.column(name, kind, &column.field(), &["columns", name]) else {
@@ -89,6 +112,7 @@ impl Problems<'_> {
             match name.as_str() {
                 "session" => columns.session = Some(column),
                 "instrument" => columns.instrument = Some(column),
+                "time" if has_time => columns.time = Some(column),
                 _ => columns.values.push(column),
             }
         }
@@ -114,7 +138,7 @@ impl Problems<'_> {
             }
         };
         let kind = kind.or(field.kind).unwrap_or(ColumnType::Number);
-        Some(Column { name: name.to_owned(), kind, field: from, times: field.times, dates })
+        Some(Column { name: name.to_owned(), kind, field: from, times: field.times.map(Unit::new), dates })
     }
 
     fn pointers(&mut self, spec: &HttpVendor) -> Option<Pointers> {
@@ -137,12 +161,16 @@ impl Problems<'_> {
     /// Fills all templates in for a call that is made up, so that a name that stands for nothing is found before anybody is asked.
     fn templates(&mut self, spec: &HttpVendor, templates: &Templates, names: &Names) {
         let first = self.asset.start.to_string();
+        let calendar = &self.asset.calendar;
+        let some = calendar.date(SessionIx(0)).date();
         let example = ["EXAMPLE".to_owned()];
         let by_session = spec.by == Some(HttpBy::Session);
         let call = CallNames {
             session: by_session.then(|| first.clone()),
             first: first.clone(),
             last: first,
+            hours: moments::hours(calendar, some, some),
+            zone: zone(self.asset),
             instrument: (spec.by == Some(HttpBy::Instrument)).then_some("EXAMPLE"),
             instruments: &example,
             page: 1,
@@ -174,18 +202,26 @@ impl Problems<'_> {
         if let Err(TemplateFault { path, message }) = rendered {
             let path: Vec<&str> = under.iter().copied().chain(path.iter().map(String::as_str)).collect();
             self.add(format!("the template cannot be filled in: {message}"), &path, "in this template");
+            if times(self.asset).is_some_and(|times| times.every.is_none())
+                && let Some(problem) = self.found.last_mut()
+            {
+                problem.help.push("`minutes` is the length of a bar: `time: { every: 5m }` says it".to_owned());
+            }
         }
     }
 }
 
 /// What templates may say whatever the call. Parameters are put over it when the vendor is asked: secrets are made up here.
 fn names(asset: &Asset, spec: &HttpVendor) -> Names {
+    let times = times(asset);
+    let minutes = times.and_then(|times| times.every).map(|every| every.to_std().as_secs());
+    let minutes = minutes.filter(|seconds| seconds % 60 == 0).map(|seconds| ("minutes", Value::from(seconds / 60)));
     let made_up = |value| SecretFrom::of(value).map_or_else(|| from_json(value), |_| Value::from("example"));
     let params = spec.params.iter().map(|(name, value)| (name.clone(), made_up(value))).collect::<Names>();
     let fields = |keys: bool| {
         let mut fields: Vec<&str> = Vec::new();
         for (name, column) in spec.columns.iter() {
-            let is_key = ["session", "instrument"].contains(&name.as_str());
+            let is_key = ["session", "instrument"].contains(&name.as_str()) || (name == "time" && times.is_some());
             if (keys || !is_key) && !fields.contains(&column.from()) {
                 fields.push(column.from());
             }
@@ -200,6 +236,7 @@ fn names(asset: &Asset, spec: &HttpVendor) -> Names {
         ("params", Value::from(params)),
     ]
     .into_iter()
+    .chain(minutes)
     .map(|(name, value)| (name.to_owned(), value))
     .collect()
 }

@@ -1,22 +1,28 @@
 //! One answer → typed rows of what was asked for.
 
-use std::collections::{HashMap, HashSet};
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::Arc;
 
-use assetctl_config::{ColumnType, HttpEpoch, HttpFormat, HttpMeaning};
+use assetctl_calendar::Calendar;
+use assetctl_config::{BarTimes, ColumnType, HttpEpoch, HttpFormat, HttpMeaning};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use reqwest::StatusCode;
+use serde_json::Value as Json;
 use serde_json_path::JsonPath;
 
 use super::faults::{Fault, Rules, as_text};
 use super::format::{Bound, Cell, Field, Format, Table};
-use super::symbols::Back;
-use super::units;
-use crate::cell::{Cells, Value};
-use crate::date::{DateReader, to_days};
-use crate::number::NumberFormat;
+use super::moment::moment;
+use super::names::{Names, Reading};
+use super::scan;
+use super::units::Unit;
+use super::values::{Wrong, day, flag, instant, number, text, time, unreadable};
+use crate::cell::Cells;
+use crate::date::DateReader;
+use crate::moments::Moments;
 use crate::rows::{Lanes, Rows};
-use crate::time::{TimeReader, to_micros};
 
 /// One of our columns, and how it comes from the vendor's.
 #[derive(Debug, Clone)]
@@ -24,7 +30,7 @@ pub(super) struct Column {
     pub name: String,
     pub kind: ColumnType,
     pub field: Field,
-    pub times: Option<f64>,
+    pub times: Option<Unit>,
     pub dates: Dates,
 }
 
@@ -50,20 +56,23 @@ pub(super) struct Reader {
     pub rules: Rules,
     pub session: Option<Column>,
     pub instrument: Option<Column>,
+    /// The time of a row, and what it is.
+    pub time: Option<(Column, BarTimes)>,
     pub closes: Option<Column>,
     pub values: Vec<Column>,
     pub missing: Vec<String>,
     pub pointers: Pointers,
+    /// Where the rows are that [`scan`] can read; see [`scan::path`].
+    pub usual: Option<Vec<String>>,
 }
 
 /// What was asked for, in all calls of a request.
 pub(super) struct Asked {
     /// Days since 1970-01-01.
     pub sessions: HashSet<i32>,
-    pub back: Back,
+    pub names: Arc<Names>,
     pub now: DateTime<Utc>,
-    /// The exchange's, in which times are stored.
-    pub zone: Tz,
+    pub calendar: Arc<Calendar>,
 }
 
 /// What the call that is answered covers, where its rows do not say.
@@ -76,6 +85,7 @@ pub(super) struct Covered {
 /// What one answer brings.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Page {
+    /// Its instruments' names are those of [`Asked`], by code, unless it has one of its own.
     pub rows: Rows,
     /// Rows of the answer, those not asked for too.
     pub count: u64,
@@ -83,15 +93,36 @@ pub(super) struct Page {
     pub more: Option<bool>,
     /// The field at which the next page starts, of the last row.
     pub key: Option<String>,
+    /// Rows that were left out because nothing is traded at their time.
+    pub skipped: u64,
 }
 
 /// The fields of one answer, found.
 struct Fields<'a> {
     session: Option<Bound<'a>>,
     instrument: Option<Bound<'a>>,
+    time: Option<Bound<'a>>,
     closes: Option<Bound<'a>>,
     key: Option<Bound<'a>>,
     values: Vec<Bound<'a>>,
+}
+
+impl<'a> Fields<'a> {
+    /// The same fields, found otherwise; `None` if one is not.
+    fn map<'b>(&self, place: impl Fn(&Bound<'a>) -> Option<Bound<'b>>) -> Option<Fields<'b>> {
+        let one = |bound: &Option<Bound<'a>>| match bound {
+            Some(bound) => place(bound).map(Some),
+            None => Some(None),
+        };
+        Some(Fields {
+            session: one(&self.session)?,
+            instrument: one(&self.instrument)?,
+            time: one(&self.time)?,
+            closes: one(&self.closes)?,
+            key: one(&self.key)?,
+            values: self.values.iter().map(&place).collect::<Option<_>>()?,
+        })
+    }
 }
 
 impl Reader {
@@ -99,6 +130,9 @@ impl Reader {
     /// What the answer means if it brings no rows, or why they cannot be read.
     pub fn read(&self, status: StatusCode, body: &[u8], covered: &Covered, asked: &Asked) -> Result<Page, Fault> {
         let (text, broken) = self.format.text(body);
+        if let Some(page) = self.usual(status, &text, covered, asked).filter(|_| !broken) {
+            return Ok(page);
+        }
         let wants_json = self.format.kind == HttpFormat::Json;
         let json = (wants_json || self.rules.look_into_json()).then(|| Format::json(&text));
         let parsed = json.as_ref().and_then(|json| json.as_ref().ok());
@@ -124,28 +158,53 @@ impl Reader {
                 "the vendor's answer is not as `response` says",
             )
         })?;
-        let mut page = self.rows(&table, covered, asked)?;
-        let query =
-            |path: &Option<JsonPath>| path.as_ref().zip(parsed).and_then(|(path, json)| path.query(json).first());
+        Ok(self.pointed(self.rows(&table, covered, asked)?, parsed))
+    }
+
+    /// The same for an answer that [`scan`] can read; `None` if it is not one, or if there is anything wrong with it.
+    fn usual(&self, status: StatusCode, text: &str, covered: &Covered, asked: &Asked) -> Option<Page> {
+        let located = scan::locate(text, self.usual.as_ref()?, self.format.shape)?;
+        let rest = Format::json(&located.rest).ok()?;
+        if self.rules.judge(status, text, Some(&rest)).is_some() {
+            return None;
+        }
+        let table = self.format.table(&located.rest, Some(&rest)).ok()?;
+        let fields = self.bind(&table).ok()?.map(|bound| located.place(bound).map(Bound::At))?;
+        let mut builder = Builder::new(self, covered, asked);
+        builder.reserve(located.about);
+        let (count, last) = located.each(|row, cells| builder.row(&fields, row, |bound| of_row(cells, bound)).ok())?;
+        let key = match &fields.key {
+            Some(key) => Some(of_row(&last, key).ok()?.shown()),
+            None => None,
+        };
+        let page = builder.page(count, key);
+        Some(self.pointed(page, Some(&rest)))
+    }
+
+    /// The page with what leads to the next, which stands around the rows.
+    fn pointed(&self, mut page: Page, json: Option<&Json>) -> Page {
+        let query = |path: &Option<JsonPath>| path.as_ref().zip(json).and_then(|(path, json)| path.query(json).first());
         page.cursor =
             query(&self.pointers.cursor).filter(|value| !value.is_null()).map(as_text).filter(|text| !text.is_empty());
         page.more =
             query(&self.pointers.more).map(|value| !matches!(as_text(value).as_str(), "false" | "0" | "null" | ""));
-        Ok(page)
+        page
     }
 
     fn rows(&self, table: &Table<'_>, covered: &Covered, asked: &Asked) -> Result<Page, Fault> {
         let layout = |what: String| refused(what, "map the fields that the vendor has, under `columns`");
-        let leading = self.session.as_ref().or(self.values.first());
+        let time = self.time.as_ref().map(|(column, _)| column);
+        let leading = self.session.as_ref().or(time).or(self.values.first());
         if leading.is_some_and(|column| table.lacks(&column.field)) {
             return Ok(Page { rows: self.empty(), ..Page::default() });
         }
         let fields = self.bind(table).map_err(layout)?;
-        let all: Vec<&Bound<'_>> = fields.session.iter().chain(&fields.closes).chain(&fields.values).collect();
+        let all: Vec<&Bound<'_>> =
+            fields.session.iter().chain(&fields.time).chain(&fields.closes).chain(&fields.values).collect();
         let count = table.len(&all).map_err(layout)?;
         let mut builder = Builder::new(self, covered, asked);
         for row in 0..count {
-            builder.row(table, &fields, row).map_err(|(what, help)| Fault {
+            builder.row(&fields, row, |bound| table.cell(row, bound)).map_err(|(what, help)| Fault {
                 what: format!("row {}: {what}", row + 1),
                 help,
                 meaning: HttpMeaning::Refused,
@@ -154,7 +213,7 @@ impl Reader {
         }
         let last = count.checked_sub(1).zip(fields.key.as_ref());
         let key = last.map(|(row, key)| table.cell(row, key)).transpose().map_err(layout)?.map(|cell| cell.shown());
-        Ok(Page { rows: builder.finish(), count: count as u64, key, ..Page::default() })
+        Ok(builder.page(count, key))
     }
 
     fn bind<'f>(&'f self, table: &Table<'f>) -> Result<Fields<'f>, String> {
@@ -162,6 +221,7 @@ impl Reader {
         Ok(Fields {
             session: one(&self.session)?,
             instrument: one(&self.instrument)?,
+            time: self.time.as_ref().map(|(column, _)| table.bind(&column.field)).transpose()?,
             closes: one(&self.closes)?,
             key: self.pointers.key.as_ref().map(|field| table.bind(field)).transpose()?,
             values: self.values.iter().map(|column| table.bind(&column.field)).collect::<Result<_, _>>()?,
@@ -182,16 +242,17 @@ fn refused(what: String, help: &str) -> Fault {
     Fault { meaning: HttpMeaning::Refused, what, help: Some(help.to_owned()), wait: None }
 }
 
-/// What is wrong, and what to do.
-type Wrong = (String, Option<String>);
-
 /// Makes rows of an answer's.
 struct Builder<'a> {
     reader: &'a Reader,
     covered: &'a Covered,
     asked: &'a Asked,
-    /// By the vendor's name: the code of ours, or `None` for one that was not asked for.
-    codes: HashMap<String, Option<u32>>,
+    names: Reading<'a>,
+    moments: Option<Moments<'a>>,
+    /// The exchange's, in which times are stored.
+    zone: Tz,
+    /// The session that was asked for last.
+    session: Option<i32>,
     dates: Vec<DateReader>,
     session_dates: DateReader,
     rows: Rows,
@@ -203,49 +264,93 @@ impl<'a> Builder<'a> {
             Dates::Text(format) => DateReader::new(format.as_deref()),
             Dates::Epoch(..) => DateReader::new(None),
         };
-        let mut rows = reader.empty();
-        if let (Some(lanes), Some(name)) = (&mut rows.lanes, &covered.instrument) {
-            lanes.names.push(name.clone());
-        }
         Self {
             reader,
             covered,
             asked,
-            codes: HashMap::new(),
+            names: asked.names.reading(),
+            moments: reader.time.as_ref().map(|(_, times)| Moments::new(&asked.calendar, times)),
+            zone: asked.calendar.time_zone().parse().unwrap_or(Tz::UTC),
+            session: None,
             dates: reader.values.iter().map(|column| dates(&column.dates)).collect(),
             session_dates: reader.session.as_ref().map_or_else(|| DateReader::new(None), |column| dates(&column.dates)),
-            rows,
+            rows: reader.empty(),
         }
     }
 
-    fn row(&mut self, table: &Table<'_>, fields: &Fields<'_>, row: usize) -> Result<(), Wrong> {
+    /// Room for so many rows more.
+    fn reserve(&mut self, rows: usize) {
+        self.rows.places.reserve(rows);
+        self.rows.sessions.reserve(rows);
+        if self.moments.is_some() {
+            self.rows.times.reserve(rows);
+        }
+        self.rows.lanes.iter_mut().for_each(|lanes| lanes.codes.reserve(rows));
+        for cells in &mut self.rows.columns {
+            match cells {
+                Cells::Number(cells) => cells.reserve(rows),
+                Cells::Text(cells) => cells.reserve(rows),
+                Cells::Bool(cells) => cells.reserve(rows),
+                Cells::Date(cells) => cells.reserve(rows),
+                Cells::Time(cells) => cells.reserve(rows),
+            }
+        }
+    }
+
+    /// Takes the row of that number, from 0, whose fields `field` gives.
+    fn row<'c>(
+        &mut self,
+        fields: &Fields<'c>,
+        row: usize,
+        field: impl Fn(&Bound<'c>) -> Result<Cell<'c>, String>,
+    ) -> Result<(), Wrong> {
+        let cell = |bound: &Bound<'c>| field(bound).map_err(|what| (what, None));
         if let (Some(column), Some(bound)) = (&self.reader.closes, &fields.closes) {
-            let value = cell(table, row, bound)?;
+            let value = cell(bound)?;
             let closes = instant(value, column).ok_or_else(|| unreadable(value, column, "instant"))?;
             if closes >= self.asked.now {
                 return Ok(());
             }
         }
-        let session = match (&self.reader.session, &fields.session) {
+        let stated = match (&self.reader.session, &fields.session) {
             (Some(column), Some(bound)) => {
-                let value = cell(table, row, bound)?;
+                let value = cell(bound)?;
                 let day = day(value, column, &mut self.session_dates, &self.reader.missing)?;
-                day.ok_or_else(|| (format!("field `{}`, the session, is missing", column.field.text()), None))?
+                Some(day.ok_or_else(|| (format!("field `{}`, the session, is missing", column.field.text()), None))?)
             }
-            _ => self.covered.session.ok_or_else(|| ("nothing says of which session it is".to_owned(), None))?,
+            _ => None,
         };
-        if !self.asked.sessions.contains(&session) {
-            return Ok(());
+        let (session, at_time) = match (&mut self.moments, &self.reader.time, &fields.time) {
+            (Some(moments), Some((column, times)), Some(bound)) => {
+                match moment(cell(bound)?, column, times, &self.reader.missing, moments, stated, self.covered.session)?
+                {
+                    Some(moment) => (moment.session, Some(moment.time)),
+                    None => return Ok(()),
+                }
+            }
+            _ => {
+                let session = stated.or(self.covered.session);
+                (session.ok_or_else(|| ("nothing says of which session it is".to_owned(), None))?, None)
+            }
+        };
+        // Most rows are of the session of the row before.
+        if self.session != Some(session) {
+            if !self.asked.sessions.contains(&session) {
+                return Ok(());
+            }
+            self.session = Some(session);
         }
         let code = match (&self.reader.instrument, &fields.instrument) {
             (Some(column), Some(bound)) => {
-                let name = match cell(table, row, bound)? {
+                let name = match cell(bound)? {
                     Cell::Missing => {
                         return Err((format!("field `{}`, the instrument, is missing", column.field.text()), None));
                     }
-                    other => other.shown(),
+                    Cell::Text(text) => Cow::Borrowed(text),
+                    other => Cow::Owned(other.shown()),
                 };
-                match self.code(&name)? {
+                let help = "map it under `symbols: { exchanges: … }`";
+                match self.names.code(&name).map_err(|what| (what, Some(help.to_owned())))? {
                     Some(code) => code,
                     None => return Ok(()),
                 }
@@ -254,7 +359,7 @@ impl<'a> Builder<'a> {
         };
         let mut some = false;
         for at in 0..self.reader.values.len() {
-            let (reader, value) = (self.reader, cell(table, row, &fields.values[at])?);
+            let (reader, value) = (self.reader, cell(&fields.values[at])?);
             let column = &reader.values[at];
             let missing = &reader.missing;
             some |= match &mut self.rows.columns[at] {
@@ -266,7 +371,7 @@ impl<'a> Builder<'a> {
                 Cells::Text(cells) => push(cells, text(value, column, missing)?),
                 Cells::Bool(cells) => push(cells, flag(value, column, missing)?),
                 Cells::Date(cells) => push(cells, day(value, column, &mut self.dates[at], missing)?),
-                Cells::Time(cells) => push(cells, time(value, column, self.asked.zone, missing)?),
+                Cells::Time(cells) => push(cells, time(value, column, self.zone, missing)?),
             };
         }
         if !some {
@@ -284,155 +389,42 @@ impl<'a> Builder<'a> {
         }
         self.rows.places.push(row as u32 + 1);
         self.rows.sessions.push(session);
+        self.rows.times.extend(at_time);
         if let Some(lanes) = &mut self.rows.lanes {
             lanes.codes.push(code);
         }
         Ok(())
     }
 
-    /// The code of one of the vendor's names; `None` for an instrument that was not asked for.
-    fn code(&mut self, name: &str) -> Result<Option<u32>, Wrong> {
-        if let Some(&known) = self.codes.get(name) {
-            return Ok(known);
-        }
-        let help = "map it under `symbols: { exchanges: … }`";
-        let ours = self.asked.back.ours(name).map_err(|what| (what, Some(help.to_owned())))?;
-        let code = match (ours, &mut self.rows.lanes) {
-            (Some(ours), Some(lanes)) => {
-                // Two of the vendor's names may be one of ours.
-                let at = lanes.names.iter().position(|known| *known == ours).unwrap_or_else(|| {
-                    lanes.names.push(ours);
-                    lanes.names.len() - 1
-                });
-                Some(at as u32)
-            }
-            _ => None,
-        };
-        self.codes.insert(name.to_owned(), code);
-        Ok(code)
+    /// The page of so many rows.
+    fn page(self, count: usize, key: Option<String>) -> Page {
+        let skipped = self.moments.as_ref().map_or(0, Moments::skipped);
+        Page { rows: self.finish(), count: count as u64, key, skipped, ..Page::default() }
     }
 
-    fn finish(mut self) -> Rows {
-        self.rows.index();
-        self.rows
+    fn finish(self) -> Rows {
+        let Self { mut rows, names, reader, covered, .. } = self;
+        if let Some(lanes) = &mut rows.lanes {
+            match (&reader.instrument, &covered.instrument) {
+                (None, Some(name)) => lanes.names = Arc::new(vec![name.clone()]),
+                _ => names.finish(&mut lanes.codes),
+            }
+        }
+        rows.index();
+        rows
     }
 }
 
-fn cell<'c>(table: &'c Table<'_>, row: usize, bound: &Bound<'c>) -> Result<Cell<'c>, Wrong> {
-    table.cell(row, bound).map_err(|what| (what, None))
+/// The field of a row that is read already.
+fn of_row<'c>(cells: &[Cell<'c>], bound: &Bound<'_>) -> Result<Cell<'c>, String> {
+    match bound {
+        Bound::At(at) => cells.get(*at).copied().ok_or_else(|| "the row is too short".to_owned()),
+        _ => Ok(Cell::Missing),
+    }
 }
 
 fn push<T>(cells: &mut Vec<Option<T>>, value: Option<T>) -> bool {
     let some = value.is_some();
     cells.push(value);
     some
-}
-
-fn unreadable(value: Cell<'_>, column: &Column, kind: &str) -> Wrong {
-    let shown = value.shown();
-    let help = match value {
-        Cell::Text(text) => {
-            format!(
-                "if it stands for a missing value, add it: `missing: [{text:?}]`; if the field is something else, give it a `type`"
-            )
-        }
-        _ => "give the column another `type`, or map another field".to_owned(),
-    };
-    (format!("field `{}` (`{}`) is `{shown}`, which is no {kind}", column.field.text(), column.name), Some(help))
-}
-
-fn is_missing(text: &str, missing: &[String]) -> bool {
-    text.is_empty() || missing.iter().any(|known| known == text)
-}
-
-/// NaN for a missing one.
-fn number(value: Cell<'_>, column: &Column, missing: &[String]) -> Result<f64, Wrong> {
-    let number = match value {
-        Cell::Missing => return Ok(f64::NAN),
-        Cell::Number(number) => number.as_f64().filter(|number| number.is_finite()),
-        Cell::Text(text) if is_missing(text.trim(), missing) => return Ok(f64::NAN),
-        Cell::Text(text) => NumberFormat::default().parse(text.trim()).ok(),
-        Cell::Bool(_) | Cell::Other(_) => None,
-    };
-    let number = number.ok_or_else(|| unreadable(value, column, "number"))?;
-    let number = column.times.map_or(number, |unit| units::times(number, unit));
-    // A product may be too large for a number; and there is one zero.
-    if number.is_finite() { Ok(number + 0.0) } else { Err(unreadable(value, column, "finite number")) }
-}
-
-fn text(value: Cell<'_>, column: &Column, missing: &[String]) -> Result<Option<String>, Wrong> {
-    match value {
-        Cell::Missing => Ok(None),
-        Cell::Text(text) => Ok(Some(text.trim()).filter(|text| !is_missing(text, missing)).map(str::to_owned)),
-        Cell::Number(number) => Ok(Some(number.to_string())),
-        Cell::Bool(_) | Cell::Other(_) => Err(unreadable(value, column, "text")),
-    }
-}
-
-fn flag(value: Cell<'_>, column: &Column, missing: &[String]) -> Result<Option<bool>, Wrong> {
-    let text = match value {
-        Cell::Missing => return Ok(None),
-        Cell::Bool(flag) => return Ok(Some(flag)),
-        other => other.shown().trim().to_ascii_lowercase(),
-    };
-    match text.as_str() {
-        _ if is_missing(&text, missing) => Ok(None),
-        "true" | "t" | "yes" | "y" | "1" => Ok(Some(true)),
-        "false" | "f" | "no" | "n" | "0" => Ok(Some(false)),
-        _ => Err(unreadable(value, column, "bool")),
-    }
-}
-
-/// Days since 1970-01-01.
-fn day(value: Cell<'_>, column: &Column, reader: &mut DateReader, missing: &[String]) -> Result<Option<i32>, Wrong> {
-    match (value, &column.dates) {
-        (Cell::Missing, _) => Ok(None),
-        (Cell::Text(text), _) if is_missing(text.trim(), missing) => Ok(None),
-        (_, Dates::Epoch(_, zone)) => {
-            let instant = instant(value, column).ok_or_else(|| unreadable(value, column, "instant"))?;
-            Ok(Some(to_days(units::date(instant, *zone))))
-        }
-        // `20240315` is a number in JSON.
-        (Cell::Text(_) | Cell::Number(_), Dates::Text(_)) => {
-            let text = value.shown();
-            reader.parse(text.trim()).map(|date| Some(to_days(date))).map_err(|_| {
-                let (what, _) = unreadable(value, column, "date");
-                (what, Some("say how the vendor writes dates: `format: \"%Y%m%d\"`, or `epoch: ms`".to_owned()))
-            })
-        }
-        _ => Err(unreadable(value, column, "date")),
-    }
-}
-
-/// Microseconds since 1970-01-01 00:00 at the exchange.
-fn time(value: Cell<'_>, column: &Column, zone: Tz, missing: &[String]) -> Result<Option<i64>, Wrong> {
-    let (reader, value) = match (value, &column.dates) {
-        (Cell::Missing, _) => return Ok(None),
-        (Cell::Text(text), _) if is_missing(text.trim(), missing) => return Ok(None),
-        (value, Dates::Epoch(_, written)) => {
-            let instant = instant(value, column).ok_or_else(|| unreadable(value, column, "instant"))?;
-            return Ok(Some(to_micros(instant.with_timezone(written).naive_local())));
-        }
-        (value, Dates::Text(format)) => (TimeReader::new(format.as_deref(), None, zone), value),
-    };
-    let text = value.shown();
-    reader.local(Value::Text(text.trim())).map(Some).map_err(|_| {
-        let (what, _) = unreadable(value, column, "time");
-        (what, Some("say how the vendor writes times: `format: \"%Y%m%d%H%M\"`, or `epoch: ms`".to_owned()))
-    })
-}
-
-fn instant(value: Cell<'_>, column: &Column) -> Option<DateTime<Utc>> {
-    let Dates::Epoch(unit, _) = column.dates else { return None };
-    let count = match value {
-        Cell::Number(number) => number.as_f64()?,
-        Cell::Text(text) => NumberFormat::default().parse(text.trim()).ok()?,
-        _ => return None,
-    };
-    let milliseconds = match unit {
-        HttpEpoch::S => count * 1000.0,
-        HttpEpoch::Ms => count,
-    };
-    // Beyond this a number does not count milliseconds any more.
-    (milliseconds.abs() < 9e15).then(|| units::instant(milliseconds.floor() as i64)).flatten()
 }

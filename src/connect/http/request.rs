@@ -1,6 +1,8 @@
 //! What is sent: a description's templates, filled in.
 
 use assetctl_config::{HttpLogin, HttpMethod, HttpVendor, Ordered};
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use minijinja::Value;
 use serde_json::{Value as Json, json};
 
@@ -94,6 +96,10 @@ pub(super) struct CallNames<'a> {
     pub session: Option<String>,
     pub first: String,
     pub last: String,
+    /// From the opening of the first session to the close of the last.
+    pub hours: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    /// The exchange's.
+    pub zone: Tz,
     /// The vendor's names.
     pub instrument: Option<&'a str>,
     pub instruments: &'a [String],
@@ -115,6 +121,10 @@ impl CallNames<'_> {
         }
         put("first", Value::from(self.first.as_str()));
         put("last", Value::from(self.last.as_str()));
+        if let Some((opens, closes)) = self.hours {
+            put("opens", Value::from(opens.with_timezone(&self.zone).to_rfc3339()));
+            put("closes", Value::from(closes.with_timezone(&self.zone).to_rfc3339()));
+        }
         put("instruments", self.instruments.iter().map(String::as_str).collect());
         put("page", Value::from(self.page));
         put("offset", Value::from(self.offset));

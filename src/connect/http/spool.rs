@@ -1,7 +1,7 @@
 //! Whole answers, kept until their rows are committed.
 //!
-//! A file holds the bodies of all pages of one call, compressed, behind the BLAKE3 hash of what follows: one that a kill left behind half
-//! written, or that a disk has changed, is as good as none.
+//! A file holds the bodies of all pages of one call, each compressed and behind its length, behind the BLAKE3 hash of what follows: one that a
+//! kill left behind half written, or that a disk has changed, is as good as none.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -25,12 +25,12 @@ pub(super) fn key(spec: &str, request: &str) -> String {
 /// # Errors
 /// The folder cannot be written to.
 pub(super) fn keep(folder: &Path, key: &str, bodies: &[Vec<u8>]) -> std::io::Result<()> {
-    let mut plain = Vec::with_capacity(bodies.iter().map(|body| body.len() + 8).sum());
+    let mut packed = Vec::new();
     for body in bodies {
-        plain.extend_from_slice(&(body.len() as u64).to_le_bytes());
-        plain.extend_from_slice(body);
+        let body = zstd::bulk::compress(body, LEVEL)?;
+        packed.extend_from_slice(&(body.len() as u64).to_le_bytes());
+        packed.extend_from_slice(&body);
     }
-    let packed = zstd::encode_all(plain.as_slice(), LEVEL)?;
     std::fs::create_dir_all(folder)?;
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(blake3::hash(&packed).as_bytes())?;
@@ -46,12 +46,11 @@ pub(super) fn kept(folder: &Path, key: &str) -> Option<Vec<Vec<u8>>> {
     if blake3::hash(packed).as_bytes() != hash {
         return None;
     }
-    let plain = zstd::decode_all(packed).ok()?;
-    let (mut bodies, mut rest) = (Vec::new(), plain.as_slice());
+    let (mut bodies, mut rest) = (Vec::new(), packed);
     while !rest.is_empty() {
         let (length, behind) = rest.split_first_chunk::<8>()?;
         let (body, behind) = behind.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
-        bodies.push(body.to_vec());
+        bodies.push(zstd::decode_all(body).ok()?);
         rest = behind;
     }
     Some(bodies)

@@ -1,8 +1,9 @@
 //! Texts with `{{ … }}` in them, filled in for one call.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
-use chrono::{NaiveDate, NaiveTime, TimeZone, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
 use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
@@ -95,11 +96,20 @@ fn parse(date: &str) -> Result<NaiveDate, Error> {
     date.parse().map_err(|_| wrong(format!("`{date}` is not a date")))
 }
 
-fn format_date(date: String, format: String) -> Result<String, Error> {
+/// A date, or an instant (`opens`, `closes`), as `strftime` writes it; of an instant on the exchange's clock, or in a zone.
+fn format_date(date: String, format: String, zone: Option<String>) -> Result<String, Error> {
     let mut text = String::new();
-    std::fmt::Write::write_fmt(&mut text, format_args!("{}", parse(&date)?.format(&format)))
-        .map_err(|_| wrong(format!("`{format}` is not a date format")))?;
+    let written = match (DateTime::parse_from_rfc3339(&date), zone) {
+        (Ok(instant), None) => write!(text, "{}", instant.format(&format)),
+        (Ok(instant), Some(zone)) => write!(text, "{}", instant.with_timezone(&parse_zone(&zone)?).format(&format)),
+        (Err(_), _) => write!(text, "{}", parse(&date)?.format(&format)),
+    };
+    written.map_err(|_| wrong(format!("`{format}` is not a date format")))?;
     Ok(text)
+}
+
+fn parse_zone(zone: &str) -> Result<Tz, Error> {
+    zone.parse().map_err(|_| wrong(format!("there is no time zone `{zone}`")))
 }
 
 fn plus_days(date: String, days: i64) -> Result<String, Error> {
@@ -107,11 +117,14 @@ fn plus_days(date: String, days: i64) -> Result<String, Error> {
     moved.map(|date| date.to_string()).ok_or_else(|| wrong(format!("there is no date {days} days after `{date}`")))
 }
 
-/// Seconds from 1970-01-01T00:00Z to the date's midnight in a zone (default UTC).
+/// Seconds from 1970-01-01T00:00Z to an instant, or to a date's midnight in a zone (default UTC).
 fn epoch(date: &str, zone: Option<&str>) -> Result<i64, Error> {
+    if let Ok(instant) = DateTime::parse_from_rfc3339(date) {
+        return Ok(instant.timestamp());
+    }
     let midnight = parse(date)?.and_time(NaiveTime::MIN);
     let Some(zone) = zone else { return Ok(Utc.from_utc_datetime(&midnight).timestamp()) };
-    let zone: Tz = zone.parse().map_err(|_| wrong(format!("there is no time zone `{zone}`")))?;
+    let zone = parse_zone(zone)?;
     // A midnight that summer time leaves out is the instant at which the day begins.
     let instant = zone
         .from_local_datetime(&midnight)
@@ -166,7 +179,8 @@ mod tests {
 
     fn names() -> Names {
         let symbols: Value = ["600519.SH", "000001.SZ"].into_iter().collect();
-        [("session", Value::from("2024-03-11")), ("instruments", symbols), ("cursor", Value::from(""))]
+        let opens = ("opens", Value::from("2024-03-08T21:00:00+08:00"));
+        [opens, ("session", Value::from("2024-03-11")), ("instruments", symbols), ("cursor", Value::from(""))]
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value))
             .collect()
@@ -181,6 +195,9 @@ mod tests {
         // The day after summer time begins in New York: midnight is at 04:00 in UTC, two days before at 05:00.
         assert_eq!(text("{{ session | epoch('America/New_York') }}"), "1710129600");
         assert_eq!(text("{{ session | plus_days(-1) | epoch('America/New_York') }}"), "1710046800");
+        assert_eq!(text("{{ opens | date('%Y%m%d %H:%M') }}"), "20240308 21:00");
+        assert_eq!(text("{{ opens | date('%Y%m%d %H:%M', 'UTC') }}"), "20240308 13:00");
+        assert_eq!(text("{{ opens | epoch_ms }} {{ opens | epoch('UTC') }}"), "1709902800000 1709902800");
         assert_eq!(text("{{ cursor or (session | epoch) }}"), "1710115200");
         assert_eq!(text("{{ instruments | join(',') }}"), "600519.SH,000001.SZ");
         assert_eq!(text("{{ '^GS PC/x' | urlencode }}"), "%5EGS%20PC%2Fx");
@@ -197,7 +214,7 @@ mod tests {
     #[test]
     fn mistakes_are_said_in_words() {
         let said = |template: &str| Templates::new().text(template, &names()).unwrap_err();
-        assert!(said("{{ instrument }}").contains("there are `cursor`, `instruments`, `session`"));
+        assert!(said("{{ instrument }}").contains("there are `cursor`, `instruments`, `opens`, `session`"));
         assert!(said("{{ session | dat }}").contains("dat"));
         assert_eq!(said("{{ session | date('%Q') }}"), "`%Q` is not a date format");
         assert_eq!(said("{{ session | epoch('Nowhere') }}"), "there is no time zone `Nowhere`");

@@ -3,5 +3,6 @@
 mod backfills;
 mod faults;
 mod pieces;
+mod readers;
 mod secrets;
 mod support;

@@ -3,21 +3,63 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 
-/// A number times its unit.
+/// What a vendor's numbers are to be multiplied by.
 ///
 /// Units are mostly powers of ten, and vendors write decimals: 1.005 thousands are 1005, and not the 1004.9999999999999 that multiplying the
 /// nearest binary number gives. So there the decimal point is moved, in the shortest decimal that means the number.
-pub(super) fn times(value: f64, unit: f64) -> f64 {
-    let exponent = unit.log10();
-    if value == 0.0 || !value.is_finite() || exponent.fract() != 0.0 || exponent.abs() > 18.0 {
-        return value * unit;
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Unit {
+    factor: f64,
+    /// Of ten, where the factor is a power of it.
+    exponent: Option<i32>,
+}
+
+impl Unit {
+    pub fn new(factor: f64) -> Self {
+        let exponent = factor.log10();
+        let is_power = exponent.fract() == 0.0 && exponent.abs() <= 18.0;
+        Self { factor, exponent: is_power.then_some(exponent as i32) }
     }
+
+    pub fn times(self, value: f64) -> f64 {
+        let exponent = self.exponent.filter(|_| value != 0.0 && value.is_finite());
+        exponent
+            .and_then(|exponent| moved(value, exponent).or_else(|| rewritten(value, exponent)))
+            .unwrap_or(value * self.factor)
+    }
+}
+
+/// A number with its point moved in its shortest decimal.
+fn rewritten(value: f64, exponent: i32) -> Option<f64> {
     let text = format!("{value:e}");
-    let moved = text.split_once('e').and_then(|(digits, power)| {
-        let power = power.parse::<i32>().ok()? + exponent as i32;
-        format!("{digits}e{power}").parse::<f64>().ok()
-    });
-    moved.unwrap_or(value * unit)
+    let (digits, power) = text.split_once('e')?;
+    format!("{digits}e{}", power.parse::<i32>().ok()? + exponent).parse().ok()
+}
+
+/// The powers of ten that a float holds exactly: a quotient or product of one and a whole number below 2^53 is the float nearest to that decimal.
+pub(super) const POWERS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
+    1e21, 1e22,
+];
+
+/// [`rewritten`] for a number of few decimals, without writing it down.
+///
+/// If a whole number below 10^15, with its point moved, is nearest to `value`, then it is the shortest decimal that means `value`: no two decimals of
+/// so few digits mean the same float.
+fn moved(value: f64, exponent: i32) -> Option<f64> {
+    const MOST_DECIMALS: usize = 6;
+    const FEW_DIGITS: f64 = 1e15;
+    let (decimals, digits) = POWERS[..=MOST_DECIMALS].iter().enumerate().find_map(|(decimals, power)| {
+        let digits = value * power;
+        if digits.abs() >= FEW_DIGITS {
+            return None;
+        }
+        let digits = (digits + 0.5f64.copysign(digits)) as i64 as f64;
+        (digits / power == value).then_some((decimals, digits))
+    })?;
+    let exponent = exponent - decimals as i32;
+    let power = POWERS.get(exponent.unsigned_abs() as usize)?;
+    Some(if exponent < 0 { digits / power } else { digits * power })
 }
 
 /// The instant of a count of milliseconds since 1970-01-01 in UTC.
@@ -75,6 +117,10 @@ mod tests {
 
     use super::*;
 
+    fn times(value: f64, unit: f64) -> f64 {
+        Unit::new(unit).times(value)
+    }
+
     #[test]
     fn powers_of_ten_move_the_point() {
         assert_eq!(times(1.005, 1000.0), 1005.0);
@@ -105,6 +151,20 @@ mod tests {
             let text = format!("{digits}e-{scale}");
             let product: f64 = format!("{digits}e{}", unit as i32 - scale as i32).parse().unwrap();
             prop_assert_eq!(times(text.parse().unwrap(), 10f64.powi(unit as i32)), product);
+        }
+
+        #[test]
+        fn moving_is_rewriting(
+            value in prop_oneof![
+                any::<f64>().prop_filter("finite", |value| value.is_finite() && *value != 0.0),
+                (1i64..2_000_000_000_000_000, 0i32..9).prop_map(|(digits, scale)| digits as f64 / 10f64.powi(scale)),
+                (1i64..100_000, 0i32..9, 0u64..3).prop_map(|(digits, scale, bits)| f64::from_bits((digits as f64 / 10f64.powi(scale)).to_bits() + bits)),
+            ],
+            exponent in -18i32..19,
+        ) {
+            if let Some(moved) = moved(value, exponent) {
+                prop_assert_eq!(Some(moved.to_bits()), rewritten(value, exponent).map(f64::to_bits));
+            }
         }
 
         #[test]

@@ -1,8 +1,8 @@
 //! A vendor over HTTP, as a source that has to be asked.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use assetctl_config::{Asset, ColumnType, Diagnostic, HttpBy, HttpVendor, SecretFrom};
@@ -14,20 +14,22 @@ use super::account::Account;
 use super::ask::{Asker, Outcome, Tally};
 use super::calls::{self, Call};
 use super::deliver;
-use super::prepare::{Prepared, prepare};
+use super::names::Names;
+use super::prepare::{Prepared, prepare, times};
 use super::read::{Asked, Reader};
 use super::secrets::{Params, Secrets};
 use super::symbols::Back;
 use crate::date::to_days;
 use crate::fetch::{Delivery, Fetch, FetchError, Request};
+use crate::moments;
 use crate::rows::Rows;
 use crate::suggest::list;
 
 /// Rises when the same answers come to be read otherwise: then everything is asked for again.
 const VERSION: u32 = 1;
 
-/// Sessions of one delivery where one call covers one: about a month.
-const SESSIONS_AT_ONCE: usize = 20;
+/// Sessions of one delivery where one call covers one: a month, whatever the calendar.
+const SESSIONS_AT_ONCE: usize = 31;
 
 /// How many calls at once, if the description does not say.
 const CONCURRENCY: u32 = 4;
@@ -45,6 +47,8 @@ pub struct Vendor {
     prepared: Prepared,
     reader: Arc<Reader>,
     secrets: Secrets,
+    /// For the instruments that were asked for last: what answers have named so far.
+    names: Mutex<Option<(Vec<String>, Arc<Names>)>>,
 }
 
 impl Vendor {
@@ -66,7 +70,21 @@ impl Vendor {
             prepared,
             spec: spec.clone(),
             secrets: Secrets::default(),
+            names: Mutex::default(),
         })
+    }
+
+    /// How answers to a request for such instruments name them.
+    fn names(&self, instruments: &[String]) -> Result<Arc<Names>, String> {
+        let mut known = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((asked, names)) = &*known
+            && asked == instruments
+        {
+            return Ok(Arc::clone(names));
+        }
+        let names = Arc::new(Names::new(Back::new(&self.prepared.symbols, instruments)?));
+        *known = Some((instruments.to_vec(), Arc::clone(&names)));
+        Ok(names)
     }
 
     async fn ask(&self, request: &Request<'_>) -> Result<Delivery, FetchError> {
@@ -77,7 +95,7 @@ impl Vendor {
             });
         }
         let params = Params::read(&self.spec, &self.asset, &self.secrets)?;
-        let back = Back::new(&self.prepared.symbols, request.instruments).map_err(|what| FetchError::Refused {
+        let names = self.names(request.instruments).map_err(|what| FetchError::Refused {
             what: format!("{}: {what}", self.whom),
             help: Some("say how your names and the vendor's correspond, under `symbols:`".to_owned()),
         })?;
@@ -97,15 +115,19 @@ impl Vendor {
             secrets: &self.secrets,
             asked: Arc::new(Asked {
                 sessions: request.sessions.iter().copied().map(to_days).collect::<HashSet<_>>(),
-                back,
+                names,
                 now: request.now,
-                zone: self.asset.calendar.time_zone().parse().unwrap_or(chrono_tz::Tz::UTC),
+                calendar: Arc::clone(&self.asset.calendar),
             }),
             request,
             tally: Tally::default(),
         };
         let calls = calls::plan(self.prepared.by, &self.spec.at_once, request.sessions, request.instruments);
-        let (parts, silent) = all(&asker, calls, concurrency as usize).await?;
+        let (mut parts, silent) = all(&asker, calls, concurrency as usize).await?;
+        let ours = asker.asked.names.ours();
+        for lanes in parts.iter_mut().filter_map(|rows| rows.lanes.as_mut()).filter(|lanes| lanes.names.is_empty()) {
+            lanes.names = Arc::clone(&ours);
+        }
         let reader = Arc::clone(&self.reader);
         let whom = self.whom.clone();
         let made = tokio::task::spawn_blocking(move || deliver::frame(&reader, &parts)).await;
@@ -113,10 +135,11 @@ impl Vendor {
             Ok(made) => made.map_err(|what| FetchError::Refused { what: format!("{whom}: {what}"), help: None })?,
             Err(error) => return Err(FetchError::Refused { what: format!("{whom}: {error}"), help: None }),
         };
-        let notes = match silent.as_slice() {
+        let mut notes = match silent.as_slice() {
             [] => Vec::new(),
             silent => vec![format!("the vendor has nothing for {}", list(silent.iter().map(String::as_str), 5))],
         };
+        notes.extend(moments::left_out(request.calendar, asker.tally.skipped.load(Ordering::Relaxed)));
         Ok(Delivery { frame, notes })
     }
 }
@@ -159,7 +182,8 @@ async fn all(asker: &Asker<'_>, calls: Vec<Call>, at_once: usize) -> Result<(Vec
 impl Fetch for Vendor {
     fn schema(&self) -> Vec<(String, ColumnType)> {
         let values = self.reader.values.iter().map(|column| (column.name.clone(), column.kind));
-        std::iter::once(("instrument".to_owned(), ColumnType::Text)).chain(values).collect()
+        let time = self.reader.time.as_ref().map(|_| ("time".to_owned(), ColumnType::Time));
+        std::iter::once(("instrument".to_owned(), ColumnType::Text)).chain(time).chain(values).collect()
     }
 
     fn sessions_at_once(&self) -> Option<usize> {
@@ -167,6 +191,10 @@ impl Fetch for Vendor {
             HttpBy::Session => Some(SESSIONS_AT_ONCE),
             HttpBy::Instrument | HttpBy::Range => self.spec.at_once.sessions.map(|sessions| sessions as usize),
         }
+    }
+
+    fn is_one_by_one(&self) -> bool {
+        self.prepared.by == HttpBy::Session
     }
 
     fn spec_text(&self) -> String {
@@ -198,8 +226,10 @@ fn spec_text(asset: &Asset, spec: &HttpVendor) -> String {
         .iter()
         .map(|(name, value)| (name.clone(), if SecretFrom::of(value).is_some() { Json::Null } else { value.clone() }))
         .collect();
+    // Where rows have no time, the text is what it always was.
+    let times = times(asset).map(|times| moments::spec(&asset.calendar, times));
     let has_epoch = spec.columns.iter().any(|(_, column)| column.field().epoch.is_some());
-    json!({
+    let mut text = json!({
         "kind": "http",
         "version": VERSION,
         "base_url": spec.base_url,
@@ -217,6 +247,9 @@ fn spec_text(asset: &Asset, spec: &HttpVendor) -> String {
         "symbols": spec.symbols,
         "no_data": spec.errors.iter().filter(|rule| rule.means == assetctl_config::HttpMeaning::NoData).collect::<Vec<_>>(),
         "zone": has_epoch.then(|| asset.calendar.time_zone()),
-    })
-    .to_string()
+    });
+    if let Some(times) = times {
+        text["time"] = times;
+    }
+    text.to_string()
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use assetctl_connect::Progress;
-use assetctl_plan::{StaleReason, ix_of, readers_of};
+use assetctl_plan::{StaleReason, announced_readers_of, ix_of, readers_of};
 use assetctl_store::LASTING;
 use chrono::NaiveDate;
 
@@ -28,6 +28,24 @@ impl Job {
             let waiting = readers_of(&self.graph, self.plan.node, missing.input, &missing.sessions, sessions);
             sessions.retain(|session| !waiting.contains(session));
             report.waits.extend(waiting.into_iter().map(|session| (session, missing.reason.clone())));
+        }
+    }
+
+    /// Notes what would have been made again from what an input could not make, or must not keep: it is as it was, and no news of it.
+    pub(super) fn note_what_waits(&self, report: &mut AssetReport) {
+        let done: BTreeSet<NaiveDate> = report
+            .ran
+            .iter()
+            .chain(&report.untaken)
+            .chain(&report.refused)
+            .chain(report.waits.keys())
+            .copied()
+            .collect();
+        for missing in &self.missing {
+            let waiting = announced_readers_of(&self.graph, &self.plan, missing.input, &missing.sessions, &done);
+            for session in waiting {
+                report.waits.entry(session).or_insert_with(|| missing.reason.clone());
+            }
         }
     }
 

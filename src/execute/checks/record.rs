@@ -18,20 +18,7 @@ pub fn results(node: &AssetNode, checked: &Checked, counts: impl Fn(NaiveDate) -
     let mut all = Vec::new();
     for (position, judged) in &checked.judged {
         let Some(check) = node.checks.get(*position) else { continue };
-        let blank = CheckResult {
-            asset: node.name.clone(),
-            check: check.form().to_owned(),
-            subject: check.subject(),
-            severity: check.severity.name().to_owned(),
-            outcome: CheckOutcome::Passed,
-            first: NaiveDate::MIN,
-            last: NaiveDate::MIN,
-            sessions: 1,
-            rows: 0,
-            violations: 0,
-            message: None,
-            sample: Vec::new(),
-        };
+        let blank = blank(node, check.form(), check.subject(), check.severity);
         // Several columns of one check may fail in one session.
         let mut at_fault: BTreeMap<NaiveDate, CheckResult> = BTreeMap::new();
         for finding in checked.findings.iter().filter(|finding| finding.check == *position) {
@@ -50,45 +37,70 @@ pub fn results(node: &AssetNode, checked: &Checked, counts: impl Fn(NaiveDate) -
             });
             result.sample.extend(sample(failure));
         }
-        let passed: Vec<NaiveDate> = judged
-            .iter()
-            .copied()
-            .filter(|session| !at_fault.contains_key(session) && counts(*session))
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .collect();
-        for (first, last) in runs(node, &passed) {
-            let within: Vec<u64> =
-                passed.iter().filter(|session| (first..=last).contains(*session)).map(rows).collect();
-            all.push(CheckResult {
-                first,
-                last,
-                sessions: within.len() as u32,
-                rows: within.iter().sum(),
-                ..blank.clone()
-            });
-        }
+        let held = judged.iter().filter(|session| !at_fault.contains_key(session) && counts(**session));
+        all.extend(passed(node, checked, &blank, held));
         all.extend(at_fault.into_values());
     }
     all
 }
 
-/// The result of what was found wrong while rows were made.
-pub fn objected(node: &AssetNode, checked: &Checked, objection: &Objection) -> CheckResult {
-    let failure = &objection.failure;
-    CheckResult {
-        asset: node.name.clone(),
-        check: objection.check.to_owned(),
-        subject: String::new(),
-        severity: objection.severity.name().to_owned(),
-        outcome: at_fault_as(objection.severity),
+/// Of consecutive sessions that passed, one result.
+fn passed<'a>(
+    node: &AssetNode,
+    checked: &Checked,
+    blank: &CheckResult,
+    sessions: impl Iterator<Item = &'a NaiveDate>,
+) -> Vec<CheckResult> {
+    let rows = |session: &NaiveDate| checked.rows.get(session).copied().unwrap_or(0);
+    let passed: Vec<NaiveDate> = sessions.copied().collect::<BTreeSet<_>>().into_iter().collect();
+    let result = |(first, last): (NaiveDate, NaiveDate)| {
+        let within: Vec<u64> = passed.iter().filter(|session| (first..=last).contains(*session)).map(rows).collect();
+        CheckResult { first, last, sessions: within.len() as u32, rows: within.iter().sum(), ..blank.clone() }
+    };
+    runs(node, &passed).into_iter().map(result).collect()
+}
+
+/// The results of the check that making the rows of `sessions` was by itself; none where there is no such check. `counts` as in [`results`].
+pub fn results_of_making(
+    node: &AssetNode,
+    checked: &Checked,
+    objections: &[Objection],
+    sessions: &[NaiveDate],
+    counts: impl Fn(NaiveDate) -> bool,
+) -> Vec<CheckResult> {
+    let Some((check, severity)) = node.check_of_making() else { return Vec::new() };
+    let blank = blank(node, check, String::new(), severity);
+    let at_fault: BTreeSet<NaiveDate> = objections.iter().map(|objection| objection.failure.session).collect();
+    let held = sessions.iter().filter(|session| !at_fault.contains(session) && counts(**session));
+    let mut all = passed(node, checked, &blank, held);
+    all.extend(objections.iter().map(|Objection { failure, .. }| CheckResult {
+        outcome: at_fault_as(severity),
         first: failure.session,
         last: failure.session,
-        sessions: 1,
         rows: checked.rows.get(&failure.session).copied().unwrap_or(0),
         violations: failure.rows,
         message: Some(failure.message.clone()),
         sample: sample(failure).collect(),
+        ..blank.clone()
+    }));
+    all
+}
+
+/// A check that passed no session yet.
+fn blank(node: &AssetNode, check: &str, subject: String, severity: Severity) -> CheckResult {
+    CheckResult {
+        asset: node.name.clone(),
+        check: check.to_owned(),
+        subject,
+        severity: severity.name().to_owned(),
+        outcome: CheckOutcome::Passed,
+        first: NaiveDate::MIN,
+        last: NaiveDate::MIN,
+        sessions: 1,
+        rows: 0,
+        violations: 0,
+        message: None,
+        sample: Vec::new(),
     }
 }
 

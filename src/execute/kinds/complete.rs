@@ -12,7 +12,7 @@ use assetctl_compute::{
     Actions, Adjustment, CheckFailure, Completion, DividendRule, Fallback, Fill, FillRules, Instruments, Intervals,
     LimitRule, Listing, PriceLimits, Sample, affected_by_carry,
 };
-use assetctl_config::{Dividends, MissingBars, Severity};
+use assetctl_config::Dividends;
 use assetctl_graph::{AssetNode, CompleteParts, Edge, Limits};
 use assetctl_plan::{STATIC_SESSION, date_of, ix_of};
 use chrono::NaiveDate;
@@ -111,7 +111,7 @@ fn price_limits(
     special: Option<Intervals>,
     listing: Option<&Listing>,
 ) -> PriceLimits {
-    let most = limits.rules.iter().filter_map(|rule| rule.first_sessions).max().unwrap_or(0);
+    let most = limits.first_sessions();
     let mut first_sessions: BTreeMap<String, Vec<NaiveDate>> = BTreeMap::new();
     for (instrument, start) in listing.filter(|_| most > 0).into_iter().flat_map(Listing::starts) {
         // Before the calendar begins it has no sessions to count.
@@ -274,11 +274,7 @@ impl Complete {
 
     /// What is to be said of bars that are missing.
     fn objections(&self, missing: &[(NaiveDate, String)]) -> Vec<Objection> {
-        let severity = match self.parts.missing {
-            MissingBars::Error => Severity::Error,
-            MissingBars::Warn => Severity::Warn,
-            MissingBars::Carry => return Vec::new(),
-        };
+        let Some(severity) = self.parts.missing_bars() else { return Vec::new() };
         let mut by_session: BTreeMap<NaiveDate, Vec<&str>> = BTreeMap::new();
         for (session, instrument) in missing {
             by_session.entry(*session).or_default().push(instrument);

@@ -30,9 +30,15 @@ pub struct Exec {
     pub columns: Vec<(String, ColumnType)>,
 }
 
+/// What one call has made.
+struct Call {
+    sessions: Vec<NaiveDate>,
+    frame: DataFrame,
+    metrics: Metrics,
+}
+
 impl Materializer for Exec {
     fn make(&self, batch: &Batch<'_>) -> Result<Made, MakeError> {
-        let sessions = batch.sessions.to_vec();
         let at_once = self.spec.batch.unwrap_or(1).max(1) as usize;
         let calls: Vec<&[NaiveDate]> = batch.sessions.chunks(at_once).collect();
         let workers = batch.threads.clamp(1, calls.len().max(1));
@@ -42,25 +48,42 @@ impl Materializer for Exec {
         let secrets: Vec<String> = env.iter().filter(is_secret).map(|(_, value)| value.clone()).collect();
         // Several programs at once, each for its own sessions: which of them runs when changes nothing.
         let shares: Vec<&[&[NaiveDate]]> = calls.chunks(calls.len().div_ceil(workers).max(1)).collect();
-        let made: Vec<Result<Vec<(DataFrame, Metrics)>, MakeError>> = std::thread::scope(|scope| {
+        let made: Vec<(Vec<Call>, Option<MakeError>)> = std::thread::scope(|scope| {
             let running: Vec<_> = shares
                 .into_iter()
                 .map(|share| {
                     let (env, secrets) = (&env, &secrets);
-                    scope.spawn(move || share.iter().map(|sessions| self.call(batch, sessions, env, secrets)).collect())
+                    scope.spawn(move || self.calls(batch, share, env, secrets))
                 })
                 .collect();
-            let gone = || Err(MakeError::Io(std::io::Error::other("a program's thread stopped unexpectedly")));
+            let gone = || {
+                let stopped = std::io::Error::other("a program's thread stopped unexpectedly");
+                (Vec::new(), Some(MakeError::Io(stopped)))
+            };
             running.into_iter().map(|worker| worker.join().unwrap_or_else(|_| gone())).collect()
         });
-        let (mut frames, mut metrics) = (Vec::new(), Metrics::new());
-        for share in made {
-            for (frame, said) in share? {
-                frames.push(frame);
-                metrics.extend(said);
+        let (mut frames, mut metrics, mut sessions, mut failed) = (Vec::new(), Metrics::new(), Vec::new(), None);
+        for (calls, error) in made {
+            for call in calls {
+                sessions.extend(call.sessions);
+                frames.push(call.frame);
+                metrics.extend(call.metrics);
             }
+            failed = failed.or(error);
         }
-        Ok(Made { frame: stacked(frames)?, sessions, key: self.key.clone(), metrics, ..Made::default() })
+        match failed {
+            // Whoever cancels wants no more of it.
+            Some(MakeError::Cancelled) => Err(MakeError::Cancelled),
+            Some(error) if sessions.is_empty() => Err(error),
+            failed => Ok(Made {
+                frame: stacked(frames)?,
+                sessions,
+                key: self.key.clone(),
+                metrics,
+                failed,
+                ..Made::default()
+            }),
+        }
     }
 
     fn columns(&self) -> usize {
@@ -76,6 +99,24 @@ impl Exec {
             Err(error) => Err(refuse(batch, None, format!("`env.{name}`: {error}"))),
         };
         self.spec.env.iter().map(read).collect()
+    }
+
+    /// One call after the other, as far as to the first that fails.
+    fn calls(
+        &self,
+        batch: &Batch<'_>,
+        share: &[&[NaiveDate]],
+        env: &BTreeMap<String, String>,
+        secrets: &[String],
+    ) -> (Vec<Call>, Option<MakeError>) {
+        let mut calls = Vec::new();
+        for sessions in share {
+            match self.call(batch, sessions, env, secrets) {
+                Ok((frame, metrics)) => calls.push(Call { sessions: sessions.to_vec(), frame, metrics }),
+                Err(error) => return (calls, Some(error)),
+            }
+        }
+        (calls, None)
     }
 
     /// One call of the program, for some sessions.

@@ -210,7 +210,7 @@ impl Materializer for Fetched {
         let came = self.ask(batch, asking, &sessions, &wanted, &mut notes)?;
         batch.check_cancel()?;
 
-        let rows = row_keys(&came)?;
+        let delivered = rows_by_session(&came)?;
         let mut judge = Judge {
             spec: &spec.fetch,
             counts,
@@ -219,8 +219,6 @@ impl Materializer for Fetched {
             waits: BTreeMap::new(),
             notes: &mut notes,
         };
-        let mut delivered: BTreeMap<NaiveDate, u64> = BTreeMap::new();
-        rows.iter().for_each(|(date, _)| *delivered.entry(*date).or_default() += 1);
         let verdicts: BTreeMap<NaiveDate, Verdict> = sessions
             .iter()
             .map(|(date, session)| (*date, judge.session(*date, session, delivered.get(date).copied().unwrap_or(0))))
@@ -228,11 +226,10 @@ impl Materializer for Fetched {
         let (fetched, waits) = judge.into_parts();
 
         let is_new = |date: &NaiveDate| verdicts.get(date).is_some_and(|verdict| *verdict != Verdict::Refused);
-        let mask: BooleanChunked = rows.iter().map(|(date, _)| Some(is_new(date))).collect_ca("mask".into());
-        let mut frame = came.filter(&mask)?;
+        let mut frame = if delivered.keys().all(is_new) { came.clone() } else { of_sessions(&came, is_new)? };
         let computed = frame.height() as u64;
         let on_missing = spec.fetch.on_missing.unwrap_or_default();
-        let kept = self.kept(batch, &sessions, &verdicts, &rows, &wanted, on_missing)?;
+        let kept = self.kept(batch, &sessions, &verdicts, &came, &wanted, on_missing)?;
         notes.extend(kept.note);
         if kept.rows.height() > 0 {
             let names = frame.get_column_names_owned();
@@ -266,7 +263,7 @@ impl Fetched {
         batch: &Batch<'_>,
         sessions: &BTreeMap<NaiveDate, Session>,
         verdicts: &BTreeMap<NaiveDate, Verdict>,
-        came: &[(NaiveDate, String)],
+        came: &DataFrame,
         wanted: &[String],
         on_missing: OnMissing,
     ) -> Result<Kept, MakeError> {
@@ -278,12 +275,14 @@ impl Fetched {
         if before.height() == 0 {
             return Ok(Kept { rows: before, note: None });
         }
-        let came: HashSet<(NaiveDate, &str)> = came.iter().map(|(date, name)| (*date, name.as_str())).collect();
+        let came = row_keys(came)?;
+        let came: HashSet<(NaiveDate, &str, i64)> =
+            came.iter().map(|(date, name, time)| (*date, name.as_str(), *time)).collect();
         let wanted: HashSet<&str> = wanted.iter().map(String::as_str).collect();
         let mut missing: BTreeMap<NaiveDate, u64> = BTreeMap::new();
-        let mut stays = |date: &NaiveDate, name: &str| {
+        let mut stays = |date: &NaiveDate, name: &str, time: i64| {
             let Some(session) = sessions.get(date).filter(|_| has_old(date)) else { return false };
-            if !(wanted.is_empty() || wanted.contains(name)) || came.contains(&(*date, name)) {
+            if !(wanted.is_empty() || wanted.contains(name)) || came.contains(&(*date, name, time)) {
                 return false;
             }
             match &session.ask {
@@ -297,7 +296,8 @@ impl Fetched {
             }
         };
         let rows = row_keys(&before)?;
-        let mask: BooleanChunked = rows.iter().map(|(date, name)| Some(stays(date, name))).collect_ca("mask".into());
+        let mask: BooleanChunked =
+            rows.iter().map(|(date, name, time)| Some(stays(date, name, *time))).collect_ca("mask".into());
         let note = missing.first_key_value().map(|(first, _)| {
             let rows: u64 = missing.values().sum();
             let (noun, verb) = match (rows, on_missing) {
@@ -370,17 +370,45 @@ impl Judge<'_> {
     }
 }
 
-/// Session and instrument of each row.
-fn row_keys(frame: &DataFrame) -> PolarsResult<Vec<(NaiveDate, String)>> {
+/// How many rows there are of each session.
+fn rows_by_session(frame: &DataFrame) -> PolarsResult<BTreeMap<NaiveDate, u64>> {
+    let mut rows: BTreeMap<NaiveDate, u64> = BTreeMap::new();
+    if frame.height() > 0 {
+        let days: Vec<Option<i32>> = frame.column("session")?.date()?.physical().iter().collect();
+        for run in days.chunk_by(|day, next| day == next) {
+            let date = run[0].and_then(NaiveDate::from_epoch_days).unwrap_or_default();
+            *rows.entry(date).or_default() += run.len() as u64;
+        }
+    }
+    Ok(rows)
+}
+
+/// The rows of those sessions that `wanted` takes.
+fn of_sessions(frame: &DataFrame, wanted: impl Fn(&NaiveDate) -> bool) -> PolarsResult<DataFrame> {
+    let dates = frame.column("session")?.date()?;
+    let mask: BooleanChunked =
+        dates.as_date_iter().map(|date| Some(wanted(&date.unwrap_or_default()))).collect_ca("mask".into());
+    frame.filter(&mask)
+}
+
+/// Session, instrument and time of each row; 0 where rows have no time.
+fn row_keys(frame: &DataFrame) -> PolarsResult<Vec<(NaiveDate, String, i64)>> {
     if frame.height() == 0 {
         return Ok(Vec::new());
     }
     let dates = frame.column("session")?.date()?.clone();
-    let names = match frame.column("instrument") {
+    let names: Vec<String> = match frame.column("instrument") {
         Ok(names) => names.str()?.iter().map(|name| name.unwrap_or_default().to_owned()).collect(),
         Err(_) => vec![String::new(); frame.height()],
     };
-    Ok(dates.as_date_iter().map(Option::unwrap_or_default).zip(names).collect())
+    let times: Vec<i64> = match frame.column("time") {
+        Ok(times) if bar_key(frame).iter().any(|key| key == "time") => {
+            times.datetime()?.physical().iter().map(Option::unwrap_or_default).collect()
+        }
+        _ => vec![0; frame.height()],
+    };
+    let dates = dates.as_date_iter().map(Option::unwrap_or_default);
+    Ok(dates.zip(names).zip(times).map(|((date, name), time)| (date, name, time)).collect())
 }
 
 /// No rows, of a source's columns.

@@ -81,6 +81,8 @@ pub struct Made {
     pub waits: BTreeMap<NaiveDate, String>,
     /// What a person should know.
     pub notes: Vec<String>,
+    /// Why not all sessions of the batch were made: those that were are right, and what comes after them is left.
+    pub failed: Option<MakeError>,
 }
 
 /// Something wrong with one session that shows while its rows are made, whatever checks are declared.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::market::{Bar, Edit, Market, START, date};
 use super::story::{Step, Told};
-use super::world::{How, Wish, World};
+use super::world::{Files, How, Wish, World};
 
 const PLAIN: How = How { batch: None, jobs: 1, threads: 1, cancel_after: None };
 
@@ -164,13 +164,14 @@ fn states_of_an_index_are_carried() {
         let row = |at: usize| format!("{},{}\n", date(at), if corrected.contains(&at) { 99 } else { at * 7 % 23 });
         format!("session,a\n{}", (0..38).map(row).collect::<String>())
     };
-    let mut world = World::new(&yaml, &csv(&[]));
+    let files = |corrected: &[usize]| Files { yaml: yaml.clone(), bars: csv(corrected), ..Files::default() };
+    let mut world = World::new(&files(&[]));
     for corrected in [&[][..], &[13], &[13, 30]] {
-        world.write(&yaml, &csv(corrected));
+        world.write(&files(corrected));
         let report = world.run(&Wish::default(), &PLAIN);
         assert!(!report.failed(), "{report:?}");
         assert!(world.plan().is_empty());
-        let other = World::new(&yaml, &csv(corrected));
+        let other = World::new(&files(corrected));
         other.run(&Wish::default(), &PLAIN);
         assert_eq!(world.snapshot().contents("x").unwrap(), other.snapshot().contents("x").unwrap());
     }

@@ -18,6 +18,8 @@ pub struct AssetSeed {
     /// Bits: whether it reads the bars, the asset above, or both; in which order.
     pub inputs: u8,
     pub traded: bool,
+    /// Whether members of the index alone take part.
+    pub universe: bool,
     /// Whether functions of all instruments may occur.
     pub across: bool,
     /// Whether functions with a state may.
@@ -90,12 +92,19 @@ pub fn yaml(assets: &[AssetSeed]) -> String {
     let mut text = format!(
         "calendar: XSHG\nstart: {START}\nassets:\n  bars:\n    kind: source\n    csv: bars.csv\n    types: {{ is_suspended: bool }}\n"
     );
+    if assets.iter().any(|asset| asset.universe) {
+        text.push_str(
+            "  members:\n    kind: table\n    csv: members.csv\n    types: { joined: date, left: date }\n  \
+             index:\n    kind: as_of\n    input: members\n    key: instrument\n    valid: { from: joined, to: left }\n",
+        );
+    }
     let mut above: Option<(String, Vec<String>)> = None;
     for (at, asset) in assets.iter().enumerate() {
         let (inputs, columns) = of_asset(at, asset, above.as_ref());
         let axis = if asset.traded { "    window_axis: traded\n" } else { "" };
-        let _ =
-            write!(text, "  {}:\n    kind: scores\n    input: [{}]\n{axis}    columns:\n", name(at), inputs.join(", "));
+        let universe = if asset.universe { "    universe: index\n" } else { "" };
+        let (name_of, inputs) = (name(at), inputs.join(", "));
+        let _ = write!(text, "  {name_of}:\n    kind: scores\n    input: [{inputs}]\n{axis}{universe}    columns:\n");
         for (column, expression) in &columns {
             let _ = writeln!(text, "      {column}: {expression}");
         }

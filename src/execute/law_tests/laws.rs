@@ -29,9 +29,18 @@ fn gene() -> impl Strategy<Value = Gene> {
 }
 
 fn asset() -> impl Strategy<Value = AssetSeed> {
-    let flags = (any::<u8>(), prop::bool::weighted(0.3), prop::bool::weighted(0.35), prop::bool::weighted(0.6));
-    (flags, proptest::collection::vec(gene(), 1..5))
-        .prop_map(|((inputs, traded, across, recursive), genes)| AssetSeed { inputs, traded, across, recursive, genes })
+    let kinds =
+        (prop::bool::weighted(0.3), prop::bool::weighted(0.35), prop::bool::weighted(0.6), prop::bool::weighted(0.25));
+    (any::<u8>(), kinds, proptest::collection::vec(gene(), 1..5)).prop_map(
+        |(inputs, (traded, across, recursive, universe), genes)| AssetSeed {
+            inputs,
+            traded,
+            universe,
+            across,
+            recursive,
+            genes,
+        },
+    )
 }
 
 fn how() -> impl Strategy<Value = How> {
@@ -48,6 +57,8 @@ fn edit(instruments: usize) -> impl Strategy<Value = Edit> {
         2 => (0..instruments, any::<usize>(), 1..15_usize)
             .prop_map(|(name, session, sessions)| Edit::Halt { name, session, sessions }),
         2 => (any::<usize>(), 0..instruments + 1, bar()).prop_map(|(session, name, bar)| Edit::Add { session, name, bar }),
+        2 => (0..instruments + 1, any::<usize>(), 0..30_usize)
+            .prop_map(|(name, session, sessions)| Edit::Member { name, session, sessions }),
         3 => Just(Edit::Undo),
         2 => proptest::collection::vec(weighted(0.8, bar()), instruments).prop_map(|bars| Edit::Append { bars }),
         1 => Just(Edit::Truncate),
@@ -75,7 +86,15 @@ fn story() -> impl Strategy<Value = Story> {
         let bars = proptest::collection::vec(weighted(0.88, bar()), SESSIONS * instruments);
         let assets = proptest::collection::vec(asset(), 1..4);
         let steps = proptest::collection::vec(step(instruments), 1..9);
-        (bars, assets, steps).prop_map(move |(bars, assets, steps)| Story { instruments, bars, assets, steps })
+        let member = weighted(0.7, (0..SESSIONS, 0..SESSIONS));
+        let members = proptest::collection::vec(member, instruments);
+        (bars, members, assets, steps).prop_map(move |(bars, members, assets, steps)| Story {
+            instruments,
+            bars,
+            members,
+            assets,
+            steps,
+        })
     })
 }
 
@@ -83,7 +102,7 @@ fn story() -> impl Strategy<Value = Story> {
 fn cases() -> ProptestConfig {
     let asked = ProptestConfig::default();
     let is_default = asked.cases == 256;
-    ProptestConfig { cases: if is_default { 48 } else { asked.cases }, max_shrink_iters: 200, ..asked }
+    ProptestConfig { cases: if is_default { 40 } else { asked.cases }, max_shrink_iters: 200, ..asked }
 }
 
 proptest! {

@@ -24,6 +24,8 @@ pub struct Bar {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Market {
     pub rows: BTreeMap<(usize, usize), Bar>,
+    /// From and to which session an instrument is a member of the index.
+    pub members: BTreeMap<usize, (usize, usize)>,
     /// What rows were before they were edited, oldest first.
     before: Vec<((usize, usize), Option<Bar>)>,
 }
@@ -53,7 +55,13 @@ pub enum Edit {
         name: usize,
         bar: Bar,
     },
-    /// The last edit is taken back.
+    /// An instrument is a member between two sessions, and at no other time; with no session, never.
+    Member {
+        name: usize,
+        session: usize,
+        sessions: usize,
+    },
+    /// The last edit of a row is taken back.
     Undo,
     /// One session more.
     Append {
@@ -135,6 +143,13 @@ impl Market {
                 }
             }
             Edit::Add { session, name, bar } => self.set((session % self.sessions(), *name), Some(*bar)),
+            Edit::Member { name, session, sessions } => {
+                let first = session % self.sessions();
+                match sessions {
+                    0 => drop(self.members.remove(name)),
+                    _ => drop(self.members.insert(*name, (first, first + sessions - 1))),
+                }
+            }
             Edit::Undo => {
                 if let Some((key, bar)) = self.before.pop() {
                     self.set(key, bar);
@@ -170,6 +185,30 @@ impl Market {
             let _ = writeln!(text, ",{}", bar.is_suspended);
         }
         text
+    }
+
+    /// The table of members. One of them never has a bar.
+    pub fn members_csv(&self) -> String {
+        let mut text = format!("instrument,joined,left\nnobody,{START},\n");
+        for (at, (first, last)) in &self.members {
+            let _ = writeln!(text, "{},{},{}", name(*at), date(*first), date(*last));
+        }
+        text
+    }
+
+    /// Who is a member on which session, as a panel.
+    pub fn index(&self) -> DataFrame {
+        let all = (0..self.sessions()).flat_map(|session| {
+            let is_member = move |(_, (first, last)): &(&usize, &(usize, usize))| (*first..=*last).contains(&session);
+            let names = self.members.iter().filter(is_member).map(|(at, _)| name(*at));
+            names.chain(["nobody".to_owned()]).map(move |name| (date(session), name))
+        });
+        let (dates, names): (Vec<NaiveDate>, Vec<String>) = all.unzip();
+        let columns = vec![
+            DateChunked::from_naive_date("session".into(), dates.iter().copied()).into_column(),
+            Column::new("instrument".into(), &names),
+        ];
+        DataFrame::new(names.len(), columns).unwrap()
     }
 
     /// The rows as a source should hold them.

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use assetctl_compute::{Inputs, State, Task, WindowAxis, evaluate};
+use assetctl_compute::{Inputs, Members, State, Task, WindowAxis, evaluate};
 use assetctl_expr::Program;
 use assetctl_graph::{AssetNode, Body, Graph};
 use assetctl_store::Lanes;
@@ -132,6 +132,9 @@ impl History {
             let node = graph.node(*ix);
             let content = match &node.body {
                 Body::Columns(program) => evaluated(graph, node, program, sessions, &contents),
+                Body::AsOf { .. } => Content::of(market.index(), &node.spec_text),
+                // Of whom nothing is read but through the index.
+                Body::Table => continue,
                 _ => Content::of(market.frame(), &node.spec_text),
             };
             contents.insert(node.name.clone(), content);
@@ -189,7 +192,14 @@ impl History {
         let is_traded = axis_of(node) == WindowAxis::Traded;
         for (at, edge) in node.edges.iter().enumerate() {
             let input = &graph.node(edge.input).name;
-            let (now, then) = (&self.contents[input], &before.contents[input]);
+            let (now, Some(then)) = (&self.contents[input], before.contents.get(input)) else { return Lanes::All };
+            if node.universe.as_ref().is_some_and(|universe| universe.edge == at) {
+                for read in session.saturating_sub(edge.key_back as usize)..=session {
+                    let (is, was) = (now.names(read), then.names(read));
+                    lanes::add(&mut changed, &Lanes::Some(is.symmetric_difference(&was).cloned().collect()));
+                }
+                continue;
+            }
             let mut reads: Vec<(String, usize)> =
                 program.reads(at).into_iter().map(|read| (read.column, read.back as usize)).collect();
             if is_traded {
@@ -233,7 +243,10 @@ fn carried(
     changed: &[Lanes],
 ) -> (Vec<BTreeSet<String>>, Vec<BTreeSet<String>>) {
     let (mut certain, mut possible): (Vec<BTreeSet<String>>, Vec<BTreeSet<String>>) = Default::default();
-    let everyone: BTreeSet<&String> = now.rows.keys().chain(then.rows.keys()).map(|(_, name)| name).collect();
+    let rows = now.rows.keys().chain(then.rows.keys());
+    // Who is no member has a state too, and no row.
+    let traces = now.trace.keys().chain(then.trace.keys());
+    let everyone: BTreeSet<&String> = rows.chain(traces).map(|(_, name)| name).collect();
     for (session, changed) in changed.iter().enumerate() {
         let (mut differ, mut seems) = (BTreeSet::new(), BTreeSet::new());
         for name in &everyone {
@@ -268,9 +281,12 @@ fn evaluated(
     contents: &BTreeMap<String, Content>,
 ) -> Content {
     let dates: Vec<_> = (0..sessions).map(date).collect();
-    let frames: Vec<&DataFrame> = node.edges.iter().map(|edge| &contents[&graph.node(edge.input).name].frame).collect();
+    let mut frames: Vec<&DataFrame> =
+        node.edges.iter().map(|edge| &contents[&graph.node(edge.input).name].frame).collect();
+    let members = node.universe.as_ref().map(|universe| Members::of(frames.remove(universe.edge), None).unwrap());
     let anchor = calendar().ix(START.parse().unwrap()).unwrap().0 as usize;
     let inputs = Inputs::from_frames(program, &frames, &dates, 0..sessions, anchor, None, &[]).unwrap();
+    let inputs = members.iter().fold(inputs, |inputs, members| inputs.within(members));
     let all: Vec<usize> = (0..sessions).collect();
     let evaluated = evaluate(&Task {
         program,

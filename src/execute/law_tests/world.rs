@@ -14,9 +14,9 @@ use tokio::runtime::Runtime;
 
 use crate::{Cancel, FileSchemas, Options, RunReport, Work, materialize, observe};
 
-/// Long after every session.
+/// After every session that any story comes to; an index goes on until then.
 fn now() -> DateTime<Utc> {
-    "2018-06-01T00:00:00Z".parse().unwrap()
+    "2015-06-30T00:00:00Z".parse().unwrap()
 }
 
 /// What is asked of a run.
@@ -40,6 +40,14 @@ pub struct How {
     pub cancel_after: Option<usize>,
 }
 
+/// The files of a project.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Files {
+    pub yaml: String,
+    pub bars: String,
+    pub members: String,
+}
+
 pub struct World {
     folder: TempDir,
     runtime: Runtime,
@@ -49,9 +57,9 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(yaml: &str, csv: &str) -> Self {
+    pub fn new(files: &Files) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        write(folder.path(), yaml, csv);
+        write(folder.path(), files);
         let (project, graph) = load(folder.path());
         let store = Arc::new(Store::open(&project.data_dir).unwrap());
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
@@ -59,8 +67,8 @@ impl World {
     }
 
     /// Other files.
-    pub fn write(&mut self, yaml: &str, csv: &str) {
-        write(self.folder.path(), yaml, csv);
+    pub fn write(&mut self, files: &Files) {
+        write(self.folder.path(), files);
         (self.project, self.graph) = load(self.folder.path());
     }
 
@@ -146,9 +154,10 @@ impl World {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test's own files need no crash safety")]
-fn write(folder: &Path, yaml: &str, csv: &str) {
-    std::fs::write(folder.join("assets.yaml"), yaml).unwrap();
-    std::fs::write(folder.join("bars.csv"), csv).unwrap();
+fn write(folder: &Path, files: &Files) {
+    std::fs::write(folder.join("assets.yaml"), &files.yaml).unwrap();
+    std::fs::write(folder.join("bars.csv"), &files.bars).unwrap();
+    std::fs::write(folder.join("members.csv"), &files.members).unwrap();
 }
 
 fn load(folder: &Path) -> (Arc<Project>, Arc<Graph>) {

@@ -1,8 +1,7 @@
 //! Text in Qlib's dialect → tokens, each with its place.
 
-use std::ops::Range;
-
 use crate::error::Mistake;
+use crate::scan::{self, Literal, Scanner, Spanned};
 use crate::suggest::code;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -40,64 +39,21 @@ pub(crate) enum Token {
     Or,
 }
 
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Spanned {
-    pub token: Token,
-    pub span: Range<usize>,
-}
-
 /// Punctuation that Qlib lets stand in the name of a field.
 const IN_FIELDS: [char; 4] = ['、', '：', '（', '）'];
 
-/// All tokens of `text`, or the first thing that is none. Space, line ends and `#` comments separate tokens.
-pub(crate) fn tokens(text: &str) -> Result<Vec<Spanned>, Mistake> {
-    let mut lexer = Lexer { text, at: 0 };
-    let mut found = Vec::new();
-    while let Some(first) = lexer.skip_to_token() {
-        let start = lexer.at;
-        let token = lexer.token(first)?;
-        found.push(Spanned { token, span: start..lexer.at });
-    }
-    Ok(found)
+/// All tokens of `text`, or the first thing that is none.
+pub(crate) fn tokens(text: &str) -> Result<Vec<Spanned<Token>>, Mistake> {
+    scan::tokens(text, |scanner, first| Lexer { scanner }.token(first))
 }
 
-struct Lexer<'a> {
-    text: &'a str,
-    at: usize,
+struct Lexer<'a, 't> {
+    scanner: &'a mut Scanner<'t>,
 }
 
-impl Lexer<'_> {
-    fn rest(&self) -> &str {
-        &self.text[self.at..]
-    }
-
-    fn peek(&self) -> Option<char> {
-        self.rest().chars().next()
-    }
-
-    /// The first character of the next token.
-    fn skip_to_token(&mut self) -> Option<char> {
-        loop {
-            let c = self.peek()?;
-            if c == '#' {
-                self.take_while(|c| c != '\n');
-            } else if c.is_whitespace() {
-                self.at += c.len_utf8();
-            } else {
-                return Some(c);
-            }
-        }
-    }
-
-    fn take_while(&mut self, belongs: impl Fn(char) -> bool) -> &str {
-        let length = self.rest().find(|c| !belongs(c)).unwrap_or(self.rest().len());
-        let start = self.at;
-        self.at += length;
-        &self.text[start..self.at]
-    }
-
+impl Lexer<'_, '_> {
     fn token(&mut self, first: char) -> Result<Token, Mistake> {
-        let second = self.rest().chars().nth(1);
+        let second = self.scanner.rest().chars().nth(1);
         if first.is_ascii_digit() || (first == '.' && second.is_some_and(|c| c.is_ascii_digit())) {
             return self.number();
         }
@@ -135,26 +91,28 @@ impl Lexer<'_> {
             ('|', _) => (Token::Or, 1),
             (other, _) => return Err(self.unexpected(other.encode_utf8(&mut [0; 4]), remedy(other))),
         };
-        self.at += length;
+        self.scanner.at += length;
         Ok(token)
     }
 
     fn unexpected(&self, what: &str, help: &str) -> Mistake {
-        let mistake = Mistake::new(self.at..self.at + what.len(), format!("unexpected {}", code(what)));
+        let mistake = Mistake::new(self.scanner.at..self.scanner.at + what.len(), format!("unexpected {}", code(what)));
         if help.is_empty() { mistake } else { mistake.help(help) }
     }
 
     fn field(&mut self) -> Result<Token, Mistake> {
-        let start = self.at;
-        self.at += 1;
-        let point_in_time = self.peek() == Some('$');
-        self.take_while(|c| c == '$');
-        let name = self.take_while(|c| c.is_alphanumeric() || c == '_' || IN_FIELDS.contains(&c)).to_owned();
-        let span = start..self.at;
+        let start = self.scanner.at;
+        self.scanner.at += 1;
+        let point_in_time = self.scanner.peek() == Some('$');
+        self.scanner.take_while(|c| c == '$');
+        let name = self.scanner.take_while(|c| c.is_alphanumeric() || c == '_' || IN_FIELDS.contains(&c)).to_owned();
+        let span = start..self.scanner.at;
         if point_in_time {
-            return Err(Mistake::new(span.clone(), format!("{} is point-in-time data", code(&self.text[span]))).help(
-                "join reports as of their announcement in an asset of kind `sql`, and read its columns by `$name`",
-            ));
+            return Err(Mistake::new(
+                span.clone(),
+                format!("{} is point-in-time data", code(&self.scanner.text[span])),
+            )
+            .help("join reports as of their announcement in an asset of kind `sql`, and read its columns by `$name`"));
         }
         if name.is_empty() {
             return Err(Mistake::new(span, "`$` has no name behind it").help("a column is written `$close`"));
@@ -163,19 +121,19 @@ impl Lexer<'_> {
     }
 
     fn quoted(&mut self, quote: char) -> Result<Token, Mistake> {
-        let start = self.at;
-        self.at += 1;
-        self.take_while(|c| c != quote);
-        if self.peek().is_none() {
+        let start = self.scanner.at;
+        self.scanner.at += 1;
+        self.scanner.take_while(|c| c != quote);
+        if self.scanner.peek().is_none() {
             return Err(Mistake::new(start..start + 1, "this quote is not closed"));
         }
-        self.at += 1;
+        self.scanner.at += 1;
         Ok(Token::Text)
     }
 
     fn word(&mut self) -> Result<Token, Mistake> {
-        let start = self.at;
-        let word = self.take_while(|c| c.is_alphanumeric() || c == '_').to_owned();
+        let start = self.scanner.at;
+        let word = self.scanner.take_while(|c| c.is_alphanumeric() || c == '_').to_owned();
         let help = match word.as_str() {
             "True" => return Ok(Token::True),
             "False" => return Ok(Token::False),
@@ -186,34 +144,15 @@ impl Lexer<'_> {
             "in" | "is" | "lambda" | "None" => "",
             _ => return Ok(Token::Name(word)),
         };
-        let mistake = Mistake::new(start..self.at, format!("{} cannot be used in Qlib's expressions", code(&word)));
+        let mistake =
+            Mistake::new(start..self.scanner.at, format!("{} cannot be used in Qlib's expressions", code(&word)));
         Err(if help.is_empty() { mistake } else { mistake.help(help) })
     }
 
     /// `20`, `1_000`, `0.5`, `.5`, `1.`, `1e-12`.
     fn number(&mut self) -> Result<Token, Mistake> {
-        let start = self.at;
-        let digit = |c: char| c.is_ascii_digit() || c == '_';
-        self.take_while(digit);
-        let mut whole = true;
-        if self.peek() == Some('.') {
-            whole = false;
-            self.at += 1;
-            self.take_while(digit);
-        }
-        let mut exponent = self.rest().chars();
-        if matches!(exponent.next(), Some('e' | 'E')) {
-            let sign = exponent.next();
-            let signed = matches!(sign, Some('+' | '-'));
-            if if signed { exponent.next() } else { sign }.is_some_and(|c| c.is_ascii_digit()) {
-                whole = false;
-                self.at += if signed { 2 } else { 1 };
-                self.take_while(digit);
-            }
-        }
-        self.take_while(|c| c.is_alphanumeric() || c == '_');
-        let span = start..self.at;
-        let literal = &self.text[span.clone()];
+        let Literal { span, whole, .. } = self.scanner.literal();
+        let literal = &self.scanner.text[span.clone()];
         let well_formed = !literal.contains("__") && !literal.ends_with('_');
         match literal.replace('_', "").parse::<f64>() {
             Ok(value) if value.is_finite() && well_formed => {

@@ -99,12 +99,25 @@ impl Lowering<'_> {
             return None;
         }
 
-        let between = Dated { first: "from".into(), last: Some("to".into()) };
+        let between = |first: &str, last: &str| Dated {
+            first: first.into(),
+            last: Some(last.into()),
+            needs_first: false,
+            young: 0,
+        };
+        let ex_date = Dated { first: "ex_date".into(), last: None, needs_first: true, young: 0 };
+        let listed = Dated {
+            needs_first: true,
+            young: parts.limits.as_ref().map_or(0, Limits::first_sessions),
+            ..between("listed", "delisted")
+        };
+        let special = parts.limits.as_ref().and_then(|limits| limits.special);
         let mut edges = self.edges(references, |_| (EdgeColumns::All, 0));
         for (at, table, dated) in [
-            (parts.actions, ACTIONS, Dated { first: "ex_date".into(), last: None }),
-            (parts.suspensions, SUSPENSIONS, between.clone()),
-            (parts.limits.as_ref().and_then(|limits| limits.special), SPECIAL, between),
+            (at("listing"), LISTING, listed),
+            (parts.actions, ACTIONS, ex_date),
+            (parts.suspensions, SUSPENSIONS, between("from", "to")),
+            (special, SPECIAL, between("from", "to")),
         ] {
             let Some(at) = at else { continue };
             edges[at].columns = EdgeColumns::Named(table.reads(inputs[at]));

@@ -70,6 +70,23 @@ fn a_vendor_that_names_a_time_is_left_alone_until_then() {
 }
 
 #[test]
+fn a_vendor_that_is_asked_too_often_is_left_alone_by_all_calls() {
+    let names: Vec<String> = ('A'..='P').map(String::from).collect();
+    let market = Market::named(&names.iter().map(String::as_str).collect::<Vec<_>>(), &sessions("XNYS", 2023)[..5]);
+    let server = stooq::start(market.clone());
+    server.fail([(0, Fault::Instead(429, &[("retry-after", "1")], ""))]);
+    let http = format!(
+        "preset: stooq\nbase_url: {}\nrate: {{ per_second: 500 }}\nconcurrency: 2\nretries: {{ times: 3, from: 0s, to: 0s }}\n",
+        server.url()
+    );
+    Source::new("XNYS", &http, &[]).ask(&market.sessions, &market.codes).unwrap();
+    let asked = server.asked();
+    assert_eq!(asked.len(), 17);
+    // Had the others gone on, the one that was told to wait would be the last to come again.
+    assert_ne!(asked[16].query("s"), asked[0].query("s"));
+}
+
+#[test]
 fn a_vendor_that_wants_to_be_left_alone_for_long_ends_the_request() {
     for fault in
         [Fault::Instead(418, &[("retry-after", "7200")], ""), Fault::Instead(200, &[], "Exceeded the daily hits limit")]

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveTime, Utc};
 use serde_json::{Value, json};
 
 use super::market::decimal;
-use super::{Asked, Market, Reply, Server};
+use super::{Asked, Market, Minutes, Reply, Server};
 
 const DAY: i64 = 86_400_000;
 
@@ -41,6 +41,28 @@ fn klines(market: &Market, most: usize, asked: &Asked) -> Reply {
         rows.push(json!([opens, open, high, low, close, volume, opens + DAY - 1, amount, 7, "0", "0", "0"]));
     }
     Reply::json(&Value::Array(rows))
+}
+
+/// The same of bars within days, of those of one length.
+pub fn minutes(minutes: Minutes, most: usize) -> Server {
+    Server::start(move |asked| {
+        let number = |name: &str| asked.query(name).parse::<i64>().unwrap_or_default();
+        let interval = format!("{}m", minutes.every);
+        if asked.path != "/api/v3/klines" || asked.query("interval") != interval || asked.query("startTime").is_empty()
+        {
+            return Reply::new(400, json!({ "code": -1120, "msg": "Invalid interval." }).to_string());
+        }
+        let (first, last) = (number("startTime"), number("endTime"));
+        let bars = minutes.bars(asked.query("symbol"));
+        let inside = bars.iter().filter(|minute| (first..=last).contains(&minute.at.timestamp_millis()));
+        let rows = inside.take(most.min(number("limit") as usize)).map(|minute| {
+            let (opens, bar) = (minute.at.timestamp_millis(), minute.bar);
+            let [open, high, low, close, volume, amount] =
+                [bar.open, bar.high, bar.low, bar.close, bar.volume * 100, bar.amount].map(decimal);
+            json!([opens, open, high, low, close, volume, opens + minutes.every * 60_000 - 1, amount, 7, "0", "0", "0"])
+        });
+        Reply::json(&rows.collect())
+    })
 }
 
 /// The instant in the middle of the market's last session.

@@ -15,6 +15,23 @@ pub struct Bar {
     pub amount: i64,
 }
 
+impl Bar {
+    /// The bar of a code at the time of that number; about one in forty there is none of.
+    pub fn made_up(code: &str, number: i64) -> Option<Self> {
+        let chance = mix(code, number as u64);
+        if chance % 41 == 0 {
+            return None;
+        }
+        let base = 1000 + i64::from(mix(code, NaiveDate::MIN.num_days_from_ce() as u64) as u16);
+        let close = base + (chance >> 8) as i64 % 500;
+        let open = base + (chance >> 20) as i64 % 500;
+        let high = close.max(open) + (chance >> 32) as i64 % 50;
+        let low = close.min(open) - (chance >> 40) as i64 % 50;
+        let volume = 100 * (1 + (chance >> 48) as i64 % 9000);
+        Some(Self { open, high, low, close, volume, amount: volume * close })
+    }
+}
+
 /// The table of a fake vendor.
 #[derive(Debug, Clone)]
 pub struct Market {
@@ -38,17 +55,7 @@ impl Market {
         if self.sessions.binary_search(&session).is_err() || !self.codes.iter().any(|known| known == code) {
             return None;
         }
-        let chance = mix(code, session);
-        if chance % 41 == 0 {
-            return None;
-        }
-        let base = 1000 + i64::from(mix(code, NaiveDate::MIN) as u16);
-        let close = base + (chance >> 8) as i64 % 500;
-        let open = base + (chance >> 20) as i64 % 500;
-        let high = close.max(open) + (chance >> 32) as i64 % 50;
-        let low = close.min(open) - (chance >> 40) as i64 % 50;
-        let volume = 100 * (1 + (chance >> 48) as i64 % 9000);
-        Some(Bar { open, high, low, close, volume, amount: volume * close })
+        Bar::made_up(code, i64::from(session.num_days_from_ce()))
     }
 
     /// The bars of a code between two dates, both within.
@@ -78,9 +85,8 @@ pub fn compact(text: &str) -> NaiveDate {
     NaiveDate::parse_from_str(text, "%Y%m%d").unwrap()
 }
 
-fn mix(code: &str, session: NaiveDate) -> u64 {
-    let day = session.num_days_from_ce() as u64;
-    let mut state = code.bytes().fold(day.wrapping_mul(0x9e37_79b9_7f4a_7c15), |state, byte| {
+fn mix(code: &str, number: u64) -> u64 {
+    let mut state = code.bytes().fold(number.wrapping_mul(0x9e37_79b9_7f4a_7c15), |state, byte| {
         (state ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
     for _ in 0..2 {

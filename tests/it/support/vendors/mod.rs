@@ -6,6 +6,7 @@
 pub mod binance;
 pub mod eastmoney;
 pub mod market;
+pub mod minutes;
 pub mod rqdata;
 pub mod server;
 pub mod stooq;
@@ -13,4 +14,5 @@ pub mod tushare;
 pub mod yahoo;
 
 pub use market::{Bar, Market};
+pub use minutes::{Minute, Minutes};
 pub use server::{Asked, Fault, Reply, Server};

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveTime};
 use serde_json::{Value, json};
 
-use super::{Asked, Market, Reply, Server};
+use super::{Asked, Market, Minute, Minutes, Reply, Server};
 
 pub fn start(market: Market) -> Server {
     Server::start(move |asked| chart(&market, asked))
@@ -50,4 +50,32 @@ fn chart(market: &Market, asked: &Asked) -> Reply {
             "adjclose": [{ "adjclose": column(|bar| json!(bar.close as f64 / 200.0)) }],
         },
     }], "error": null } }))
+}
+
+/// The same of bars within sessions, of those of one length. After hours there is a trade all the same.
+pub fn minutes(minutes: Minutes) -> Server {
+    Server::start(move |asked| {
+        let instant = |name: &str| asked.query(name).parse::<i64>().unwrap_or_default();
+        let interval = format!("{}m", minutes.every);
+        if asked.query("interval") != interval || asked.query("includePrePost") != "false" {
+            return Reply::new(422, "this fake has one interval");
+        }
+        let (first, last) = (instant("period1"), instant("period2"));
+        let bars = minutes.bars(asked.path.trim_start_matches("/v8/finance/chart/"));
+        let bars: Vec<&Minute> = bars.iter().filter(|minute| (first..last).contains(&minute.at.timestamp())).collect();
+        let times = bars.iter().map(|minute| minute.at.timestamp()).chain([last + 1800]);
+        let column = |value: fn(&super::Bar) -> Value| -> Value {
+            bars.iter().map(|minute| value(&minute.bar)).chain([json!(1)]).collect()
+        };
+        Reply::json(&json!({ "chart": { "result": [{
+            "timestamp": times.collect::<Vec<_>>(),
+            "indicators": { "quote": [{
+                "open": column(|bar| json!(bar.open as f64 / 100.0)),
+                "high": column(|bar| json!(bar.high as f64 / 100.0)),
+                "low": column(|bar| json!(bar.low as f64 / 100.0)),
+                "close": column(|bar| json!(bar.close as f64 / 100.0)),
+                "volume": column(|bar| json!(bar.volume)),
+            }] },
+        }], "error": null } }))
+    })
 }
