@@ -31,4 +31,4 @@ pub use check::check;
 pub use memory::MemoryOutbox;
 pub use notifier::{Clock, Notifier, NotifierError, try_out};
 pub use observer::{Observer, ObserverError, observers};
-pub use outbox::{Kept, Message, Notice, Open, Outbox, OutboxError, Outcome};
+pub use outbox::{Kept, MOST_WAITING, Message, Notice, Open, Outbox, OutboxError, Outcome};

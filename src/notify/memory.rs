@@ -133,7 +133,10 @@ impl Outbox for MemoryOutbox {
     }
 
     fn tidy(&self, before: DateTime<Utc>) -> Result<(), OutboxError> {
-        self.inside().told.retain(|_, (at, _)| *at >= before);
+        let mut inside = self.inside();
+        inside.told.retain(|_, (at, _)| *at >= before);
+        inside.messages.retain(|sending| sending.message.made_at >= before);
+        inside.open.values_mut().for_each(|open| open.retain(|held| held.at >= before));
         Ok(())
     }
 }

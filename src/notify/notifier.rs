@@ -183,7 +183,7 @@ impl Inside {
         let error = match sent {
             Ok(_) => {
                 self.paced(lane, Pace::taken);
-                tracing::debug!(observer = observer.name, message = message.id, attempts, "sent");
+                tracing::debug!(observer = observer.name, id = message.id, attempts, "sent");
                 return self.settle(message, now, |_| Outcome::Sent, String::new()).await;
             }
             Err(error) => error,
@@ -194,12 +194,12 @@ impl Inside {
         let next = if error.permanent { None } else { self.paced(lane, again) };
         match next {
             Some(next) => {
-                tracing::warn!(observer = observer.name, message = message.id, attempts, %error, %next, "not sent");
+                tracing::warn!(observer = observer.name, id = message.id, attempts, %error, %next, "not sent");
                 self.settle(message, now, move |error| Outcome::Again { next, error }, error.what).await
             }
             None => {
                 let events = message.events.len();
-                tracing::error!(observer = observer.name, message = message.id, attempts, events, %error, "given up");
+                tracing::error!(observer = observer.name, id = message.id, attempts, events, %error, "given up");
                 self.settle(message, now, |error| Outcome::GivenUp { error }, error.what).await
             }
         }

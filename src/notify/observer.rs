@@ -114,9 +114,10 @@ impl Observer {
         self.group
     }
 
-    /// For how long a key must be remembered.
+    /// For how long its keys and messages matter.
     pub(crate) fn remembers(&self) -> TimeDelta {
-        self.dedup.as_ref().map_or(TimeDelta::zero(), |(lasts, _)| *lasts)
+        let dedup = self.dedup.as_ref().map_or(TimeDelta::zero(), |(lasts, _)| *lasts);
+        dedup.max(self.limits.give_up + self.group)
     }
 
     /// Sends a message about some events once. Gives what the server said.

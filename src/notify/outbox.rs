@@ -28,7 +28,7 @@ pub trait Outbox: Send + Sync + 'static {
     /// of them is told.
     fn settle(&self, message: i64, now: DateTime<Utc>, outcome: Outcome<'_>) -> Result<(), OutboxError>;
 
-    /// Forgets messages that were sent or given up before an instant, and keys that were last told before it.
+    /// Forgets open notices that were kept, messages that were made and keys that were told before an instant, whatever became of them.
     fn tidy(&self, before: DateTime<Utc>) -> Result<(), OutboxError>;
 }
 

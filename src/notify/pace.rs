@@ -15,7 +15,7 @@ pub(crate) struct Limits {
     times: Option<u32>,
     backoff: TimeDelta,
     at_most: TimeDelta,
-    give_up: TimeDelta,
+    pub give_up: TimeDelta,
     per_minute: Option<u32>,
     per_hour: Option<u32>,
 }

@@ -26,8 +26,16 @@ fn put(folder: &Path, name: &str, text: &str) {
 /// The observers of a `schedules.yaml`, with secrets in files of these names beside it.
 pub(crate) fn declared(yaml: &str, secrets: &[(&str, &str)]) -> (Vec<Observer>, Vec<ObserverError>) {
     let folder = tempfile::tempdir().unwrap();
-    put(folder.path(), "assets.yaml", "assets:\n  bars: { kind: table, csv: bars.csv, key: symbol }\n");
-    put(folder.path(), "schedules.yaml", &format!("jobs:\n  sync: {{}}\n  score: {{}}\nobservers:\n{yaml}"));
+    put(
+        folder.path(),
+        "assets.yaml",
+        "calendar: XSHG\nstart: 2014-01-02\nassets:\n  bars: { kind: table, csv: bars.csv, key: symbol }\n",
+    );
+    put(
+        folder.path(),
+        "schedules.yaml",
+        &format!("jobs:\n  sync: {{ select: bars }}\n  score: {{ select: bars }}\nobservers:\n{yaml}"),
+    );
     for (name, text) in secrets {
         put(folder.path(), name, text);
     }

@@ -116,24 +116,25 @@ impl Store {
     /// Makes the oldest open notices of an observer, `most` at most, one message that is due now.
     pub fn close_notices(&self, observer: &str, now: DateTime<Utc>, most: u32) -> Result<()> {
         self.write("close notices in", |transaction| {
+            let events: i64 = transaction
+                .prepare_cached(
+                    "SELECT count(*) FROM (SELECT 1 FROM notices WHERE observer = ?1 AND message IS NULL LIMIT ?2)",
+                )?
+                .query_row(params![observer, most], |row| row.get(0))?;
+            if events == 0 {
+                return Ok(());
+            }
             transaction
                 .prepare_cached(
-                    "INSERT INTO messages (observer, made_at, events, attempts, state, next_at) VALUES (?1, ?2, 0, 0, 'waiting', ?2)",
+                    "INSERT INTO messages (observer, made_at, events, attempts, state, next_at) VALUES (?1, ?2, ?3, 0, 'waiting', ?2)",
                 )?
-                .execute(params![observer, micros(now)])?;
-            let message = transaction.last_insert_rowid();
-            let events = transaction
+                .execute(params![observer, micros(now), events])?;
+            transaction
                 .prepare_cached(
                     "UPDATE notices SET message = ?2 WHERE id IN
                      (SELECT id FROM notices WHERE observer = ?1 AND message IS NULL ORDER BY id LIMIT ?3)",
                 )?
-                .execute(params![observer, message, most])?;
-            let settle = if events == 0 {
-                "DELETE FROM messages WHERE id = ?1 AND ?2 = 0"
-            } else {
-                "UPDATE messages SET events = ?2 WHERE id = ?1"
-            };
-            transaction.prepare_cached(settle)?.execute(params![message, events as i64])?;
+                .execute(params![observer, transaction.last_insert_rowid(), most])?;
             Ok(())
         })
     }
@@ -155,10 +156,8 @@ impl Store {
         );
         let connection = self.connection();
         let read = || -> rusqlite::Result<Option<(MessageRow, Vec<Value>)>> {
-            let due = connection
-                .prepare_cached(&query)?
-                .query_row(params![observer, micros(now)], message)
-                .optional()?;
+            let due =
+                connection.prepare_cached(&query)?.query_row(params![observer, micros(now)], message).optional()?;
             let Some(due) = due else { return Ok(None) };
             let mut events = connection.prepare_cached("SELECT event FROM notices WHERE message = ?1 ORDER BY id")?;
             let events = events.query_map([due.id], |row| row.get::<_, String>(0))?;
@@ -196,13 +195,14 @@ impl Store {
         })
     }
 
-    /// Forgets notices, messages and keys of before an instant, whatever became of them.
+    /// Forgets open notices that were kept, messages that were made and keys that were told before an instant, whatever became of them.
     pub fn tidy_messages(&self, before: DateTime<Utc>) -> Result<()> {
         self.write("tidy messages in", |transaction| {
             for statement in [
                 "DELETE FROM told WHERE at < ?1",
-                "DELETE FROM notices WHERE at < ?1 AND (message IS NULL OR message IN (SELECT id FROM messages WHERE made_at < ?1))",
-                "DELETE FROM messages WHERE made_at < ?1 AND id NOT IN (SELECT message FROM notices WHERE message IS NOT NULL)",
+                "DELETE FROM notices WHERE message IS NULL AND at < ?1",
+                "DELETE FROM notices WHERE message IN (SELECT id FROM messages WHERE made_at < ?1)",
+                "DELETE FROM messages WHERE made_at < ?1",
             ] {
                 transaction.prepare_cached(statement)?.execute([micros(before)])?;
             }
@@ -216,7 +216,9 @@ impl Store {
         let connection = self.connection();
         connection
             .prepare_cached(&query)
-            .and_then(|mut statement| statement.query_map([limit as i64], message)?.collect::<rusqlite::Result<Vec<_>>>())
+            .and_then(|mut statement| {
+                statement.query_map([limit as i64], message)?.collect::<rusqlite::Result<Vec<_>>>()
+            })
             .map_err(self.ledger.failed("read"))
     }
 }

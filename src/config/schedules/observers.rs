@@ -20,6 +20,11 @@ pub struct Observer {
 }
 
 impl Observer {
+    /// Where its messages go, by its key: `slack`.
+    pub fn destination(&self) -> &'static str {
+        destinations(&self.spec.to).first().copied().unwrap_or_default()
+    }
+
     /// Whether a text fits a pattern in which `*` stands for any letters.
     pub fn fits(pattern: &str, text: &str) -> bool {
         let mut parts = pattern.split('*');

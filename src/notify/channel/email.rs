@@ -56,7 +56,7 @@ impl Email {
             login,
             from: mailbox(&to.from)?,
             to: all(to.to.as_slice())?,
-            cc: all(to.cc.as_ref().map_or(&[], |cc| cc.as_slice()))?,
+            cc: all(to.cc.as_ref().map_or(&[][..], |cc| cc.as_slice()))?,
         })
     }
 

@@ -20,19 +20,18 @@ async fn all_recipients_get_text_and_html() {
     notifier.observe(&failed(12));
     assert_eq!(notifier.step().await, None);
     let mail = server.got(1).await.remove(0);
-    let login = base64(b"\0alerts\0hunter2");
+    let login = format!("AUTH PLAIN {}", base64(b"\0alerts\0hunter2"));
     assert!(mail.commands[0].starts_with("EHLO "));
     assert_eq!(
         mail.commands[1..7],
         [
-            &format!("AUTH PLAIN {login}"),
+            login.as_str(),
             "MAIL FROM:<alerts@desk.example> BODY=8BITMIME",
             "RCPT TO:<one@desk.example>",
             "RCPT TO:<two@desk.example>",
             "RCPT TO:<boss@desk.example>",
             "DATA",
         ]
-        .map(str::to_owned)
     );
     let (head, body) = mail.data.split_once("\n\n").unwrap();
     let head = head.replace("\n ", " ");
