@@ -1,5 +1,6 @@
 //! The command line as types. What stands here is what `--help` prints.
 
+mod notify;
 mod schedule;
 
 use std::path::PathBuf;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use notify::{Notify, NotifyHistory, NotifyTest};
 pub use schedule::{
     Job, JobRun, JobShow, Schedule, ScheduleHistory, ScheduleNext, SchedulePause, SchedulePreview, ScheduleTick,
 };
@@ -107,6 +109,9 @@ pub enum Command {
     /// When jobs run: list, look ahead, pause, see what became of it
     #[command(subcommand)]
     Schedule(Schedule),
+    /// Who is told of what: list, try out, see what became of messages
+    #[command(subcommand)]
+    Notify(Notify),
     /// Remove files that no kept snapshot needs
     Gc(Gc),
     /// Print a completion script for a shell

@@ -47,7 +47,8 @@ impl Context {
         let path = self.project_file()?;
         let project = assetctl_config::load(&path).map_err(all_mistakes)?;
         let graph = Graph::build(&project, &FileSchemas::new(&project)).and_then(|graph| {
-            let problems = assetctl_schedule::check(&project, &graph);
+            let mut problems = assetctl_schedule::check(&project, &graph);
+            problems.extend(assetctl_notify::check(&project.schedules));
             if problems.is_empty() { Ok(graph) } else { Err(problems) }
         });
         match graph {
@@ -88,6 +89,7 @@ fn all_mistakes(ConfigErrors { sources, mut diagnostics, partial }: ConfigErrors
             Ok(graph) if project.broken.is_empty() => diagnostics.extend(assetctl_schedule::check(&project, &graph)),
             Ok(_) => {}
         }
+        diagnostics.extend(assetctl_notify::check(&project.schedules));
         Diagnostic::sort(&mut diagnostics);
     }
     CliError::Config { sources, diagnostics }

@@ -13,6 +13,7 @@ mod job;
 mod known;
 mod ls;
 mod materialize;
+mod notify;
 mod plan;
 mod runs;
 mod schedule;
@@ -49,6 +50,7 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
         Command::Sql(args) => sql::run(&context, &args),
         Command::Job(command) => job::run(&context, &command),
         Command::Schedule(command) => schedule::run(&context, &command),
+        Command::Notify(command) => notify::run(&context, &command),
         Command::Gc(args) => gc::run(&context, &args),
         Command::Completions { shell } => completions::run(shell),
     }

@@ -15,6 +15,7 @@ struct Validation {
     jobs: usize,
     schedules: usize,
     sensors: usize,
+    observers: usize,
     diagnostics: Vec<Finding>,
 }
 
@@ -42,6 +43,7 @@ pub fn run(context: &Context) -> Result<(), CliError> {
                 jobs: declared.jobs.len(),
                 schedules: declared.schedules.len(),
                 sensors: declared.sensors.len(),
+                observers: declared.observers.len(),
                 diagnostics: findings,
             };
             report::result(context.format, &validation, |found| {
@@ -49,7 +51,12 @@ pub fn run(context: &Context) -> Result<(), CliError> {
                     0 => String::new(),
                     n => format!(", {}", count(n as u64, "warning")),
                 };
-                let there = [(found.jobs, "job"), (found.schedules, "schedule"), (found.sensors, "sensor")];
+                let there = [
+                    (found.jobs, "job"),
+                    (found.schedules, "schedule"),
+                    (found.sensors, "sensor"),
+                    (found.observers, "observer"),
+                ];
                 let more: String = there
                     .into_iter()
                     .filter(|(number, _)| *number > 0)
@@ -65,6 +72,7 @@ pub fn run(context: &Context) -> Result<(), CliError> {
                 jobs: 0,
                 schedules: 0,
                 sensors: 0,
+                observers: 0,
                 diagnostics: findings(&sources, &diagnostics),
             };
             report::result(context.format, &validation, |_| String::new())?;

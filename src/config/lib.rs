@@ -8,7 +8,7 @@
 //!    and [`vendors`]: the preset or file under an `http:`
 //! 4. [`structure`]: the tree against the JSON Schema of the types in [`spec`] ([`schema`]), then serde, asset by asset ([`assets`])
 //! 5. [`validate`]: rules that one asset, or its neighbours' names, can break
-//! 6. [`schedules`]: the same for `schedules.yaml`: jobs, schedules, sensors
+//! 6. [`schedules`]: the same for `schedules.yaml`: jobs, schedules, sensors, observers
 //!
 //! What needs the graph (cycles, columns, expressions) is the next crate's, which says where by [`Asset::locate`].
 
@@ -48,7 +48,9 @@ pub use names::{NameError, check_name, did_you_mean};
 pub use ordered::Ordered;
 pub use presets::{PRESETS, Preset};
 pub use project::{Asset, Project};
-pub use schedules::{CronError, Job, JobVar, Schedule, Schedules, Sensor, Timing, VarError, VarValue, parse_cron};
+pub use schedules::{
+    CronError, Job, JobVar, Observer, Schedule, Schedules, Sensor, Timing, VarError, VarValue, parse_cron,
+};
 pub use schema::{json_schema, schedules_schema};
 pub use spec::*;
 pub use time_format::TimeFormat;

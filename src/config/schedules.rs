@@ -1,13 +1,15 @@
-//! `schedules.yaml`: jobs, schedules and sensors as they come out of the typed passes.
+//! `schedules.yaml`: jobs, schedules, sensors and observers as they come out of the typed passes.
 //!
 //! - [`cron`]: cron expressions and zones
 //! - [`vars`]: the variables of jobs: their types, and values from the command line
 //! - [`read`]: the file → typed jobs, schedules and sensors
 //! - [`rules`]: what a schema cannot state: what excludes what, names that must be there
+//! - [`observers`]: who is told of what, and what can be wrong with that
 //! - [`automatic`]: what `auto:` of assets comes to
 
 mod automatic;
 mod cron;
+mod observers;
 mod read;
 mod rules;
 mod vars;
@@ -21,6 +23,7 @@ use chrono_tz::Tz;
 
 use cron::zone;
 pub use cron::{CronError, parse_cron};
+pub use observers::Observer;
 pub(crate) use read::{Around, read};
 pub(crate) use rules::session_instant;
 pub use vars::{JobVar, VarError, VarValue};
@@ -40,6 +43,7 @@ pub struct Schedules {
     pub jobs: Vec<Job>,
     pub schedules: Vec<Schedule>,
     pub sensors: Vec<Sensor>,
+    pub observers: Vec<Observer>,
     pub concurrency: Concurrency,
     /// The project's variables, which jobs may use beside their own.
     pub(crate) values: BTreeMap<String, Node>,
@@ -148,7 +152,7 @@ macro_rules! located {
     )+ };
 }
 
-located!(Job, Schedule, Sensor);
+located!(Job, Schedule, Sensor, Observer);
 
 impl Schedule {
     /// The calendar whose sessions count, if any does.

@@ -9,8 +9,8 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::spec::{
-    AsOfSpec, ColumnsSpec, Common, CompleteSpec, ExecSpec, JobSpec, Kind, ProjectSpec, ResampleSpec, ScheduleSpec,
-    SchedulesSpec, SensorSpec, SignalsSpec, SourceSpec, SqlSpec, TableSpec,
+    AsOfSpec, ColumnsSpec, Common, CompleteSpec, ExecSpec, JobSpec, Kind, ObserverSpec, ProjectSpec, ResampleSpec,
+    ScheduleSpec, SchedulesSpec, SensorSpec, SignalsSpec, SourceSpec, SqlSpec, TableSpec,
 };
 
 /// Schemas that the structural pass walks.
@@ -89,6 +89,7 @@ fn schedules() -> (Value, Map<String, Value>) {
         ("jobs", "The jobs, by name.", add::<JobSpec>(&mut generator)),
         ("schedules", "When jobs are due, by name.", add::<ScheduleSpec>(&mut generator)),
         ("sensors", "What makes jobs run, by name.", add::<SensorSpec>(&mut generator)),
+        ("observers", "Who is told of what, by name.", add::<ObserverSpec>(&mut generator)),
     ];
     let mut definitions = generator.take_definitions(true);
     let mut root = definitions.remove(&top).unwrap_or_default();

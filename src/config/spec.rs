@@ -22,6 +22,7 @@ mod fetch;
 mod http;
 mod jobs;
 mod limits;
+mod observers;
 mod query;
 mod resample;
 mod secret;
@@ -51,6 +52,10 @@ pub use jobs::{
     SchedulesSpec, VarType,
 };
 pub use limits::{LimitRule, LimitRules, LimitSet, LimitsMap, PriceLimits};
+pub use observers::{
+    Dedup, EVENT_KINDS, EmailTo, EventSeverity, KeyedDedup, MailTls, MessageRate, MessageRetries, ObserverSpec,
+    ObserverTo, ObserverWhere, SignedBotTo, SlackTo, TelegramTo, WebhookTo, WecomTo,
+};
 pub use query::{DatabaseSpec, DuckdbQuery, Engine, ServerQuery};
 pub use resample::{Aggregate, BarLength, Gaps, ResampleSpec, ResampledColumn};
 pub use secret::{Secret, SecretError, SecretFrom};

@@ -137,7 +137,7 @@ fn completion_scripts() {
 fn validating() {
     let project = Project::new();
     let good = project.json(&["validate"]);
-    assert_eq!(keys(&good), ["valid", "assets", "jobs", "schedules", "sensors", "diagnostics"]);
+    assert_eq!(keys(&good), ["valid", "assets", "jobs", "schedules", "sensors", "observers", "diagnostics"]);
     assert_eq!((&good["valid"], &good["assets"]), (&true.into(), &6.into()));
 
     project.edit_yaml("mean(volume, 5)", "men(volume, 5)");

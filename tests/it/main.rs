@@ -33,6 +33,7 @@ mod intraday;
 mod limits;
 mod memory;
 mod minutes;
+mod observers;
 mod presets;
 mod qlib;
 mod readers;

@@ -9,7 +9,7 @@ use chrono_tz::Tz;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Job, JobVar, Schedule, Schedules, Sensor, Timing, VarValue, parse_cron, rules, zone};
+use super::{Job, JobVar, Schedule, Schedules, Sensor, Timing, VarValue, observers, parse_cron, rules, zone};
 use crate::calendars::Calendars;
 use crate::diagnostic::{Diagnostic, Loc};
 use crate::interpolate::Scope;
@@ -42,7 +42,7 @@ pub(crate) struct Around<'a> {
 /// Reads the tree of `schedules.yaml`. What is wrong in it is reported and left out.
 pub(crate) fn read(root: &Node, around: &Around<'_>, problems: &mut Vec<Diagnostic>) -> Schedules {
     let mut schedules = Schedules { values: around.scope.values.clone(), ..Schedules::default() };
-    let own = ["jobs", "schedules", "sensors"];
+    let own = ["jobs", "schedules", "sensors", "observers"];
     let entries = root.entries().unwrap_or_default();
     let rest: Vec<Entry> = entries.iter().filter(|entry| !own.contains(&entry.key.text())).cloned().collect();
     let rest = around.scope.node(&Node { loc: root.loc.clone(), content: Content::Map(rest) }, problems);
@@ -71,19 +71,24 @@ pub(crate) fn read(root: &Node, around: &Around<'_>, problems: &mut Vec<Diagnost
         .into_iter()
         .filter_map(|block| sensor(&block, &jobs, around, problems))
         .collect();
+    let told = blocks(root, "observers", "observer", problems)
+        .into_iter()
+        .filter_map(|block| observers::read(&block, &jobs, around, problems))
+        .collect();
     rules::circles(&sensors, problems);
     schedules.schedules = made;
     schedules.sensors = sensors;
+    schedules.observers = told;
     rules::names_apart(&schedules, problems);
     schedules
 }
 
-/// One entry under `jobs:`, `schedules:` or `sensors:`.
-struct Block {
-    name: String,
+/// One entry under `jobs:`, `schedules:`, `sensors:` or `observers:`.
+pub(super) struct Block {
+    pub name: String,
     /// "job `sync`"
-    subject: Subject,
-    node: Node,
+    pub subject: Subject,
+    pub node: Node,
 }
 
 /// The entries of a map at the top of the file that have a name.
@@ -119,7 +124,7 @@ fn blocks(root: &Node, key: &str, noun: &str, problems: &mut Vec<Diagnostic>) ->
 }
 
 /// The typed form of a block, and where everything of it stands.
-fn typed<T: DeserializeOwned>(
+pub(super) fn typed<T: DeserializeOwned>(
     definition: &str,
     node: &Node,
     subject: &Subject,
@@ -225,9 +230,9 @@ fn job_vars(
     vars
 }
 
-/// The jobs that schedules and sensors may name.
-struct Jobs<'a> {
-    schedules: &'a Schedules,
+/// The jobs that schedules, sensors and observers may name.
+pub(super) struct Jobs<'a> {
+    pub schedules: &'a Schedules,
     /// Those with mistakes, which have been reported.
     broken: &'a BTreeSet<String>,
 }
@@ -284,7 +289,8 @@ impl Jobs<'_> {
         }
     }
 
-    fn missing(&self, name: &str, loc: Loc, problems: &mut Vec<Diagnostic>) {
+    /// Says that there is no such job, unless it is there and has mistakes of its own.
+    pub fn missing(&self, name: &str, loc: Loc, problems: &mut Vec<Diagnostic>) {
         if self.broken.contains(name) {
             return;
         }

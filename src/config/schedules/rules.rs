@@ -15,19 +15,25 @@ use crate::spec::{Blackout, Concurrency, JobSpec, JobWork, Kind, ScheduleSpec, S
 const LONGEST_BLACKOUT: u64 = 31 * 86_400;
 
 /// What is wrong, where, and what to do.
-struct Rules<'a> {
-    places: &'a Places,
-    problems: &'a mut Vec<Diagnostic>,
+pub(super) struct Rules<'a> {
+    pub places: &'a Places,
+    pub problems: &'a mut Vec<Diagnostic>,
 }
 
 impl Rules<'_> {
-    fn error(&mut self, message: impl Into<String>, path: &[&str], label: impl Into<String>, help: impl Into<String>) {
+    pub fn error(
+        &mut self,
+        message: impl Into<String>,
+        path: &[&str],
+        label: impl Into<String>,
+        help: impl Into<String>,
+    ) {
         let loc = self.places.locate(path);
         self.push(message, loc, label, help);
     }
 
     /// At a key, rather than at its value.
-    fn error_key(&mut self, message: impl Into<String>, path: &[&str], label: &str, help: impl Into<String>) {
+    pub fn error_key(&mut self, message: impl Into<String>, path: &[&str], label: &str, help: impl Into<String>) {
         let loc = self.places.locate_key(path);
         self.push(message, loc, label, help);
     }
@@ -260,7 +266,7 @@ pub(crate) fn session_instant(text: &str, path: &[&str], places: &Places, proble
 }
 
 /// That an asset is there, where all are known.
-fn there_is(rules: &mut Rules<'_>, asset: &str, path: &[&str], around: &Around<'_>) {
+pub(super) fn there_is(rules: &mut Rules<'_>, asset: &str, path: &[&str], around: &Around<'_>) {
     let Some(known) = &around.names else { return };
     if known.iter().any(|known| known == asset) {
         return;
