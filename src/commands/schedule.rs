@@ -2,6 +2,7 @@
 
 mod list;
 mod switch;
+mod tell;
 mod tick;
 
 use assetctl_config::{Schedule, did_you_mean};

@@ -130,3 +130,38 @@ fn what_a_killed_process_left_is_told_by_who_comes_next() {
     assert_eq!(got[0], got[1]);
     assert_eq!((&got[0]["count"], &got[0]["events"][1]["run"]), (&json!(2), &json!(10)));
 }
+
+#[test]
+fn a_tick_tells_what_became_of_its_run() {
+    let receiver = Receiver::new(&[(200, "")]);
+    let mut project = project(&receiver);
+    let yaml = OBSERVERS
+        .replace("    group: 5m\n", "")
+        .replace("    on: '*'\n    to: { slack: { url: { env: NO_SUCH_VARIABLE } } }\n", "");
+    let yaml = yaml.replace("  chat:\n", "");
+    project.write(
+        "schedules.yaml",
+        format!("{yaml}schedules:\n  nightly: {{ job: sync, cron: 0 20 * * 1-5, zone: Asia/Shanghai }}\n"),
+    );
+    let kinds = |receiver: &Receiver| -> Vec<String> {
+        let events = receiver.got().into_iter().flat_map(|message| message["events"].as_array().unwrap().clone());
+        events.map(|event| event["kind"].as_str().unwrap().to_owned()).collect()
+    };
+    // A schedule that is new has seen everything until now.
+    project.run_at("2018-05-31T00:00:00Z", &["schedule", "tick"]).ok();
+    project.run_at("2018-05-31T12:01:00Z", &["schedule", "tick"]).ok();
+    assert_eq!(kinds(&receiver), [""; 0], "the desk wants to hear of failures alone");
+    // A negative price is refused by a check, and the desk hears of the run and of the check.
+    project.edit_close("sh.600028", "2015-07-01", -1.0);
+    project.run_at("2018-06-01T12:01:00Z", &["schedule", "tick"]).exits(6);
+    assert_eq!(kinds(&receiver), ["run_failed", "check_failed"]);
+    let check = &receiver.got()[1]["events"][0];
+    assert_eq!(
+        (&check["asset"], &check["session"], &check["job"], &check["schedule"]),
+        (&json!("completed_bars"), &json!("2015-07-01"), &json!("sync"), &json!("nightly"))
+    );
+    // A receiver that is away changes nothing for the job; it is told when it is back.
+    project.write("address", "http://127.0.0.1:9/hook");
+    project.run_at("2018-06-04T12:01:00Z", &["schedule", "tick"]).exits(6);
+    assert_eq!(project.json(&["notify", "history"])[0]["state"], json!("waiting"));
+}

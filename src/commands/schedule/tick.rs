@@ -6,6 +6,7 @@ use assetctl_store::{Store, TickRow};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::tell::{Told, tell};
 use super::{local, switches, warn_of_unknown};
 use crate::args::{Format, ScheduleTick};
 use crate::commands::job;
@@ -52,6 +53,13 @@ pub fn run(context: &Context, args: &ScheduleTick) -> Result<(), CliError> {
                 result = Err(if error.is_silent() { error } else { CliError::RunFailed });
             }
         }
+        let told = decided.iter().map(|one| Told {
+            tick: &one.tick,
+            job: &one.job,
+            outcome: one.outcome,
+            error: one.error.as_deref(),
+        });
+        tell(context, &loaded, store, &told.collect::<Vec<_>>());
     }
     if !human {
         report::result(context.format, &decided, |_| String::new())?;
