@@ -55,7 +55,7 @@ impl Outbox for LedgerOutbox {
         self.0.settle_message(message, now, end).map_err(failed)
     }
 
-    fn tidy(&self, before: DateTime<Utc>) -> Result<(), OutboxError> {
+    fn tidy(&self, before: DateTime<Utc>) -> Result<u64, OutboxError> {
         self.0.tidy_messages(before).map_err(failed)
     }
 }
