@@ -229,20 +229,20 @@ impl World {
     }
 
     fn execute(&self, work: Work) -> RunReport {
-        self.execute_with(work, 1 << 28, &[])
+        self.execute_as(work, 1 << 28, &[])
     }
 
     /// With so many bytes to work in.
     fn execute_within(&self, work: Work, memory: u64) -> RunReport {
-        self.execute_with(work, memory, &[])
+        self.execute_as(work, memory, &[])
     }
 
     /// Where something is forced, only these instruments are asked for.
     fn execute_for(&self, work: Work, instruments: &[&str]) -> RunReport {
-        self.execute_with(work, 1 << 28, instruments)
+        self.execute_as(work, 1 << 28, instruments)
     }
 
-    fn execute_with(&self, work: Work, memory: u64, instruments: &[&str]) -> RunReport {
+    fn execute_as(&self, work: Work, memory: u64, instruments: &[&str]) -> RunReport {
         let options = Options {
             command: String::new(),
             jobs: 1,

@@ -135,7 +135,7 @@ fn minutes_of_yahoo_follow_the_clocks_and_a_half_day_is_short() {
     let refused = project
         .run_at("2024-12-03T12:00:00Z", &["materialize", "--force", "--from", "2024-10-28", "--to", "2024-10-28"])
         .exits(5);
-    refused.says(&["the requested range must be within the last 60 days", "let `start` be later"]);
+    refused.says(&["The requested range must be within the last 60 days", "let `start` be later"]);
 }
 
 #[test]
@@ -143,14 +143,7 @@ fn minutes_of_binance_come_round_the_clock_page_by_page() {
     let all = Minutes::new("24/7", ("2024-12-29", "2025-01-04"), &["BTCUSDT", "ETHUSDT"], 5, Stamp::Start);
     let server = binance::minutes(all.clone(), 1000);
     server.fail(troubles());
-    let project = project(
-        "24/7",
-        "2024-12-29",
-        "binance",
-        &server,
-        &all,
-        "rate: { per_second: 300 }\nerrors: [{ status: 429, means: rate_limited, wait: 0s }]\ncolumns: { volume: { from: '5', times: 0.01 } }",
-    );
+    let project = project("24/7", "2024-12-29", "binance", &server, &all, AT_ONCE);
     project.run_at("2025-01-05T12:00:00Z", &["materialize"]).ok();
     let got = bars(&project);
     assert_eq!(got, expected(&all, ""));
@@ -305,4 +298,26 @@ fn two_bars_of_one_minute_must_be_alike() {
     project.edit_yaml("every: 30m", "every: 1h");
     let refused = project.run_at("2024-03-14T12:00:00Z", &["materialize"]).exits(5);
     refused.says(&["row 1: field `t`, the time: `2024-03-14 10:00` is not the time of a bar of 60 minutes"]);
+}
+
+#[test]
+fn a_vendor_of_one_session_may_leave_the_date_away() {
+    let server = Server::start(|_| Reply::json(&json!([["AU", "1000", 2], ["AU", "2130", 1]])));
+    let project = Project::empty();
+    project.yaml(&format!(
+        "calendar: FUT\nstart: 2024-03-15\ncalendars:\n  FUT: {{ extends: XSHG, hours: ['21:00-23:00', '09:00-11:30', '13:30-15:00'] }}\nassets:\n  bars:\n    kind: source\n    time: {{ every: 30m, format: '%H%M' }}\n    http:\n      url: {}\n      by: session\n      query: {{ day: \"{{{{ session }}}}\" }}\n      response: {{ shape: arrays }}\n      columns: {{ instrument: '0', time: '1', close: '2' }}\n",
+        server.url()
+    ));
+    project.run_at("2024-03-18T12:00:00Z", &["materialize"]).ok();
+    let rows = project.rows("select session::text || ' ' || time::text as at from bars order by time");
+    let shown: Vec<&str> = rows.iter().map(|row| row["at"].as_str().unwrap()).collect();
+    assert_eq!(
+        shown,
+        [
+            "2024-03-15 2024-03-14 21:30:00",
+            "2024-03-15 2024-03-15 10:00:00",
+            "2024-03-18 2024-03-15 21:30:00",
+            "2024-03-18 2024-03-18 10:00:00",
+        ]
+    );
 }

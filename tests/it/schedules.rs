@@ -321,7 +321,8 @@ fn a_job_asks_again_for_the_instruments_and_sessions_that_it_is_given() {
     assert_eq!(shown["instruments"], json!(["sh.600028", "sh.600036"]));
     let outcome = json_at(&project, now, &args);
     let ten: Vec<_> = sessions("2015-07-01", "2015-08-28").into_iter().rev().take(10).rev().collect();
-    let calls = vendor.calls_asked();
+    let mut calls = vendor.calls_asked();
+    calls.sort_unstable_by_key(|call| call.session);
     assert_eq!(calls.iter().map(|call| call.session).collect::<Vec<_>>(), ten);
     assert!(calls.iter().all(|call| call.instruments == ["sh.600028", "sh.600036"]), "{calls:?}");
     let ran = Ran::of(&outcome);

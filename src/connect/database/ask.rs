@@ -29,7 +29,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(500);
 const TICK: Duration = Duration::from_millis(50);
 /// The sessions of one request: of a query for a range, and of one that is asked session by session.
 const RANGE: usize = 250;
-const ONE_BY_ONE: usize = 31;
+const ONE_BY_ONE: usize = 24;
 
 /// Asks a database by a query.
 pub struct Database {

@@ -2,7 +2,7 @@
 //!
 //! The way of a request: `calls` (what is asked in how many calls) → `template` and `request` (the texts to send) → `account` (login,
 //! rate limit, waiting) → `client` (bytes) → `faults` (what the answer means) → `format` (rows of fields; `scan`, where they are
-//! laid out as usual) → `read` (typed rows; `names` of instruments) → `spool` (kept until they are committed) → `deliver` (one frame). `ask`
+//! laid out as usual) → `read` (typed rows; `names` of instruments, sessions by `moment`) → `spool` (kept until they are committed) → `deliver` (one frame). `ask`
 //! puts a call together from these, `vendor` all calls.
 
 mod account;

@@ -28,8 +28,8 @@ use crate::suggest::list;
 /// Rises when the same answers come to be read otherwise: then everything is asked for again.
 const VERSION: u32 = 1;
 
-/// Sessions of one delivery where one call covers one: a month, whatever the calendar.
-const SESSIONS_AT_ONCE: usize = 31;
+/// Sessions of one delivery where one call covers one: no month of an exchange has more.
+const SESSIONS_AT_ONCE: usize = 24;
 
 /// How many calls at once, if the description does not say.
 const CONCURRENCY: u32 = 4;

@@ -50,6 +50,11 @@ fn the_date_is_the_exchanges_and_not_the_clocks() {
             "2024-07-07 22:00 skipped: 2024-07-07 is not a session of XNYS",
         ]
     );
+    // Nor is it that of UTC: seven in the morning of Saturday in Shanghai is still Friday there.
+    assert_eq!(
+        previewed("cron: '0 7 * * *', skip: non_sessions", "2024-09-26T12:00:00Z", "2024-09-28T12:00:00Z"),
+        ["2024-09-26 23:00 run: due", "2024-09-27 23:00 skipped: 2024-09-28 is not a session of XSHG"]
+    );
 }
 
 #[test]

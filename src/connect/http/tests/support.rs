@@ -14,6 +14,7 @@ use tokio::runtime::Runtime;
 use crate::fetch::{Delivery, Fetch, FetchError, Progress, Request};
 use crate::http::Vendor;
 
+#[expect(dead_code, reason = "their minutes are asked for by the whole program's stories alone")]
 #[path = "../../../../tests/it/support/vendors/mod.rs"]
 pub(super) mod vendors;
 
