@@ -24,7 +24,7 @@ const MIGRATIONS: [&str; 10] = [
     include_str!("migrations/0007.sql"),
     include_str!("migrations/0008.sql"),
     include_str!("migrations/0009.sql"),
-    include_str!("migrations/0012.sql"),
+    include_str!("migrations/0010.sql"),
 ];
 
 /// Opens a ledger; `create` makes an empty one where there is none.
