@@ -110,7 +110,7 @@ mod tests {
     const KEYS: [&str; 3] = ["a", "b", ""];
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
         #[test]
         fn the_ledger_keeps_what_memory_keeps(acts in prop::collection::vec(act(), 1..40)) {
