@@ -132,11 +132,20 @@ impl Outbox for MemoryOutbox {
         Ok(())
     }
 
-    fn tidy(&self, before: DateTime<Utc>) -> Result<(), OutboxError> {
+    fn tidy(&self, before: DateTime<Utc>) -> Result<u64, OutboxError> {
         let mut inside = self.inside();
         inside.told.retain(|_, (at, _)| *at >= before);
-        inside.messages.retain(|sending| sending.message.made_at >= before);
-        inside.open.values_mut().for_each(|open| open.retain(|held| held.at >= before));
-        Ok(())
+        let mut lost = 0;
+        inside.messages.retain(|sending| {
+            let kept = sending.message.made_at >= before;
+            lost += if kept { 0 } else { sending.message.events.len() as u64 };
+            kept
+        });
+        for open in inside.open.values_mut() {
+            let were = open.len();
+            open.retain(|held| held.at >= before);
+            lost += (were - open.len()) as u64;
+        }
+        Ok(lost)
     }
 }

@@ -242,8 +242,10 @@ impl Inside {
         }
         let longest = self.lanes.iter().map(|lane| lane.observer.remembers()).max().unwrap_or_default().max(REMEMBERED);
         let Some(before) = now.checked_sub_signed(longest) else { return };
-        if let Err(error) = self.outbox(move |outbox| outbox.tidy(before)).await {
-            tracing::warn!(%error, "the outbox of observers cannot be tidied");
+        match self.outbox(move |outbox| outbox.tidy(before)).await {
+            Ok(0) => {}
+            Ok(lost) => tracing::error!(events = lost, "given up: nobody could be told for too long"),
+            Err(error) => tracing::warn!(%error, "the outbox of observers cannot be tidied"),
         }
     }
 }

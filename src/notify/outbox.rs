@@ -28,8 +28,9 @@ pub trait Outbox: Send + Sync + 'static {
     /// of them is told.
     fn settle(&self, message: i64, now: DateTime<Utc>, outcome: Outcome<'_>) -> Result<(), OutboxError>;
 
-    /// Forgets open notices that were kept, messages that were made and keys that were told before an instant, whatever became of them.
-    fn tidy(&self, before: DateTime<Utc>) -> Result<(), OutboxError>;
+    /// Forgets open notices that were kept, messages that were made and keys that were told before an instant, whatever became of them. Gives how many
+    /// notices of these nobody was ever told.
+    fn tidy(&self, before: DateTime<Utc>) -> Result<u64, OutboxError>;
 }
 
 /// Why the outbox could not be written or read.

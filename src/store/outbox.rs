@@ -195,18 +195,16 @@ impl Store {
         })
     }
 
-    /// Forgets open notices that were kept, messages that were made and keys that were told before an instant, whatever became of them.
-    pub fn tidy_messages(&self, before: DateTime<Utc>) -> Result<()> {
+    /// Forgets open notices that were kept, messages that were made and keys that were told before an instant, whatever became of them. Gives how
+    /// many notices of these nobody was ever told.
+    pub fn tidy_messages(&self, before: DateTime<Utc>) -> Result<u64> {
         self.write("tidy messages in", |transaction| {
-            for statement in [
-                "DELETE FROM told WHERE at < ?1",
-                "DELETE FROM notices WHERE message IS NULL AND at < ?1",
-                "DELETE FROM notices WHERE message IN (SELECT id FROM messages WHERE made_at < ?1)",
-                "DELETE FROM messages WHERE made_at < ?1",
-            ] {
-                transaction.prepare_cached(statement)?.execute([micros(before)])?;
-            }
-            Ok(())
+            let run = |statement: &str| transaction.prepare_cached(statement)?.execute([micros(before)]);
+            let open = run("DELETE FROM notices WHERE message IS NULL AND at < ?1")?;
+            let closed = run("DELETE FROM notices WHERE message IN (SELECT id FROM messages WHERE made_at < ?1)")?;
+            run("DELETE FROM messages WHERE made_at < ?1")?;
+            run("DELETE FROM told WHERE at < ?1")?;
+            Ok((open + closed) as u64)
         })
     }
 
@@ -284,7 +282,7 @@ mod tests {
         assert_eq!(store.next_message("desk").unwrap(), None);
         let states: Vec<String> = store.messages(9).unwrap().into_iter().map(|row| row.state).collect();
         assert_eq!(states, ["sent", "given_up"]);
-        store.tidy_messages(at(6)).unwrap();
+        assert_eq!(store.tidy_messages(at(6)).unwrap(), 0, "both are over");
         assert_eq!(store.messages(9).unwrap().len(), 1);
     }
 
@@ -309,10 +307,10 @@ mod tests {
         (0..4).for_each(|second| assert_eq!(keep(store, "k", second, None), NoticeKept::Kept));
         store.close_notices("desk", at(4), 2).unwrap();
         assert_eq!(keep(store, "k", 5, None), NoticeKept::Full);
-        store.tidy_messages(at(3)).unwrap();
+        assert_eq!(store.tidy_messages(at(3)).unwrap(), 1);
         assert_eq!(store.open_notices("desk").unwrap(), Some((at(3), 1)));
         assert_eq!(store.due_message("desk", at(9)).unwrap().unwrap().0.events, 2);
-        store.tidy_messages(at(10)).unwrap();
+        assert_eq!(store.tidy_messages(at(10)).unwrap(), 3);
         assert_eq!((store.open_notices("desk").unwrap(), store.due_message("desk", at(9)).unwrap()), (None, None));
     }
 }

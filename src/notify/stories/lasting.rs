@@ -59,6 +59,22 @@ async fn while_it_runs_it_sends_what_comes_and_ends_when_told() {
     running.await.unwrap();
 }
 
+#[tokio::test]
+async fn what_nobody_could_be_told_for_too_long_is_forgotten_and_said() {
+    let server = Fake::new([Reply::new(200, "")]).await;
+    let outbox = Arc::new(MemoryOutbox::default());
+    let (first, _hand) = notifier_with(good(&observer(&server.url), &[]), outbox.clone());
+    first.observe(&failed(1));
+    drop(first);
+    let (log, guard) = logged();
+    let (second, hand) = notifier_with(good(&observer(&server.url), &[]), outbox);
+    hand.set(8 * 86_400);
+    assert_eq!(second.step().await, None);
+    drop(guard);
+    assert_eq!(server.count(), 0);
+    assert!(log.text().contains("given up: nobody could be told for too long events=1"), "{}", log.text());
+}
+
 /// An outbox whose disk is full.
 struct Full;
 
@@ -81,7 +97,7 @@ impl Outbox for Full {
     fn settle(&self, _: i64, _: DateTime<Utc>, _: Outcome<'_>) -> Result<(), OutboxError> {
         Ok(())
     }
-    fn tidy(&self, _: DateTime<Utc>) -> Result<(), OutboxError> {
+    fn tidy(&self, _: DateTime<Utc>) -> Result<u64, OutboxError> {
         Err(OutboxError("the disk is full".into()))
     }
 }
@@ -106,13 +122,28 @@ impl Write for Log {
     }
 }
 
-#[tokio::test]
-async fn no_secret_is_in_the_log() {
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+/// Keeps what this thread logs, until the guard falls.
+fn logged() -> (Log, tracing::subscriber::DefaultGuard) {
     let log = Log::default();
     let writer = log.clone();
-    let subscriber =
-        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
     let guard = tracing::subscriber::set_default(subscriber);
+    (log, guard)
+}
+
+#[tokio::test]
+async fn no_secret_is_in_the_log() {
+    let (log, guard) = logged();
     // One echoes the path, one is not there, one refuses.
     let echo = Fake::new([Reply::new(500, "cannot POST /hook/s3cr3t-s3cr3t-s3cr3t")]).await;
     let no = Fake::new([Reply::new(403, "bad key s3cr3t-s3cr3t-s3cr3t")]).await;
@@ -128,7 +159,7 @@ async fn no_secret_is_in_the_log() {
     notifier.observe(&failed(1));
     notifier.step().await;
     drop(guard);
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     assert!(!log.contains("s3cr3t"), "{log}");
     for said in ["cannot POST /hook/***", "bad key ***", "given up", "not sent"] {
         assert!(log.contains(said), "`{said}` is not in\n{log}");
