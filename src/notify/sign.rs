@@ -1,5 +1,8 @@
 //! Signatures, and the base64 that they are written in.
 
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
@@ -31,39 +34,20 @@ pub(crate) fn dingtalk(secret: &str, millis: i64) -> String {
     base64(&hmac(secret.as_bytes(), format!("{millis}\n{secret}").as_bytes()))
 }
 
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+/// Written with padding, read with or without.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// RFC 4648, section 4, with padding.
 pub(crate) fn base64(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let byte = |at: usize| u32::from(chunk.get(at).copied().unwrap_or_default());
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for at in 0..4 {
-            let digit = (bits >> (18 - 6 * at)) & 63;
-            text.push(if at <= chunk.len() { char::from(ALPHABET[digit as usize]) } else { '=' });
-        }
-    }
-    text
+    BASE64.encode(bytes)
 }
 
 /// What [`base64`] makes, with or without padding; `None` for anything else.
 fn from_base64(text: &str) -> Option<Vec<u8>> {
-    let text = text.trim_end_matches('=');
-    let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
-    for chunk in text.as_bytes().chunks(4) {
-        let mut bits = 0u32;
-        for at in 0..4 {
-            let digit = match chunk.get(at) {
-                Some(byte) => ALPHABET.iter().position(|known| known == byte)? as u32,
-                None => 0,
-            };
-            bits = bits << 6 | digit;
-        }
-        let [_, made @ ..] = bits.to_be_bytes();
-        bytes.extend_from_slice(made.get(..chunk.len().checked_sub(1).filter(|made| *made > 0)?)?);
-    }
-    Some(bytes)
+    BASE64.decode(text).ok()
 }
 
 #[cfg(test)]
