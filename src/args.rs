@@ -2,6 +2,7 @@
 
 mod notify;
 mod schedule;
+mod serve;
 
 use std::path::PathBuf;
 
@@ -12,6 +13,7 @@ pub use notify::{Notify, NotifyHistory, NotifyTest};
 pub use schedule::{
     Job, JobRun, JobShow, Schedule, ScheduleHistory, ScheduleNext, SchedulePause, SchedulePreview, ScheduleTick,
 };
+pub use serve::{Queue, Run, RunLogs, Serve, Stretch};
 
 /// Declares market-data assets in YAML, works out what is stale and why, and recomputes only that.
 #[derive(Debug, Parser)]
@@ -109,6 +111,13 @@ pub enum Command {
     /// When jobs run: list, look ahead, pause, see what became of it
     #[command(subcommand)]
     Schedule(Schedule),
+    /// Run what is due, and what is queued, until told to stop
+    Serve(Serve),
+    /// List what waits, runs and has ended
+    Queue(Queue),
+    /// Cancel, pause, resume, retry what was queued; show it and its log
+    #[command(subcommand)]
+    Run(Run),
     /// Who is told of what: list, try out, see what became of messages
     #[command(subcommand)]
     Notify(Notify),
@@ -376,6 +385,9 @@ pub struct Runs {
     /// How many to list
     #[arg(long, short = 'n', default_value_t = 20, value_name = "N")]
     pub limit: u32,
+    /// Of each job that was queued: how often it ended well, and how long it took
+    #[arg(long, conflicts_with = "run")]
+    pub stats: bool,
 }
 
 #[derive(Debug, Args)]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use assetctl_config::{ConfigErrors, Diagnostic, Project};
-use assetctl_execute::{FileSchemas, ObserveError, Sources, observe};
+use assetctl_execute::{Cancel, FileSchemas, ObserveError, RunEvent, Sources, observe};
 use assetctl_graph::{Graph, Selection};
 use assetctl_plan::{Observation, Plan, Request};
 use assetctl_store::{Snapshot, Store};
@@ -24,7 +24,18 @@ pub struct Context {
     pub format: Format,
     pub quiet: bool,
     pub clock: Clock,
+    /// Who watches over what runs, in place of a terminal.
+    pub supervised: Option<Supervised>,
     project: Option<PathBuf>,
+}
+
+/// Somebody who watches over a run and may stop it.
+#[derive(Debug, Clone)]
+pub struct Supervised {
+    pub cancel: Cancel,
+    pub events: tokio::sync::mpsc::UnboundedSender<RunEvent>,
+    /// What is recorded in place of the command line.
+    pub command: String,
 }
 
 impl Context {
@@ -33,8 +44,19 @@ impl Context {
             format: global.format,
             quiet: global.quiet,
             clock: Clock::new(global.now),
+            supervised: None,
             project: global.project.clone(),
         }
+    }
+
+    /// The same for a run of a daemon, as of an instant: nothing is printed.
+    pub fn supervised(&self, now: DateTime<Utc>, by: Supervised) -> Self {
+        Self { clock: Clock::new(Some(now)), supervised: Some(by), ..self.silent() }
+    }
+
+    /// What stops a run; Ctrl-C besides, where nobody watches over it.
+    pub fn cancel(&self) -> Cancel {
+        self.supervised.as_ref().map(|by| by.cancel.clone()).unwrap_or_default()
     }
 
     /// The same, with no results printed.
@@ -59,6 +81,16 @@ impl Context {
             }
             Err(diagnostics) => Err(CliError::Config { sources: project.sources, diagnostics }),
         }
+    }
+
+    /// The store, also of a project that has mistakes: what runs there must be found and stopped all the same.
+    pub fn existing_store(&self) -> Result<Option<Store>, CliError> {
+        let data = match assetctl_config::load(&self.project_file()?) {
+            Ok(project) => project.data_dir,
+            Err(ConfigErrors { partial: Some(project), .. }) => project.data_dir,
+            Err(errors) => return Err(all_mistakes(errors)),
+        };
+        Ok(Store::open_existing(&data)?)
     }
 
     /// `--project`, or the nearest `assets.yaml` here or above.

@@ -33,6 +33,9 @@ pub struct JobRun {
     /// Show the plan and stop
     #[arg(long)]
     pub dry_run: bool,
+    /// Put it into the queue for the daemon, with its retries, timeout and limits, and do not wait for it
+    #[arg(long, conflicts_with = "dry_run")]
+    pub queue: bool,
     #[command(flatten)]
     pub running: Running,
 }

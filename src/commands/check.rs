@@ -31,7 +31,7 @@ fn again(context: &Context, loaded: Loaded, store: &Store, args: &Check) -> Resu
     let Dates { from, to } = args.dates;
     let mut results = Vec::new();
     for ix in graph.order().iter().copied().filter(|ix| selected.contains(ix)) {
-        let checked = recheck(&graph, ix, &snapshot, from, to, context.clock.now(), &Cancel::default())
+        let checked = recheck(&graph, ix, &snapshot, from, to, context.clock.now(), &context.cancel())
             .map_err(|error| CliError::other(format!("running the checks of `{}`", graph.node(ix).name))(error))?;
         results.extend(checked.into_iter().flat_map(|checked| checked.results));
     }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use assetctl_config::{Job, JobBackoff, JobWork, VarValue, did_you_mean};
+use assetctl_daemon::{Asked, Declared, ask};
 use assetctl_schedule::{JobError, ResolvedJob};
+use assetctl_store::Origin;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
@@ -21,11 +23,45 @@ pub fn run(context: &Context, command: &args::Job) -> Result<(), CliError> {
             let job = resolved(&context.load()?, args, context.clock.now())?;
             report::result(context.format, &job, show)
         }
-        args::Job::Run(JobRun { what, dry_run, running }) => {
+        args::Job::Run(JobRun { what, queue: true, .. }) => queue(context, what),
+        args::Job::Run(JobRun { what, dry_run, running, .. }) => {
             let job = resolved(&context.load()?, what, context.clock.now())?;
             start(context, &job, running, *dry_run)?.outcome
         }
     }
+}
+
+/// `--format json`: what was queued.
+#[derive(Serialize)]
+struct Queued {
+    request: u64,
+    job: String,
+    /// Whether somebody works the queue.
+    daemon: bool,
+}
+
+fn queue(context: &Context, args: &JobShow) -> Result<(), CliError> {
+    let loaded = context.load()?;
+    let given = assetctl_schedule::given(find(&loaded, &args.job)?, &args.vars).map_err(wrong)?;
+    let store = loaded.store()?;
+    let declared = Declared { project: loaded.project, graph: loaded.graph };
+    let who = assetctl_config::who();
+    let asked = Asked {
+        origin: Origin::Manual,
+        of: who.as_deref(),
+        why: format!("asked for by {}", who.as_deref().unwrap_or("somebody")),
+        due: None,
+        vars: &given,
+        window: None,
+        now: context.clock.now(),
+    };
+    let Some(request) = ask(&declared, &args.job, asked) else { return Ok(()) };
+    let request = store.enqueue(&request.map_err(wrong)?)?;
+    let queued = Queued { request, job: args.job.clone(), daemon: store.daemon()?.is_some() };
+    report::result(context.format, &queued, |queued| {
+        let waits = if queued.daemon { "" } else { "; nothing runs until `assetctl serve`" };
+        format!("request {} runs job `{}`{waits}\n", queued.request, queued.job)
+    })
 }
 
 /// `--format json`: a job as it is declared.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use assetctl_config::Severity;
-use assetctl_execute::{Cancel, Options, RunReport, Work};
+use assetctl_execute::{AssetStatus, Options, RunEvent, RunReport, Work};
 use assetctl_store::RunId;
 use serde::Serialize;
 
@@ -28,6 +28,8 @@ struct Outcome {
 pub struct Ended {
     /// The run that it was, if there was something to do.
     pub run: Option<RunId>,
+    /// Why assets failed, each with its name.
+    pub failures: Vec<String>,
     /// A run that failed has been shown.
     pub outcome: Result<(), CliError>,
 }
@@ -35,7 +37,7 @@ pub struct Ended {
 impl Ended {
     /// Well, and without a run.
     pub fn without_run((): ()) -> Self {
-        Self { run: None, outcome: Ok(()) }
+        Self { run: None, failures: Vec::new(), outcome: Ok(()) }
     }
 }
 
@@ -68,6 +70,9 @@ pub fn start(context: &Context, wish: &Wish<'_>, running: &Running, dry_run: boo
     let snapshot = existing.as_ref().map(assetctl_store::Store::snapshot).transpose()?;
     let planned = loaded.plan(existing.as_ref(), snapshot.as_ref(), wish, context.clock.now())?;
     drop(snapshot);
+    if context.cancel().is_set() {
+        return Err(CliError::Cancelled);
+    }
     if dry_run {
         return show_plan(context, planned).map(Ended::without_run);
     }
@@ -138,7 +143,10 @@ fn run(
 ) -> Result<Ended, CliError> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let options = Options {
-        command: std::env::args().skip(1).collect::<Vec<_>>().join(" "),
+        command: match &context.supervised {
+            Some(by) => by.command.clone(),
+            None => std::env::args().skip(1).collect::<Vec<_>>().join(" "),
+        },
         jobs: running.jobs.map_or(cores, usize::from),
         batch: running.batch.map(usize::from),
         memory: running.memory.as_u64() / 4 * 3,
@@ -168,21 +176,28 @@ fn run(
         .build()
         .map_err(CliError::other("starting the runtime"))?;
     let mut progress = Progress::new(&plan, context.quiet || context.format != Format::Human);
-    let cancel = Cancel::default();
+    let cancel = context.cancel();
+    let mut on = |event: RunEvent| {
+        progress.on(&event);
+        if let Some(by) = &context.supervised {
+            // Who does not listen any more does not need to know.
+            let _ = by.events.send(event);
+        }
+    };
     let report = runtime.block_on(async {
         let (events, mut listening) = tokio::sync::mpsc::unbounded_channel();
         let run = assetctl_execute::materialize(work, options, cancel.clone(), events);
         tokio::pin!(run);
         loop {
             tokio::select! {
-                Some(event) = listening.recv() => progress.on(&event),
+                Some(event) = listening.recv() => on(event),
                 report = &mut run => {
                     while let Ok(event) = listening.try_recv() {
-                        progress.on(&event);
+                        on(event);
                     }
                     break report;
                 }
-                signal = tokio::signal::ctrl_c(), if !cancel.is_set() => {
+                signal = tokio::signal::ctrl_c(), if context.supervised.is_none() && !cancel.is_set() => {
                     if signal.is_ok() {
                         cancel.set();
                     }
@@ -202,6 +217,8 @@ fn run(
     } else {
         Ok(())
     };
+    let failed = report.assets.iter().filter(|asset| asset.status == AssetStatus::Failed);
+    let failures = failed.filter_map(|asset| Some(format!("`{}`: {}", asset.asset, asset.error.as_ref()?))).collect();
     let (run, summary) = (Some(RunId(report.run)), report::run::summary(&report));
     let outcome = Outcome { plan, run: Some(report) };
     report::result(context.format, &outcome, |outcome| {
@@ -210,5 +227,5 @@ fn run(
     if !context.quiet {
         anstream::eprintln!("{summary}");
     }
-    Ok(Ended { run, outcome: result })
+    Ok(Ended { run, failures, outcome: result })
 }

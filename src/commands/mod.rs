@@ -15,9 +15,12 @@ mod ls;
 mod materialize;
 mod notify;
 mod plan;
+mod queue;
+mod run;
 mod runs;
 mod schedule;
 mod schema;
+mod serve;
 mod shell;
 mod sources;
 mod sql;
@@ -50,6 +53,9 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
         Command::Sql(args) => sql::run(&context, &args),
         Command::Job(command) => job::run(&context, &command),
         Command::Schedule(command) => schedule::run(&context, &command),
+        Command::Serve(args) => serve::run(&context, &args),
+        Command::Queue(args) => queue::run(&context, &args),
+        Command::Run(command) => run::run(&context, &command),
         Command::Notify(command) => notify::run(&context, &command),
         Command::Gc(args) => gc::run(&context, &args),
         Command::Completions { shell } => completions::run(shell),

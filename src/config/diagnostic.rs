@@ -40,6 +40,11 @@ impl SourceMap {
         &self.files[file.0 as usize]
     }
 
+    /// All files, in the order read.
+    pub fn files(&self) -> impl Iterator<Item = &SourceFile> {
+        self.files.iter().map(AsRef::as_ref)
+    }
+
     pub fn path(&self, file: FileId) -> &Path {
         &self.file(file).path
     }

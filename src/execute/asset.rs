@@ -23,7 +23,7 @@ use crate::cancel::Cancel;
 use crate::event::{AssetReport, AssetStatus, RunEvent};
 use crate::judge::{Complaint, Verdict, leave_what_follows};
 use crate::kinds::{Asking, Batch, Made, MakeError, Materializer, as_of, materializer};
-use crate::{lanes, observe};
+use crate::{lanes, observe, usage};
 
 pub use asking::Missing;
 
@@ -80,7 +80,7 @@ enum JobError {
 impl Job {
     /// Does the work, in this thread. What went wrong is in the report.
     pub fn run(self) -> AssetReport {
-        let started = Instant::now();
+        let (started, cpu) = (Instant::now(), usage::cpu_seconds());
         let mut report = AssetReport::new(&self.plan.asset, AssetStatus::Ok);
         let mut complaints = Vec::new();
         let done = self.work(&mut report, &mut complaints).map_err(|error| match error {
@@ -113,6 +113,8 @@ impl Job {
         report.ran.sort_unstable();
         report.refused.sort_unstable();
         report.seconds = started.elapsed().as_secs_f64();
+        report.cpu_seconds = usage::cpu_seconds().zip(cpu).map(|(after, before)| after - before);
+        report.peak_memory = usage::peak_memory();
         report
     }
 

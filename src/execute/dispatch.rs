@@ -86,6 +86,7 @@ pub async fn materialize(
         at: clock(),
         plan: plan_json,
     })?;
+    let _ = events.send(RunEvent::RunStarted { run: run.0 });
     let store = Arc::clone(&work.store);
     let graph = Arc::clone(&work.graph);
     let (planned, now): (Vec<usize>, _) = (work.plan.assets.iter().map(|asset| asset.node).collect(), work.plan.now);

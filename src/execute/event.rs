@@ -11,6 +11,10 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum RunEvent {
+    /// The run has its number.
+    RunStarted {
+        run: u64,
+    },
     /// Work on an asset begins: the sessions that are stale now that its inputs are up to date.
     AssetStarted {
         asset: String,
@@ -102,6 +106,11 @@ pub struct AssetReport {
     pub refused: Vec<NaiveDate>,
     /// Numbers that a program has said, by name: the last of each.
     pub metrics: BTreeMap<String, f64>,
+    /// Seconds of processor time of the thread that made it, and the most bytes that the process has had by its end, where the system tells.
+    #[serde(skip)]
+    pub cpu_seconds: Option<f64>,
+    #[serde(skip)]
+    pub peak_memory: Option<u64>,
 }
 
 impl AssetReport {
@@ -125,6 +134,8 @@ impl AssetReport {
             check_failed: false,
             refused: Vec::new(),
             metrics: BTreeMap::new(),
+            cpu_seconds: None,
+            peak_memory: None,
         }
     }
 }

@@ -23,6 +23,7 @@ mod lanes;
 #[cfg(test)]
 mod law_tests;
 mod observe;
+mod usage;
 
 pub use asked::{Fetchers, fetchers};
 pub use audit::{AuditFinding, Audited, audit};

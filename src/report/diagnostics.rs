@@ -13,6 +13,11 @@ pub fn show(error: &CliError) {
     }
 }
 
+/// The same as plain text, for records.
+pub fn in_words(error: &CliError) -> String {
+    anstream::adapter::strip_str(render(error).trim_end()).to_string()
+}
+
 fn render(error: &CliError) -> String {
     match error {
         CliError::Config { sources, diagnostics } => {

@@ -36,6 +36,7 @@ impl Progress {
 
     pub fn on(&mut self, event: &RunEvent) {
         match event {
+            RunEvent::RunStarted { .. } => {}
             RunEvent::AssetStarted { asset, sessions } => {
                 self.resize(asset, u64::from(*sessions));
                 self.running.push(asset.clone());

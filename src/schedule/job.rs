@@ -10,13 +10,13 @@ use assetctl_config::{
 };
 use assetctl_graph::{Axis, Graph, SelectError, Selection};
 use chrono::{DateTime, NaiveDate, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::occurrences::zone_of;
 
 /// A job as it would run at an instant: nothing in it stands for anything else any more.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ResolvedJob {
     pub job: String,
     pub description: Option<String>,

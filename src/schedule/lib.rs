@@ -8,6 +8,7 @@
 //! - [`decide`]: ticks that are ready at one instant → decisions, by the catch-up policy
 //! - [`due()`]: what is due since it was last asked; [`preview()`]: what a stretch of time would bring
 //! - [`sensor`]: what was seen → whether the job runs
+//! - [`queue`]: requests that wait, those that run, and limits → which start now
 //! - [`job`]: a job with its variables → what there is to do
 //! - [`check`]: what jobs select, against the graph
 
@@ -18,6 +19,7 @@ mod due;
 mod job;
 mod occurrences;
 mod preview;
+mod queue;
 mod sensor;
 #[cfg(test)]
 mod stories;
@@ -30,6 +32,7 @@ pub use check::check;
 pub use due::{Due, ScheduleState, due};
 pub use job::{JobError, ResolvedJob, given, resolve};
 pub use preview::{next, preview};
+pub use queue::{Claims, Waiting, choose};
 pub use sensor::{Seen, SensorDecision, SensorMemory, evaluate};
 pub use tick::{Decision, Note, Switch, Tick, Why, paused};
 pub use zoned::midnight;

@@ -13,6 +13,8 @@ pub enum Seen {
     Newest(Option<String>),
     /// Of what is so or not (a query, an address, late, stale).
     Holds(bool),
+    /// The same, where one way of being so can be told from another: becoming so in another way counts too. `None` where it is not so.
+    So(Option<String>),
     /// Looking failed, for this reason.
     Failed(String),
 }
@@ -62,6 +64,7 @@ pub fn evaluate(
         Seen::Failed(why) => return (SensorDecision::Failed(why.clone()), memory),
         Seen::Newest(token) => (token.clone(), false),
         Seen::Holds(holds) => (holds.then(|| SO.to_owned()), true),
+        Seen::So(how) => (how.clone(), true),
     };
     let is_first = !std::mem::replace(&mut memory.looked, true);
     if paused(sensor.spec.paused, switches, now).is_some() || (is_first && !is_state) {

@@ -83,6 +83,15 @@ impl Layout {
         self.locks().join("publish.lock")
     }
 
+    pub(crate) fn daemon_lock(&self) -> PathBuf {
+        self.locks().join("daemon.lock")
+    }
+
+    /// The events of a run, one JSON object a line.
+    pub fn run_log(&self, run: u64) -> PathBuf {
+        self.root.join("logs").join(format!("{run}.jsonl"))
+    }
+
     pub(crate) fn run_lock(&self, run: u64) -> PathBuf {
         self.locks().join(format!("run-{run}.lock"))
     }

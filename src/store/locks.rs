@@ -128,18 +128,7 @@ impl Store {
 
     /// Whether the process of a run still holds its lock.
     pub(crate) fn is_live(&self, run: RunId) -> Result<bool> {
-        let path = self.layout.run_lock(run.0);
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            Err(error) => return Err(Error::io("open", &path)(error)),
-        };
-        // Shared, so that two who look at once don't take each other for the run.
-        match file.try_lock_shared() {
-            Ok(()) => Ok(false),
-            Err(TryLockError::WouldBlock) => Ok(true),
-            Err(TryLockError::Error(error)) => Err(Error::io("lock", &path)(error)),
-        }
+        is_held(&self.layout.run_lock(run.0))
     }
 
     pub(crate) fn live_runs(&self) -> MutexGuard<'_, HashMap<u64, File>> {
@@ -152,7 +141,22 @@ pub(crate) fn hold(path: &Path) -> Result<File> {
     try_exclusive(path)?.ok_or_else(|| Error::io("lock", path)(io::ErrorKind::WouldBlock.into()))
 }
 
-fn try_exclusive(path: &Path) -> Result<Option<File>> {
+/// Whether a process holds the lock of this file.
+pub(crate) fn is_held(path: &Path) -> Result<bool> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(Error::io("open", path)(error)),
+    };
+    // Shared, so that two who look at once don't take each other for the holder.
+    match file.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(Error::io("lock", path)(error)),
+    }
+}
+
+pub(crate) fn try_exclusive(path: &Path) -> Result<Option<File>> {
     let file = open_lock(path)?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),

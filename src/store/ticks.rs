@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::database::{instant, micros};
 use crate::error::Result;
+use crate::queue::{self, NewRequest};
 use crate::runs::RunId;
 use crate::store::Store;
 
@@ -69,6 +70,18 @@ impl Store {
     /// Records, in one transaction, what became of a schedule's ticks and until when they have been seen. Gives those that it recorded:
     /// one that was decided before, by whoever else looked at the same time, keeps its decision and is not among them.
     pub fn record_ticks(&self, schedule: &str, seen_to: DateTime<Utc>, ticks: &[TickRow]) -> Result<Vec<TickRow>> {
+        let ticks: Vec<(TickRow, Option<NewRequest>)> = ticks.iter().map(|tick| (tick.clone(), None)).collect();
+        Ok(self.enqueue_ticks(schedule, seen_to, &ticks)?.into_iter().map(|(tick, _)| tick).collect())
+    }
+
+    /// The same, with what each of them asks for: a tick and its request are recorded together or not at all. Gives those that it
+    /// recorded, with the numbers of their requests.
+    pub fn enqueue_ticks(
+        &self,
+        schedule: &str,
+        seen_to: DateTime<Utc>,
+        ticks: &[(TickRow, Option<NewRequest>)],
+    ) -> Result<Vec<(TickRow, Option<u64>)>> {
         self.write("record ticks in", |transaction| {
             transaction
                 .prepare_cached(
@@ -82,7 +95,7 @@ impl Store {
                  WHERE decision = 'held' AND excluded.decision <> 'held'",
             )?;
             let mut recorded = Vec::with_capacity(ticks.len());
-            for tick in ticks {
+            for (tick, request) in ticks {
                 let run = tick.run.map(|run| run.0 as i64);
                 let row = params![
                     schedule,
@@ -94,11 +107,21 @@ impl Store {
                     run
                 ];
                 if statement.execute(row)? == 1 {
-                    recorded.push(tick.clone());
+                    let id = request.as_ref().map(|request| queue::insert(transaction, request)).transpose()?;
+                    recorded.push((tick.clone(), id));
                 }
             }
             Ok(recorded)
         })
+    }
+
+    /// Until when the ticks of any schedule have been seen; `None` if nobody ever looked.
+    pub fn newest_seen(&self) -> Result<Option<DateTime<Utc>>> {
+        let newest: Option<i64> = self
+            .connection()
+            .query_row("SELECT max(seen_to) FROM schedules", [], |row| row.get(0))
+            .map_err(self.ledger.failed("read"))?;
+        Ok(newest.map(instant))
     }
 
     /// Records which run a tick has started.

@@ -17,6 +17,7 @@ mod commands;
 mod completion;
 mod concurrency;
 mod config;
+mod daemon;
 mod damage;
 mod definitions;
 mod dialect;

@@ -1,7 +1,7 @@
 //! The variables of a job: what they hold, and values for them.
 
 use chrono::NaiveDate;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 
 use crate::diagnostic::Loc;
@@ -20,7 +20,8 @@ pub struct JobVar {
 }
 
 /// The value of a variable. Texts stay as they were written: `000001` is no number.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
 pub enum VarValue {
     One(String),
     Many(Vec<String>),

@@ -4,6 +4,7 @@
 //! rate limit, waiting) → `client` (bytes) → `faults` (what the answer means) → `format` (rows of fields; `scan`, where they are
 //! laid out as usual) → `read` (typed rows; `names` of instruments, sessions by `moment`) → `spool` (kept until they are committed) → `deliver` (one frame). `ask`
 //! puts a call together from these, `vendor` all calls.
+//! `poll` asks whether an address answers.
 
 mod account;
 mod ask;
@@ -16,6 +17,7 @@ mod moment;
 mod names;
 mod num;
 mod pages;
+mod poll;
 mod prepare;
 mod read;
 mod request;
@@ -32,4 +34,5 @@ mod vendor;
 #[cfg(test)]
 mod tests;
 
+pub use poll::poll;
 pub use vendor::Vendor;

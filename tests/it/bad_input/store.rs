@@ -1,7 +1,5 @@
 //! A store that something else has had its hands on, or that has no room.
 
-use std::path::Path;
-
 use super::{BARS, YAML, repair, state, text, up_to_date};
 use crate::support::Project;
 
@@ -182,40 +180,12 @@ fn a_folder_that_may_not_be_written() {
     project.run(&["materialize"]).ok();
 }
 
-/// A tiny file system, taken away when dropped.
-#[cfg(target_os = "linux")]
-struct SmallDisk<'a>(&'a Path);
-
-#[cfg(target_os = "linux")]
-impl<'a> SmallDisk<'a> {
-    fn mount(at: &'a Path, size: &str) -> Option<Self> {
-        std::fs::create_dir_all(at).unwrap();
-        let size = format!("size={size}");
-        let mut mount = std::process::Command::new("mount");
-        let done =
-            mount.args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(at).stderr(std::process::Stdio::null()).status();
-        done.is_ok_and(|status| status.success()).then_some(Self(at))
-    }
-
-    fn resize(&self, size: &str) {
-        let mut mount = std::process::Command::new("mount");
-        let done = mount.args(["-o", &format!("remount,size={size}")]).arg(self.0).status().unwrap();
-        assert!(done.success());
-    }
-}
-
-#[cfg(target_os = "linux")]
-impl Drop for SmallDisk<'_> {
-    fn drop(&mut self) {
-        let _ = std::process::Command::new("umount").arg("-l").arg(self.0).status();
-    }
-}
-
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_told_and_space_made_is_used() {
     use crate::support::STAGES;
     use crate::support::bars::INSTRUMENTS;
+    use crate::support::disk::SmallDisk;
     let make = || Project::of(&INSTRUMENTS, "2015-02-02", "2015-06-30", STAGES);
     let project = make();
     std::fs::rename(project.path("data/source"), project.path("source")).unwrap();

@@ -5,6 +5,8 @@
 //! from [`bars::sessions`], the dates of the index in the demo's CSV, and not from the program.
 
 pub mod bars;
+#[cfg(target_os = "linux")]
+pub mod disk;
 pub mod output;
 pub mod project;
 pub mod ran;

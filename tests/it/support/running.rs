@@ -51,6 +51,11 @@ fn is_segment(path: &Path) -> bool {
 }
 
 impl Running {
+    /// Starts a command.
+    pub fn new(mut command: std::process::Command, name: &str) -> Self {
+        Self { command: format!("assetctl {name}"), child: Some(command.spawn().unwrap()) }
+    }
+
     pub fn is_running(&mut self) -> bool {
         self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_none())
     }

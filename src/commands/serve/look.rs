@@ -1,0 +1,142 @@
+//! What sensors wait for, looked at.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::Path;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use assetctl_config::{Sensor, SensorWhen};
+use assetctl_daemon::{Declared, Look};
+use assetctl_schedule::Seen;
+use assetctl_store::{RequestStatus, Store, newest_warehouse};
+use chrono::{DateTime, Utc};
+use duckdb::{AccessMode, Config, Connection};
+
+use crate::args::{Dates, Selecting};
+use crate::context::{Context, Wish};
+use crate::error::CliError;
+use crate::report::diagnostics;
+
+/// How long a query may take.
+const QUERY: Duration = Duration::from_secs(20);
+
+pub struct Eyes {
+    context: Context,
+}
+
+impl Eyes {
+    pub fn new(context: Context) -> Self {
+        Self { context: context.silent() }
+    }
+}
+
+impl Look for Eyes {
+    fn look(&self, declared: &Declared, store: &Store, sensor: &Sensor, now: DateTime<Utc>) -> Seen {
+        let when = &sensor.spec.when;
+        let seen = match when {
+            SensorWhen { stale: Some(asset), .. } => stale(&self.context, store, sensor, asset, now),
+            SensorWhen { late: Some(asset), .. } => late(&self.context, declared, store, asset, now),
+            SensorWhen { file: Some(paths), .. } => newest_file(sensor, paths.as_slice()),
+            SensorWhen { sql: Some(query), .. } => holds(&declared.project.data_dir, query),
+            SensorWhen { http: Some(spec), .. } => assetctl_connect::poll(&sensor.base, spec).map(Seen::Holds),
+            // The daemon itself looks at runs and updates.
+            _ => Ok(Seen::Newest(None)),
+        };
+        seen.unwrap_or_else(Seen::Failed)
+    }
+}
+
+fn words(error: &CliError) -> String {
+    diagnostics::in_words(error)
+}
+
+/// What of an asset, and of what it needs, is stale. What became stale anew after a run that succeeded is told from what was so before.
+fn stale(context: &Context, store: &Store, sensor: &Sensor, asset: &str, now: DateTime<Utc>) -> Result<Seen, String> {
+    let loaded = context.load().map_err(|error| words(&error))?;
+    let selecting = Selecting { select: vec![asset.to_owned()], exclude: Vec::new() };
+    let dates = Dates { from: None, to: None };
+    let wish = Wish { selecting: &selecting, dates, only: false, force: false, again: false };
+    let snapshot = store.snapshot().map_err(|error| error.to_string())?;
+    let planned = loaded.plan(Some(store), Some(&snapshot), &wish, now).map_err(|error| words(&error))?;
+    if planned.plan.is_empty() {
+        return Ok(Seen::So(None));
+    }
+    let mut hasher = DefaultHasher::new();
+    for asset in &planned.plan.assets {
+        asset.asset.hash(&mut hasher);
+        for range in &asset.stale {
+            serde_json::to_string(range).unwrap_or_default().hash(&mut hasher);
+        }
+    }
+    let done = store.newest_ended(&sensor.spec.job, &[RequestStatus::Succeeded]).map_err(|error| error.to_string())?;
+    Ok(Seen::So(Some(format!("{:016x} after {}", hasher.finish(), done.unwrap_or_default()))))
+}
+
+/// Whether an asset breaks its `freshness` check.
+fn late(
+    context: &Context,
+    declared: &Declared,
+    store: &Store,
+    asset: &str,
+    now: DateTime<Utc>,
+) -> Result<Seen, String> {
+    let node = declared.graph.find(asset).ok_or_else(|| format!("there is no asset `{asset}`"))?;
+    let wall = context.clock.wall();
+    let late = assetctl_execute::judge_freshness(store, &declared.graph, &[node], now, None, wall);
+    Ok(Seen::Holds(!late.map_err(|error| error.to_string())?.is_empty()))
+}
+
+/// The file or object that was written last: its path, when, and how long it is.
+fn newest_file(sensor: &Sensor, paths: &[String]) -> Result<Seen, String> {
+    let mut newest: Option<(DateTime<Utc>, String, u64)> = None;
+    for path in paths {
+        if path.starts_with("s3://") {
+            let found = assetctl_connect::newest_object(&sensor.base, sensor.spec.when.storage.as_ref(), path);
+            newest = newest.max(found.map_err(|error| error.to_string())?);
+            continue;
+        }
+        let pattern = sensor.base.join(path);
+        let pattern = pattern.to_str().ok_or_else(|| format!("`{path}` is not UTF-8"))?;
+        let found = glob::glob(pattern).map_err(|error| format!("`{path}` is not a pattern: {error}"))?;
+        for file in found {
+            let file = file.map_err(|error| error.to_string())?;
+            // One that went meanwhile was not there.
+            let Ok(metadata) = std::fs::metadata(&file) else { continue };
+            let Ok(modified) = metadata.modified() else { continue };
+            if metadata.is_file() {
+                newest = newest.max(Some((modified.into(), file.display().to_string(), metadata.len())));
+            }
+        }
+    }
+    Ok(Seen::Newest(newest.map(|(at, path, length)| {
+        format!("{path} ({length} bytes, {})", at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true))
+    })))
+}
+
+/// Whether the first value of a query over the assets is true.
+fn holds(data: &Path, query: &str) -> Result<Seen, String> {
+    // Before anything is made, nothing is so.
+    let Some(warehouse) = newest_warehouse(data).map_err(|error| error.to_string())? else {
+        return Ok(Seen::Holds(false));
+    };
+    let config = Config::default().access_mode(AccessMode::ReadOnly).map_err(|error| error.to_string())?;
+    let connection = Connection::open_with_flags(&warehouse, config).map_err(|error| error.to_string())?;
+    let interrupt = connection.interrupt_handle();
+    let (done, waiting) = mpsc::channel::<()>();
+    let watch = std::thread::spawn(move || {
+        let is_late = waiting.recv_timeout(QUERY) == Err(mpsc::RecvTimeoutError::Timeout);
+        if is_late {
+            interrupt.interrupt();
+        }
+        is_late
+    });
+    let value = connection.query_row(query, [], |row| row.get::<_, Option<bool>>(0));
+    drop(done);
+    let is_late = watch.join().unwrap_or(false);
+    match value {
+        Ok(value) => Ok(Seen::Holds(value.unwrap_or(false))),
+        Err(duckdb::Error::QueryReturnedNoRows) => Ok(Seen::Holds(false)),
+        Err(_) if is_late => Err(format!("its query took longer than {} s", QUERY.as_secs())),
+        Err(error) => Err(format!("its query fails: {error}")),
+    }
+}

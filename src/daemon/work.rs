@@ -1,0 +1,286 @@
+//! Requests → attempts, and what becomes of each.
+
+use std::time::{Duration, Instant};
+
+use assetctl_execute::{Cancel, RunEvent};
+use assetctl_schedule::{Claims, ResolvedJob, Seen, Waiting, choose};
+use assetctl_store::{Error, RequestEnd, RequestRow, RequestStatus, RunId};
+use chrono::{DateTime, Utc};
+use tokio::sync::mpsc;
+
+use crate::backoff::again;
+use crate::daemon::{Daemon, of_request};
+use crate::event::{Event, EventKind, Severity};
+use crate::log::RunLog;
+use crate::outside::{Clock, Failure, FailureKind, Look, Outcome, Runner};
+
+/// A run that was told to stop and has not after so long is left behind: it commits nothing any more that it should not, for commits are
+/// whole, and ends by itself.
+const LEFT_BEHIND: Duration = Duration::from_millis(700);
+
+/// What tasks tell the loop.
+pub(crate) enum Message {
+    /// Of an attempt, by request and serial number.
+    Told(u64, u64, RunEvent),
+    Ended(u64, u64, Outcome),
+    Seen(String, Seen),
+}
+
+/// A request that runs.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    row: RequestRow,
+    job: Option<ResolvedJob>,
+    /// Tells attempts of one request apart.
+    serial: u64,
+    cancel: Cancel,
+    told_to_stop: Option<Instant>,
+    log: RunLog,
+}
+
+/// An attempt that has ended.
+#[derive(Debug)]
+pub(crate) struct Ending {
+    attempt: Attempt,
+    end: RequestEnd,
+}
+
+impl Attempt {
+    pub(crate) fn tell_to_stop(&mut self) {
+        self.cancel.set();
+        self.told_to_stop.get_or_insert_with(Instant::now);
+    }
+
+    /// A log that cannot be written is no reason to stop a run.
+    pub(crate) fn write(&mut self, event: &Event) {
+        if let Err(error) = self.log.add(event) {
+            tracing::warn!(request = self.row.id, "its log cannot be written: {error}");
+        }
+    }
+}
+
+impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
+    /// Records what has ended, tells what is wanted of what runs, and starts what may start.
+    pub(crate) fn work_queue(&mut self, now: DateTime<Utc>, stopping: bool) -> Result<(), Error> {
+        self.leave_behind();
+        self.record_ends(now)?;
+        let rows = self.store.open_requests()?;
+        let known = self.newest;
+        self.newest = rows.last().map_or(known, |row| row.id.max(known));
+        for row in rows.iter().filter(|row| row.id > known) {
+            self.emit(of_request(
+                row,
+                now,
+                EventKind::RunQueued,
+                Severity::Info,
+                format!("`{}`: {}", row.job, row.why),
+            ));
+        }
+        for row in rows.iter().filter(|row| row.wanted.is_some()) {
+            if let Some(attempt) = self.running.get_mut(&row.id) {
+                attempt.tell_to_stop();
+            }
+        }
+        if stopping {
+            return Ok(());
+        }
+        let claims = |row: &RequestRow| serde_json::from_value::<Claims>(row.claims.clone()).unwrap_or_default();
+        let running: Vec<Claims> = rows.iter().filter(|row| row.status == RequestStatus::Running).map(claims).collect();
+        let waiting: Vec<Waiting> = rows
+            .iter()
+            .filter(|row| row.status == RequestStatus::Queued)
+            .map(|row| Waiting { id: row.id, priority: row.priority, not_before: row.not_before, claims: claims(row) })
+            .collect();
+        let limits = &self.declared.project.schedules.concurrency;
+        for id in choose(&waiting, &running, limits, now) {
+            self.start(id, now)?;
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, id: u64, now: DateTime<Utc>) -> Result<(), Error> {
+        if !self.store.start_request(id, now)? {
+            return Ok(());
+        }
+        let Some(row) = self.store.request(id)? else { return Ok(()) };
+        let serial = u64::from(row.attempt);
+        let cancel = Cancel::default();
+        let job = serde_json::from_value::<ResolvedJob>(row.resolved.clone());
+        let event = of_request(&row, now, EventKind::RunStarted, Severity::Info, format!("`{}`: {}", row.job, row.why))
+            .with("attempt", row.attempt);
+        let (job, failed) = match job {
+            Ok(job) => (Some(job), None),
+            Err(error) => (None, Some(format!("its job is not of this version's form: {error}; ask for it again"))),
+        };
+        let (runner, outbox) = (self.runner.clone(), self.outbox.clone());
+        let attempt = Attempt {
+            row,
+            job: job.clone(),
+            serial,
+            cancel: cancel.clone(),
+            told_to_stop: None,
+            log: RunLog::default(),
+        };
+        self.running.insert(id, attempt);
+        self.emit(event);
+        tokio::spawn(async move {
+            let outcome = match job {
+                Some(job) => attempt_it(runner, job, now, cancel, (id, serial), &outbox).await,
+                None => failed_as(FailureKind::Config, failed.unwrap_or_default()),
+            };
+            // Where the loop is gone nobody needs to know.
+            let _ = outbox.send(Message::Ended(id, serial, outcome));
+        });
+        Ok(())
+    }
+
+    pub(crate) fn on_told(&mut self, id: u64, serial: u64, event: &RunEvent) -> Result<(), Error> {
+        let now = self.clock.now();
+        let Some(attempt) = self.running.get_mut(&id).filter(|attempt| attempt.serial == serial) else {
+            return Ok(());
+        };
+        let mut recorded = Ok(());
+        if let RunEvent::RunStarted { run } = event {
+            attempt.row.runs.push(*run);
+            let run = RunId(*run);
+            recorded = self.store.record_request_run(id, run);
+            if let (Some(due), Some(schedule)) = (attempt.row.due, &attempt.row.of) {
+                recorded = recorded.and_then(|()| self.store.record_tick_run(schedule, due, run));
+            }
+            if let Err(error) = attempt.log.begin(&self.store, run) {
+                tracing::warn!(request = id, "its log cannot be written: {error}");
+            }
+        }
+        let event = Event {
+            request: Some(id),
+            run: attempt.row.runs.last().copied(),
+            job: Some(attempt.row.job.clone()),
+            ..Event::of_run(now, event)
+        };
+        self.emit(event);
+        recorded
+    }
+
+    pub(crate) fn on_ended(&mut self, id: u64, serial: u64, outcome: Outcome) -> Result<(), Error> {
+        let now = self.clock.now();
+        if self.running.get(&id).is_none_or(|attempt| attempt.serial != serial) {
+            return Ok(());
+        }
+        let Some(attempt) = self.running.remove(&id) else { return Ok(()) };
+        let end = match outcome {
+            Outcome::Succeeded => RequestEnd::Succeeded,
+            Outcome::Stopped => RequestEnd::Stopped,
+            Outcome::Failed(Failure { kind, message: error }) => {
+                let retries = attempt.job.as_ref().and_then(|job| job.retries.as_ref());
+                let kind_name = kind.name().to_owned();
+                match again(retries, attempt.row.failures, kind, now) {
+                    Some(not_before) => RequestEnd::Again { kind: kind_name, error, not_before },
+                    None => RequestEnd::Failed { kind: kind_name, error },
+                }
+            }
+        };
+        self.ending.push(Ending { attempt, end });
+        self.record_ends(now)
+    }
+
+    /// Those that do not stop in time are taken for stopped.
+    fn leave_behind(&mut self) {
+        let is_late = |attempt: &Attempt| attempt.told_to_stop.is_some_and(|told| told.elapsed() >= LEFT_BEHIND);
+        let late: Vec<u64> = self.running.iter().filter(|(_, one)| is_late(one)).map(|(id, _)| *id).collect();
+        for attempt in late.into_iter().filter_map(|id| self.running.remove(&id)) {
+            self.ending.push(Ending { attempt, end: RequestEnd::Stopped });
+        }
+    }
+
+    fn record_ends(&mut self, now: DateTime<Utc>) -> Result<(), Error> {
+        while let Some(ending) = self.ending.pop() {
+            let status = match self.store.end_request(ending.attempt.row.id, &ending.end, now) {
+                Ok(status) => status,
+                Err(error) => {
+                    self.ending.push(ending);
+                    return Err(error);
+                }
+            };
+            let Ending { mut attempt, end } = ending;
+            let event = told(&attempt.row, &end, status, now);
+            attempt.write(&event);
+            self.emit(event);
+            self.look_again_at_runs();
+        }
+        Ok(())
+    }
+}
+
+/// How a request stands now that an attempt of it has ended.
+fn told(row: &RequestRow, end: &RequestEnd, status: RequestStatus, now: DateTime<Utc>) -> Event {
+    let of = |kind, severity, message: String| of_request(row, now, kind, severity, message);
+    let job = &row.job;
+    let event = match (status, end) {
+        (RequestStatus::Succeeded, _) => of(EventKind::RunSucceeded, Severity::Info, format!("`{job}` is done")),
+        (RequestStatus::Failed, RequestEnd::Failed { kind, error }) => {
+            of(EventKind::RunFailed, Severity::Error, format!("`{job}` failed: {error}"))
+                .with("error_kind", kind.as_str())
+        }
+        (RequestStatus::Queued, RequestEnd::Again { kind, error, not_before }) => {
+            let at = not_before.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+            of(EventKind::RunRetried, Severity::Warn, format!("`{job}` failed and is tried again at {at}: {error}"))
+                .with("error_kind", kind.as_str())
+                .with("not_before", at)
+        }
+        (RequestStatus::Cancelled, _) => of(EventKind::RunCancelled, Severity::Warn, format!("`{job}` is cancelled")),
+        (RequestStatus::Paused, _) => of(EventKind::RunPaused, Severity::Info, format!("`{job}` is paused")),
+        _ => {
+            of(EventKind::RunRequeued, Severity::Info, format!("`{job}` was stopped and is in its place in the queue"))
+        }
+    };
+    let started = row.started_at.unwrap_or(now);
+    event.with("attempt", row.attempt).with("seconds", (now - started).num_milliseconds() as f64 / 1000.0)
+}
+
+fn failed_as(kind: FailureKind, message: String) -> Outcome {
+    Outcome::Failed(Failure { kind, message })
+}
+
+/// Runs a job on a thread, passes on what it tells, and stops it when its time is over.
+async fn attempt_it<R: Runner>(
+    runner: std::sync::Arc<R>,
+    job: ResolvedJob,
+    now: DateTime<Utc>,
+    cancel: Cancel,
+    (id, serial): (u64, u64),
+    outbox: &mpsc::UnboundedSender<Message>,
+) -> Outcome {
+    let (events, mut listening) = mpsc::unbounded_channel();
+    let timeout = job.timeout.map(|timeout| timeout.to_std());
+    let told = cancel.clone();
+    let run = tokio::task::spawn_blocking(move || runner.run(&job, now, &told, events));
+    tokio::pin!(run);
+    let late = tokio::time::sleep(timeout.unwrap_or(Duration::MAX / 4));
+    tokio::pin!(late);
+    let mut is_late = false;
+    let outcome = loop {
+        tokio::select! {
+            biased;
+            Some(event) = listening.recv() => {
+                let _ = outbox.send(Message::Told(id, serial, event));
+            }
+            outcome = &mut run => break outcome,
+            () = &mut late, if timeout.is_some() && !is_late => {
+                is_late = true;
+                cancel.set();
+            }
+        }
+    };
+    while let Ok(event) = listening.try_recv() {
+        let _ = outbox.send(Message::Told(id, serial, event));
+    }
+    match outcome {
+        Ok(Outcome::Succeeded) => Outcome::Succeeded,
+        Ok(_) if is_late => {
+            let limit = timeout.map(|limit| limit.as_secs()).unwrap_or_default();
+            failed_as(FailureKind::Timeout, format!("it took longer than its `timeout` of {limit} s"))
+        }
+        Ok(outcome) => outcome,
+        Err(error) => failed_as(FailureKind::Transient, format!("it stopped unexpectedly: {error}")),
+    }
+}

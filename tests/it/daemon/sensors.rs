@@ -1,0 +1,133 @@
+//! What sensors wait for, and what the daemon makes of it.
+
+use super::{project, requests, simulate};
+use crate::support::{Project, assert_same, wait_until};
+
+fn jobs(project: &Project, job: &str) -> Vec<String> {
+    let text = |row: &serde_json::Value| row["why"].as_str().unwrap().to_owned();
+    requests(project, job).iter().map(text).collect()
+}
+
+#[test]
+fn runs_updates_and_queries_make_jobs_run() {
+    let project = project();
+    project.write(
+        "schedules.yaml",
+        "jobs:
+  sync: { select: completed_bars }
+  scoring: { select: signals }
+  a: { select: raw_bars }
+  b: { select: raw_bars }
+schedules:
+  close: { job: sync, on: session_close + 30m }
+sensors:
+  after_sync: { job: scoring, when: { run: succeeded, of: sync } }
+  updated: { job: a, when: { updated: completed_bars } }
+  enough: { job: b, when: { sql: \"select count(distinct session) >= 24 from completed_bars\" } }
+",
+    );
+    simulate(&project, "2015-07-01..2015-07-03");
+    assert_eq!(jobs(&project, "scoring").len(), 3);
+    assert!(jobs(&project, "scoring")[0].contains("run 1 of job `sync` succeeded"), "{:?}", jobs(&project, "scoring"));
+    let updated = jobs(&project, "a");
+    assert!(updated.iter().all(|why| why.contains("`completed_bars` has changed: revision")), "{updated:?}");
+    assert_eq!(updated.len(), 3);
+    // June had 21 sessions.
+    assert_eq!(jobs(&project, "b"), ["sensor `enough`: its query has become true"]);
+    assert_same(&project.contents(), &project.rebuilt_at("2015-07-03T23:59:59Z", &[]));
+}
+
+#[test]
+fn an_asset_brings_itself_up_to_date_when_what_it_reads_changes() {
+    let mut project = project();
+    project.write("schedules.yaml", "jobs: {}\n");
+    project.edit_yaml("    kind: signals\n", "    kind: signals\n    auto: on_change\n");
+    simulate(&project, "2015-07-01T12:00:00Z..2015-07-01T12:00:01Z");
+    assert_eq!(jobs(&project, "auto:signals").len(), 1);
+    simulate(&project, "2015-07-01T13:00:00Z..2015-07-01T13:00:01Z");
+    assert_eq!(jobs(&project, "auto:signals").len(), 1);
+    project.edit_close("sh.600036", "2015-06-30", 21.0);
+    simulate(&project, "2015-07-01T14:00:00Z..2015-07-01T14:00:01Z");
+    assert_eq!(jobs(&project, "auto:signals").len(), 2);
+    assert_same(&project.contents(), &project.rebuilt_at("2015-07-01T14:00:00Z", &[]));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_comes_is_loaded_once() {
+    let project = project();
+    project.write(
+        "schedules.yaml",
+        "jobs: { load: { select: raw_bars } }\nsensors: { came: { job: load, when: { file: incoming/*.csv }, every: 1s } }\n",
+    );
+    project.write("incoming/old.csv", "a");
+    // On the real clock, for a clock that stands still looks once.
+    let daemon = crate::support::running::Running::new(project.command(&["serve", "-q"]), "serve");
+    wait_until("the daemon is there", || !project.json(&["queue"])["daemon"].is_null());
+    wait_until("it has looked", || {
+        let ledger = rusqlite::Connection::open(project.path("data/state.db")).unwrap();
+        ledger.query_row("SELECT count(*) FROM sensors", [], |row| row.get::<_, i64>(0)).unwrap() == 1
+    });
+    project.write("incoming/new.csv", "b");
+    wait_until("the job has run", || requests(&project, "load").iter().any(|row| row["status"] == "succeeded"));
+    super::end(daemon);
+    let why = jobs(&project, "load");
+    assert_eq!(why.len(), 1);
+    assert!(why[0].contains("there came") && why[0].contains("new.csv"), "{why:?}");
+}
+
+/// Answers every request with `ready` for as long as the test goes on.
+fn answer(listener: std::net::TcpListener) {
+    use std::io::{Read as _, Write as _};
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\nconnection: close\r\n\r\nit: ready");
+        }
+    });
+}
+
+#[test]
+fn an_address_that_begins_to_answer() {
+    let project = project();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    project.write(
+        "schedules.yaml",
+        format!(
+            "jobs: {{ a: {{ select: listing }}, b: {{ select: listing }} }}
+sensors:
+  up: {{ job: a, when: {{ http: {{ url: 'http://{address}/', contains: ready }} }} }}
+  other: {{ job: b, when: {{ http: {{ url: 'http://{address}/', contains: done }} }} }}
+"
+        ),
+    );
+    let look = |hour: u32| {
+        simulate(&project, &format!("2015-07-01T{hour}:00:00Z..2015-07-01T{hour}:00:01Z"));
+        (jobs(&project, "a").len(), jobs(&project, "b").len())
+    };
+    assert_eq!(look(12), (0, 0));
+    answer(std::net::TcpListener::bind(address).unwrap());
+    assert_eq!(look(13), (1, 0));
+    assert_eq!(look(14), (1, 0));
+}
+
+#[test]
+fn an_asset_that_is_late() {
+    let project = project();
+    project.edit_yaml("    kind: source\n", "    kind: source\n    checks: [{ freshness: { sessions: 1 } }]\n");
+    project.write(
+        "schedules.yaml",
+        "jobs: { load: { select: raw_bars } }\nsensors: { late: { job: load, when: { late: raw_bars } } }\n",
+    );
+    project.run_at("2015-07-01T12:00:00Z", &["materialize", "--select", "raw_bars"]).ok();
+    simulate(&project, "2015-07-02T12:00:00Z..2015-07-02T12:00:01Z");
+    assert!(jobs(&project, "load").is_empty());
+    simulate(&project, "2015-07-03T12:00:00Z..2015-07-03T12:00:01Z");
+    assert_eq!(jobs(&project, "load"), ["sensor `late`: `raw_bars` breaks its `freshness` check"]);
+    assert_eq!(requests(&project, "load")[0]["status"], "succeeded");
+    simulate(&project, "2015-07-03T13:00:00Z..2015-07-03T13:00:01Z");
+    assert_eq!(jobs(&project, "load").len(), 1);
+}
