@@ -123,7 +123,7 @@ fn human(listed: &[Listed], zone: impl Fn(&str) -> Tz) -> String {
         let next = match (&one.paused, &one.next, one.kind) {
             (Some(paused), ..) => in_words(paused),
             (None, Some(tick), _) => local(tick.decided_at, zone(&one.name)),
-            (None, None, "sensor") => "not evaluated yet".to_owned(),
+            (None, None, "sensor") => "when `serve` sees it".to_owned(),
             (None, None, _) => "never".to_owned(),
         };
         let last = one.last.as_ref().map(|tick| format!("{} {}", tick.decision, local(tick.due, zone(&one.name))));
