@@ -151,6 +151,13 @@ pub struct Wish<'a> {
     pub again: bool,
 }
 
+impl<'a> Wish<'a> {
+    /// All that is stale of what is selected, and of what that needs.
+    pub fn of_stale(selecting: &'a Selecting) -> Self {
+        Self { selecting, dates: Dates { from: None, to: None }, only: false, force: false, again: false }
+    }
+}
+
 impl Loaded {
     pub fn show_warnings(&self, quiet: bool) {
         if !quiet {
@@ -200,14 +207,7 @@ impl Loaded {
         let store = self.existing_store()?;
         let snapshot = store.as_ref().map(Store::snapshot).transpose()?;
         let everything = Selecting { select: Vec::new(), exclude: Vec::new() };
-        let wish = Wish {
-            selecting: &everything,
-            dates: Dates { from: None, to: None },
-            only: false,
-            force: false,
-            again: false,
-        };
-        let planned = self.plan(store.as_ref(), snapshot.as_ref(), &wish, now)?;
+        let planned = self.plan(store.as_ref(), snapshot.as_ref(), &Wish::of_stale(&everything), now)?;
         self.select(selecting, Some(&planned.plan))
     }
 

@@ -83,13 +83,7 @@ fn results_in_words(results: &[CheckResult]) -> String {
 /// Partitions made once more.
 fn look_ahead(context: &Context, loaded: Loaded, store: &Store, args: &Check) -> Result<(), CliError> {
     let snapshot = store.snapshot()?;
-    let wish = Wish {
-        selecting: &args.selecting,
-        dates: Dates { from: None, to: None },
-        only: false,
-        force: false,
-        again: false,
-    };
+    let wish = Wish::of_stale(&args.selecting);
     let planned = loaded.plan(Some(store), Some(&snapshot), &wish, context.clock.now())?;
     let (project, graph) = (Arc::new(loaded.project), Arc::new(loaded.graph));
     let audited = audit(&project, &graph, store, &snapshot, &planned.plan, args.sessions.into(), &Cancel::default())

@@ -8,7 +8,7 @@ use assetctl_store::{RunId, Snapshot, Store};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
-use crate::args::{Dates, Explain, Selecting};
+use crate::args::{Explain, Selecting};
 use crate::context::{Context, Loaded, Wish};
 use crate::error::CliError;
 use crate::report::{self, rows::Rows, table::count};
@@ -93,8 +93,7 @@ pub fn run(context: &Context, args: &Explain) -> Result<(), CliError> {
     };
     let store = loaded.existing_store()?;
     let snapshot = store.as_ref().map(Store::snapshot).transpose()?;
-    let wish =
-        Wish { selecting: &selecting, dates: Dates { from: None, to: None }, only: false, force: false, again: false };
+    let wish = Wish::of_stale(&selecting);
     let planned = loaded.plan(store.as_ref(), snapshot.as_ref(), &wish, context.clock.now())?;
     let explainer =
         Explainer { loaded: &loaded, plan: &planned.plan, store: store.as_ref(), snapshot: snapshot.as_ref() };

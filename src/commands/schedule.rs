@@ -180,11 +180,10 @@ fn unknown(noun: &str, name: &str, known: &[&str]) -> CliError {
 
 /// When a schedule or sensor was paused and set going again.
 fn switches(store: Option<&Store>, name: &str) -> Result<Vec<Switch>, CliError> {
-    let rows = match store {
-        Some(store) => store.switches(name)?,
+    Ok(match store {
+        Some(store) => assetctl_daemon::switches(store, name)?,
         None => Vec::new(),
-    };
-    Ok(rows.into_iter().map(|row| Switch { at: row.at, paused: row.paused, who: row.who, why: row.why }).collect())
+    })
 }
 
 /// `Fri 2015-07-03 15:30 CST`.

@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use serde::Serialize;
 
-use crate::args::{Dates, Status};
+use crate::args::Status;
 use crate::context::{Context, Wish, states};
 use crate::error::CliError;
 use crate::report::{self, table};
@@ -34,13 +34,7 @@ pub fn run(context: &Context, args: &Status) -> Result<(), CliError> {
     let loaded = context.load()?;
     let store = loaded.existing_store()?;
     let snapshot = store.as_ref().map(assetctl_store::Store::snapshot).transpose()?;
-    let wish = Wish {
-        selecting: &args.selecting,
-        dates: Dates { from: None, to: None },
-        only: false,
-        force: false,
-        again: false,
-    };
+    let wish = Wish::of_stale(&args.selecting);
     let planned = loaded.plan(store.as_ref(), snapshot.as_ref(), &wish, context.clock.now())?;
     let standings = match &store {
         Some(store) => super::checks::standings(&loaded, &store.check_results()?, None, None),

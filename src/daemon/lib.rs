@@ -24,3 +24,5 @@ pub use ask::{Asked, ask, claims};
 pub use daemon::{Daemon, DaemonError};
 pub use event::{Event, EventKind, Severity};
 pub use outside::{Clock, Declared, Declares, Failure, FailureKind, Look, Outcome, Runner, StepClock};
+pub use sensing::switches;
+pub use ticks::tick_row;

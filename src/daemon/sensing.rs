@@ -197,7 +197,7 @@ pub(crate) fn origin(job: &str, otherwise: Origin) -> Origin {
 }
 
 /// When a schedule or sensor was paused and set going again.
-pub(crate) fn switches(store: &Store, name: &str) -> Result<Vec<Switch>, Error> {
+pub fn switches(store: &Store, name: &str) -> Result<Vec<Switch>, Error> {
     let rows = store.switches(name)?;
     Ok(rows.into_iter().map(|row| Switch { at: row.at, paused: row.paused, who: row.who, why: row.why }).collect())
 }

@@ -42,7 +42,7 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
             return Ok(());
         }
         let ticks: Vec<(TickRow, Option<NewRequest>)> =
-            found.ticks.iter().map(|tick| (row(tick), self.request_for(schedule, tick, now))).collect();
+            found.ticks.iter().map(|tick| (tick_row(tick), self.request_for(schedule, tick, now))).collect();
         let recorded = self.store.enqueue_ticks(name, seen_to, &ticks)?;
         self.seen.insert(name.clone(), seen_to);
         for (tick, request) in recorded {
@@ -92,7 +92,8 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
     }
 }
 
-fn row(tick: &Tick) -> TickRow {
+/// A tick as the ledger keeps it, before it has started a run.
+pub fn tick_row(tick: &Tick) -> TickRow {
     TickRow {
         schedule: tick.schedule.clone(),
         due: tick.due,

@@ -1,7 +1,8 @@
 //! `assetctl schedule tick`: what has become due is decided, recorded, and run. For who has another program call this one every minute.
 
 use assetctl_config::{Schedule, VarValue};
-use assetctl_schedule::{Decision, ResolvedJob, ScheduleState, Tick, due};
+use assetctl_daemon::tick_row;
+use assetctl_schedule::{Decision, ResolvedJob, ScheduleState, due};
 use assetctl_store::{Store, TickRow};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -82,7 +83,7 @@ fn decide(loaded: &Loaded, store: Option<&Store>, now: DateTime<Utc>, dry_run: b
         }
         state.switches = switches(store, name)?;
         let found = due(schedule, &state, now);
-        let mut rows: Vec<TickRow> = found.ticks.into_iter().map(row).collect();
+        let mut rows: Vec<TickRow> = found.ticks.iter().map(tick_row).collect();
         if let Some(store) = store.filter(|_| !dry_run) {
             rows = store.record_ticks(name, found.state.seen_to, &rows)?;
         }
@@ -91,18 +92,6 @@ fn decide(loaded: &Loaded, store: Option<&Store>, now: DateTime<Utc>, dry_run: b
     }
     decided.sort_by(|one, other| (one.tick.due, &one.tick.schedule).cmp(&(other.tick.due, &other.tick.schedule)));
     Ok(decided)
-}
-
-fn row(tick: Tick) -> TickRow {
-    TickRow {
-        schedule: tick.schedule,
-        due: tick.due,
-        decided_at: tick.decided_at,
-        decision: tick.decision.name().to_owned(),
-        code: tick.why.code().to_owned(),
-        reason: tick.reason,
-        run: None,
-    }
 }
 
 /// Those that run: by the priority of their jobs, and then by when they were due.
