@@ -1,0 +1,1 @@
+//! What the platform says of itself to other systems: metrics, traces and lineage events.
