@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use assetctl_config::Severity;
 use assetctl_execute::{AssetStatus, Options, RunEvent, RunReport, Work};
+use assetctl_serve::Planned;
 use assetctl_store::RunId;
 use serde::Serialize;
 
 use crate::args::{Backfill, Dates, Format, Materialize, Running};
 use crate::clock::Clock;
-use crate::context::{Context, Loaded, Planned, Wish};
+use crate::context::{Context, Loaded, Wish};
 use crate::error::CliError;
 use crate::report::{self, progress::Progress};
 

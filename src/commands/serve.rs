@@ -3,8 +3,10 @@
 //! - [`runner`]: a job, run within this process as its command would run it
 //! - [`project`]: the project's files, read again when they change
 //! - [`look`]: what sensors wait for
-//! - [`telling`]: what happens, told: printed, and handed to observers
+//! - [`telling`]: what happens, told: printed, and handed to observers and listeners
+//! - [`api`]: the HTTP API beside it
 
+mod api;
 mod look;
 mod project;
 mod runner;
@@ -17,6 +19,7 @@ use assetctl_daemon::{Daemon, Declared, StepClock};
 use assetctl_store::{DaemonLock, Store};
 use chrono::{DateTime, SecondsFormat, Utc};
 
+use self::api::Answering;
 use self::look::Eyes;
 use self::project::Files;
 use self::runner::InProcess;
@@ -64,27 +67,38 @@ async fn serve(context: &Context, args: &Serve, loaded: Loaded, store: Arc<Store
     let runner = InProcess::new(context.clone(), args.running.clone());
     let eyes = Eyes::new(context.clone());
     let telling = Telling::printing(context);
-    // Nobody is woken by a rehearsal.
-    let telling = match args.simulate {
-        None => telling.with_observers(context, &loaded.project)?,
-        Some(_) => telling,
+    // Nobody is woken by a rehearsal, and nobody asks one.
+    let (telling, answering) = match args.simulate {
+        None => {
+            let answering = Answering::bind(context, args.listen, &loaded.project).await?;
+            let telling = telling.with_observers(context, &loaded.project)?;
+            (telling.with_listeners(answering.as_ref().map(Answering::events)), answering)
+        }
+        Some(_) => (telling, None),
     };
     let declared = Arc::new(Declared { project: loaded.project, graph: loaded.graph });
-    let (served, told) = match args.simulate {
+    let (served, told, serving) = match args.simulate {
         None => {
-            let mut daemon = Daemon::new(store, declared, Box::new(files), runner, eyes, context.clock);
+            let mut daemon = Daemon::new(store, declared.clone(), Box::new(files), runner, eyes, context.clock);
             let told = tokio::spawn(telling.tell(daemon.listen()));
-            (daemon.serve(told_to_stop()).await, told)
+            if let Some(answering) = &answering {
+                daemon.begin_with("api", answering.url());
+            }
+            let serving = answering.map(|answering| answering.serve(declared, daemon.pulse()));
+            (daemon.serve(told_to_stop()).await, told, serving)
         }
         Some(Stretch { from, to }) => {
             let clock = Arc::new(StepClock::new(from));
             let mut daemon = Daemon::new(store, declared, Box::new(files), runner, eyes, clock.clone());
             let told = tokio::spawn(telling.tell(daemon.listen()));
-            (daemon.rehearse(&clock, to, told_to_stop()).await, told)
+            (daemon.rehearse(&clock, to, told_to_stop()).await, told, None)
         }
     };
     // It ends with the daemon, once everything is told.
     let _ = told.await;
+    if let Some(serving) = serving {
+        serving.end().await;
+    }
     served.map_err(CliError::other("serving"))
 }
 

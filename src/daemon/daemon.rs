@@ -8,7 +8,9 @@ use std::time::Duration;
 use assetctl_schedule::next;
 use assetctl_store::{Error, RequestRow, RequestStatus, Store};
 use chrono::{DateTime, Utc};
-use tokio::sync::{broadcast, mpsc};
+use serde_json::{Map, Value};
+use tokio::sync::{broadcast, mpsc, watch};
+use tokio::time::Instant;
 
 use crate::event::{Event, EventKind, Severity};
 use crate::outside::{Clock, Declared, Declares, Look, Runner, StepClock};
@@ -57,6 +59,10 @@ pub struct Daemon<R, L, C> {
     stopping: bool,
     /// The newest request that was told of.
     pub(crate) newest: u64,
+    /// When the queue was last looked at.
+    pulse: watch::Sender<Instant>,
+    /// What `daemon_started` says besides.
+    beginning: Map<String, Value>,
 }
 
 impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
@@ -87,7 +93,19 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
             troubles: HashMap::new(),
             stopping: false,
             newest: 0,
+            pulse: watch::channel(Instant::now()).0,
+            beginning: Map::new(),
         }
+    }
+
+    /// When the queue was last looked at.
+    pub fn pulse(&self) -> watch::Receiver<Instant> {
+        self.pulse.subscribe()
+    }
+
+    /// What `daemon_started` is to say besides: where it can be asked, say.
+    pub fn begin_with(&mut self, name: &str, value: impl Into<Value>) {
+        self.beginning.insert(name.to_owned(), value.into());
     }
 
     /// Where everything that happens can be heard, from now on.
@@ -191,7 +209,8 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
 
     fn begin(&mut self) -> Result<(), DaemonError> {
         let now = self.clock.now();
-        self.emit(Event::new(now, EventKind::DaemonStarted, Severity::Info, "the daemon begins"));
+        let more = std::mem::take(&mut self.beginning);
+        self.emit(Event { more, ..Event::new(now, EventKind::DaemonStarted, Severity::Info, "the daemon begins") });
         for (id, status) in self.store.take_back(DEATHS, now)? {
             let Some(row) = self.store.request(id)? else { continue };
             let (kind, severity, message) = match status {
@@ -228,6 +247,7 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
     }
 
     fn step(&mut self) {
+        self.pulse.send_replace(Instant::now());
         let now = self.clock.now();
         if self.ticked != Some(now.timestamp()) {
             self.ticked = Some(now.timestamp());

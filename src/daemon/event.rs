@@ -4,8 +4,9 @@ use assetctl_execute::{AssetReport, AssetStatus, RunEvent};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EventKind {
     DaemonStarted,
@@ -42,7 +43,7 @@ pub enum EventKind {
     Noted,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     Info,
@@ -51,7 +52,7 @@ pub enum Severity {
 }
 
 /// One thing that happened. What does not apply is left out of the JSON.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Event {
     pub at: DateTime<Utc>,
     pub kind: EventKind,
@@ -73,6 +74,7 @@ pub struct Event {
     pub message: String,
     /// What only this kind has: counts, seconds, the reason's code.
     #[serde(flatten)]
+    #[schema(value_type = std::collections::HashMap<String, Value>)]
     pub more: Map<String, Value>,
 }
 

@@ -3,12 +3,13 @@
 use assetctl_config::{Schedule, VarValue};
 use assetctl_daemon::tick_row;
 use assetctl_schedule::{Decision, ResolvedJob, ScheduleState, due};
+use assetctl_serve::local;
 use assetctl_store::{Store, TickRow};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::tell::{Told, tell};
-use super::{local, switches, warn_of_unknown};
+use super::{switches, warn_of_unknown};
 use crate::args::{Format, ScheduleTick};
 use crate::commands::job;
 use crate::context::{Context, Loaded};
@@ -132,7 +133,8 @@ fn run_one(
 /// The job as a tick runs it: with the schedule's values, and its sessions counted from the tick.
 fn job_of(loaded: &Loaded, schedule: &Schedule, at: DateTime<Utc>) -> Result<ResolvedJob, CliError> {
     let vars: &std::collections::BTreeMap<String, VarValue> = &schedule.vars;
-    job::resolve(loaded, job::find(loaded, &schedule.spec.job)?, vars, schedule.spec.backfill, at)
+    let view = loaded.view();
+    Ok(view.resolved(view.job(&schedule.spec.job)?, vars, schedule.spec.backfill, at)?)
 }
 
 fn table_of(loaded: &Loaded, decided: &[Decided]) -> String {

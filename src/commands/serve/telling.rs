@@ -1,4 +1,4 @@
-//! What happens, told: printed, and handed to observers.
+//! What happens, told: printed, and handed to observers and to who listens over HTTP.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,6 +6,7 @@ use std::time::Duration;
 use assetctl_config::Project;
 use assetctl_daemon::{Event, Severity};
 use assetctl_notify::{Notifier, observers};
+use assetctl_serve::Events;
 use assetctl_store::Store;
 use chrono::SecondsFormat;
 use tokio::sync::broadcast::Receiver;
@@ -25,12 +26,13 @@ pub struct Telling {
     format: Format,
     quiet: bool,
     notifier: Option<Arc<Notifier>>,
+    listeners: Option<Arc<Events>>,
 }
 
 impl Telling {
     /// Who reads along.
     pub fn printing(context: &Context) -> Self {
-        Self { format: context.format, quiet: context.quiet, notifier: None }
+        Self { format: context.format, quiet: context.quiet, notifier: None, listeners: None }
     }
 
     /// The project's observers besides. One that cannot tell anything is said once, and keeps nobody else from being told.
@@ -45,6 +47,11 @@ impl Telling {
         Ok(Self { notifier: Some(Arc::new(notifier.map_err(CliError::other("preparing to tell observers"))?)), ..self })
     }
 
+    /// Who listens over HTTP besides.
+    pub fn with_listeners(self, listeners: Option<Arc<Events>>) -> Self {
+        Self { listeners, ..self }
+    }
+
     /// Until the daemon has ended.
     pub async fn tell(self, mut events: Receiver<Event>) {
         let sending = self
@@ -54,7 +61,12 @@ impl Telling {
         loop {
             match events.recv().await {
                 Ok(event) => self.tell_one(&event),
-                Err(RecvError::Lagged(missed)) => anstream::eprintln!("{missed} events were too many to be told"),
+                Err(RecvError::Lagged(missed)) => {
+                    anstream::eprintln!("{missed} events were too many to be told");
+                    if let Some(listeners) = &self.listeners {
+                        listeners.skip(missed);
+                    }
+                }
                 Err(RecvError::Closed) => break,
             }
         }
@@ -69,6 +81,9 @@ impl Telling {
         if let Some(notifier) = &self.notifier {
             // The ledger may keep it waiting.
             tokio::task::block_in_place(|| notifier.observe(&json));
+        }
+        if let Some(listeners) = &self.listeners {
+            listeners.push(&json);
         }
         // A reader that has gone away is not an error.
         let _ = match self.format {
