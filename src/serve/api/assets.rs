@@ -146,6 +146,9 @@ pub enum Direction {
     Both,
 }
 
+/// No project is deeper.
+const MOST_DEPTH: u32 = 10_000;
+
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
@@ -174,6 +177,12 @@ pub async fn lineage(State(api): State<Arc<Api>>, Query(of): Query<LineageOf>) -
                 let (ix, _) = view.asset(name)?;
                 let direction = of.direction.unwrap_or_default();
                 let depth = of.depth;
+                if depth.is_some_and(|depth| !(1..=MOST_DEPTH).contains(&depth)) {
+                    return Err(ReadError::wrong(
+                        "`depth` is not so many steps",
+                        Some("between 1 and 10000, or left out for all"),
+                    ));
+                }
                 let mut selected = BTreeSet::from([ix]);
                 if direction != Direction::Down {
                     selected.extend(view.graph.above(ix, depth));

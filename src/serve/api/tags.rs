@@ -12,7 +12,8 @@ use axum::response::{IntoResponse, Response};
 /// Marks answers in JSON by their content.
 pub async fn tag(request: Request, next: Next) -> Response {
     let known = request.headers().get(IF_NONE_MATCH).cloned();
-    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    // Of `HEAD` there is no content to be marked.
+    let is_read = *request.method() == Method::GET;
     let response = next.run(request).await;
     let is_json = response.headers().get(CONTENT_TYPE).is_some_and(|form| form.as_bytes() == b"application/json");
     if !is_read || !is_json || response.status() != StatusCode::OK {
