@@ -60,7 +60,7 @@ fn measure(root: &Path, folder: &Path, time: Duration) -> Result<(), Failure> {
         let asked = load(&daemon.address, time, true);
         stop.store(true, Ordering::Relaxed);
         let runs = working.join().map_err(|_| "who keeps it busy has failed")??;
-        println!("materialized everything {runs} times meanwhile\n");
+        println!("materialized everything {runs} times meanwhile, and once more in part\n");
         let growth = watching.join().map_err(|_| "who watches memory has failed")?;
         Ok::<_, Failure>((asked?, growth))
     })?;

@@ -50,28 +50,28 @@ positive_data_acceptance.expected-statuses = ["2xx", "401", "403", "404", "408",
 # So that not all that is asked for is something that there is not.
 [[operations]]
 include-path = "/api/v1/assets/{name}"
-parameters = { name = ["scores", "listing", "nobody"] }
+parameters = { name = "scores" }
 [[operations]]
 include-path = "/api/v1/assets/{name}/partitions"
-parameters = { name = ["scores", "listing", "nobody"] }
+parameters = { name = "scores" }
 [[operations]]
 include-path = "/api/v1/explain/{asset}/{session}"
-parameters = { asset = ["scores", "raw_bars"], session = ["2015-07-20", "2015-07-19", "2030-01-02"] }
+parameters = { asset = "scores", session = "2015-07-20" }
 [[operations]]
 include-path = "/api/v1/explain/{asset}"
-parameters = { asset = ["scores", "listing", "nobody"] }
+parameters = { asset = "scores" }
 [[operations]]
 include-path = "/api/v1/jobs/{name}"
-parameters = { name = ["sync", "nobody"] }
+parameters = { name = "sync" }
 [[operations]]
 include-path = "/api/v1/jobs/{name}/run"
-parameters = { name = ["sync", "nobody"] }
+parameters = { name = "sync" }
 [[operations]]
 include-path = "/api/v1/schedules/{name}/pause"
-parameters = { name = ["sync_0900", "nobody"] }
+parameters = { name = "sync_0900" }
 [[operations]]
 include-path = "/api/v1/schedules/{name}/resume"
-parameters = { name = ["sync_0900", "nobody"] }
+parameters = { name = "sync_0900" }
 TOML
 
 # Events never end, so that nobody can wait for the whole answer.

@@ -171,24 +171,21 @@ pub struct LineageOf {
 pub async fn lineage(State(api): State<Arc<Api>>, Query(of): Query<LineageOf>) -> Result<Json<Lineage>, Problem> {
     let lineage = api.weigh_or_read(needs_plan(&[&of.select]), move |api, declared| {
         let view = View::from(declared);
+        if of.depth.is_some_and(|depth| !(1..=MOST_DEPTH).contains(&depth)) {
+            let help = Some("between 1 and 10000, or left out for all");
+            return Err(ReadError::wrong("`depth` is not a number of steps", help));
+        }
         let selected = match (&of.asset, &of.select) {
             (Some(_), Some(_)) => return Err(ReadError::wrong("give `asset` or `select`, not both", None)),
             (Some(name), None) => {
                 let (ix, _) = view.asset(name)?;
                 let direction = of.direction.unwrap_or_default();
-                let depth = of.depth;
-                if depth.is_some_and(|depth| !(1..=MOST_DEPTH).contains(&depth)) {
-                    return Err(ReadError::wrong(
-                        "`depth` is not so many steps",
-                        Some("between 1 and 10000, or left out for all"),
-                    ));
-                }
                 let mut selected = BTreeSet::from([ix]);
                 if direction != Direction::Down {
-                    selected.extend(view.graph.above(ix, depth));
+                    selected.extend(view.graph.above(ix, of.depth));
                 }
                 if direction != Direction::Up {
-                    selected.extend(view.graph.below(ix, depth));
+                    selected.extend(view.graph.below(ix, of.depth));
                 }
                 selected
             }

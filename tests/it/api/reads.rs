@@ -118,6 +118,8 @@ fn mistakes_have_one_form_and_say_what_to_do() {
     served.get("/api/v1/explain/scores/yesterday").is_problem(400, "session");
     served.get("/api/v1/plan?from=yesterday").is_problem(400, "from");
     served.get("/api/v1/plan?form=2015-07-01").is_problem(400, "form");
+    served.get("/api/v1/lineage?depth=0").is_problem(422, "depth");
+    served.get("/api/v1/lineage?asset=scores&select=scores").is_problem(422, "not both");
     served.get("/api/v1/runs/99").is_problem(404, "there is no run 99");
     served.get("/api/v1/requests/99").is_problem(404, "there is no request 99");
     served.get("/api/v1/jobs/synk").is_problem(404, "did you mean `sync`?");
