@@ -135,7 +135,7 @@ pub fn start(context: &Context, job: &ResolvedJob, running: &Running, dry_run: b
         }
         JobWork::Check => {
             let args = Check { selecting, dates, look_ahead: false, sessions: std::num::NonZeroUsize::MIN };
-            check::run(context, &args).map(Ended::without_run)
+            check::run(context, &args).map(Ended::without_failures)
         }
         JobWork::Gc => {
             let default = args::GC_DEFAULTS;
@@ -145,7 +145,7 @@ pub fn start(context: &Context, job: &ResolvedJob, running: &Running, dry_run: b
                 forget_revisions: false,
                 dry_run,
             };
-            gc::run(context, &args).map(Ended::without_run)
+            gc::run(context, &args).map(Ended::without_failures)
         }
     }
 }

@@ -2,7 +2,6 @@
 
 mod list;
 mod switch;
-mod tell;
 mod tick;
 
 use assetctl_schedule::{Decision, Switch};

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use assetctl_config::{Listen, Project};
 use assetctl_daemon::{Declared, Declares};
@@ -10,7 +10,6 @@ use assetctl_serve::{Api, Bound, Desk, Events, Serving, Settings};
 use assetctl_store::Store;
 use chrono::{DateTime, Utc};
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use super::project::Files;
 use crate::clock::Clock;

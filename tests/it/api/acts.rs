@@ -159,10 +159,12 @@ fn an_edit_is_seen_and_a_broken_one_is_told() {
     let served = Served::new(&project);
     let before = served.get("/api/v1/jobs").json();
     project.write("schedules.yaml", "jobs: { only: { select: scores } }\n");
+    wait_until("the edit is seen", || served.get("/api/v1/jobs").json()[0]["job"] == "only");
     let listed = served.get("/api/v1/jobs").json();
-    assert_eq!(listed[0]["job"], "only");
     project.write("schedules.yaml", "jobs: { only: { selekt: scores } }\n");
+    wait_until("the mistake is told", || {
+        served.get("/ready").is(200).json()["project"].as_str().is_some_and(|told| told.contains("selekt"))
+    });
     assert_eq!(served.get("/api/v1/jobs").json(), listed);
-    assert!(served.get("/ready").is(200).json()["project"].as_str().unwrap().contains("selekt"));
     assert_ne!(before, listed);
 }
