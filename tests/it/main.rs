@@ -10,6 +10,7 @@
 mod support;
 
 mod actions;
+mod api;
 mod audit;
 mod bad_input;
 mod checks;
