@@ -58,7 +58,7 @@ impl Store {
             .map_err(&failed)?;
         let Some(seen_to) = seen_to else { return Ok(None) };
         let held = connection
-            .prepare_cached("SELECT due FROM ticks WHERE schedule = ?1 AND decision = 'held'")
+            .prepare_cached("SELECT due FROM ticks INDEXED BY ticks_held WHERE schedule = ?1 AND decision = 'held'")
             .and_then(|mut statement| {
                 let dues = statement.query_map([schedule], |row| row.get::<_, i64>(0).map(instant))?;
                 dues.collect::<rusqlite::Result<BTreeSet<_>>>()

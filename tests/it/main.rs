@@ -11,6 +11,7 @@ mod support;
 
 mod actions;
 mod audit;
+mod backup;
 mod bad_input;
 mod checks;
 mod commands;
@@ -42,6 +43,8 @@ mod recursive;
 mod revisions;
 mod schedules;
 mod selection;
+#[cfg(target_os = "linux")]
+mod soak;
 mod sources;
 mod sql;
 mod suspensions;
