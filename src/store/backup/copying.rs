@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::error::{Error, Result};
@@ -108,9 +108,4 @@ pub(super) fn relative(path: &Path, base: &Path) -> Option<String> {
     let below = path.strip_prefix(base).ok()?;
     let parts: Vec<&str> = below.components().map(|part| part.as_os_str().to_str()).collect::<Option<_>>()?;
     (!parts.is_empty()).then(|| parts.join("/"))
-}
-
-/// Every file below a folder.
-pub(super) fn all_below(folder: &Path) -> Result<Vec<PathBuf>> {
-    crate::gc::files_below(folder)
 }

@@ -10,13 +10,13 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OpenFlags};
 
 use super::Told;
-use super::copying::{Content, all_below, content_of, copy, copy_open, copy_stable, link, relative, sync_all_below};
+use super::copying::{Content, content_of, copy, copy_open, copy_stable, link, relative, sync_all_below};
 use super::error::BackupError;
 use super::lake::{self, LakeFile};
 use super::manifest::{Backup, BackupFile, LeftOut, LeftOutWhy};
 use crate::database::LedgerPath;
 use crate::error::{Error, Result};
-use crate::gc::folders_in;
+use crate::gc::{files_below, folders_in};
 use crate::layout::{create_folder, remove, sync_folder};
 use crate::locks;
 use crate::parallel;
@@ -118,7 +118,9 @@ impl Store {
             making.take_lake(self.layout().root(), &files, told)?;
         }
         drop(ledger);
-        making.add("data/state.db", content_of(&folder.join("data/state.db"))?, None);
+        let state = content_of(&folder.join("data/state.db"))?;
+        making.count(false, state.size);
+        making.add("data/state.db", state, None);
         making.take_beside(self.layout().root())?;
         for file in new.project {
             let path = format!("project/{}", file.name);
@@ -290,16 +292,37 @@ impl<'a> Making<'a> {
 
     /// Logs of runs, the shell's history, tables of the user's own.
     fn take_beside(&mut self, data: &Path) -> Result<()> {
-        let logs = all_below(&data.join("logs"))?;
+        let logs = files_below(&data.join("logs"))?;
         let beside = BESIDE.map(|name| data.join(name)).into_iter().filter(|path| path.is_file());
-        for from in logs.into_iter().chain(beside) {
-            let Some(name) = relative(&from, data) else { continue };
-            let path = format!("data/{name}");
-            let content = copy(&from, &self.folder.join(&path))?;
-            self.count(false, content.size);
-            self.add(&path, content, None);
+        let files: Vec<(PathBuf, String)> = logs
+            .into_iter()
+            .chain(beside)
+            .filter_map(|from| relative(&from, data).map(|name| (from, format!("data/{name}"))))
+            .collect();
+        let taken = parallel::map(&files, |(from, path)| self.take_as_is(from, path));
+        for ((_, path), taken) in files.iter().zip(taken) {
+            let (content, linked) = taken?;
+            self.count(linked, content.size);
+            self.add(path, content, None);
         }
         self.take_scratch(data)
+    }
+
+    /// A file that may grow: of the earlier backup if that has all of it, or copied as it is now.
+    fn take_as_is(&self, from: &Path, path: &str) -> Result<(Content, bool)> {
+        let to = self.folder.join(path);
+        if let Some((onto, known)) = &self.onto
+            && let Some(known) = known.get(path)
+            && content_of(from)?.hash == known.hash
+            && link(&onto.folder.join(path), &to)?
+        {
+            let content = content_of(&to)?;
+            if content.hash == known.hash {
+                return Ok((content, true));
+            }
+            remove(&to)?;
+        }
+        Ok((copy(from, &to)?, false))
     }
 
     fn take_scratch(&mut self, data: &Path) -> Result<()> {

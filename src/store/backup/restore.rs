@@ -20,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::gc::{files_in, folders_in};
 use crate::layout::{Layout, create_folder, sync_folder};
 use crate::locks;
+use crate::parallel;
 
 /// Begins the names of folders in which a store is laid down.
 const STAGED: &str = ".restoring-";
@@ -147,10 +148,11 @@ fn alone(layout: &Layout) -> Result<Vec<File>, BackupError> {
 /// Copies the store's files, and makes the ledger ready for its new life.
 fn lay_down(backup: &Backup, staged: &Path, at: DateTime<Utc>) -> Result<(), BackupError> {
     create_folder(staged)?;
-    for file in &backup.files {
-        let Some(name) = file.path.strip_prefix("data/") else { continue };
-        take(backup, file, &staged.join(name))?;
-    }
+    let files = backup.files.iter().filter_map(|file| Some((file, file.path.strip_prefix("data/")?)));
+    let files: Vec<(&BackupFile, &str)> = files.collect();
+    // Most of the time goes to waiting for the disk.
+    let taken = parallel::map(&files, |(file, name)| take(backup, file, &staged.join(name)));
+    taken.into_iter().collect::<Result<(), BackupError>>()?;
     create_folder(&staged.join("lake"))?;
     let path = staged.join("state.db");
     let connection = database::open(&path, false)?;
