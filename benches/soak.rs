@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         std::fs::remove_dir_all(&folder)?;
     }
     std::fs::create_dir_all(&folder)?;
-    let stretch = lay_down(&folder, runs / 2)?;
+    let stretch = lay_down(&folder, runs)?;
     let samples = watch(Path::new(env!("CARGO_BIN_EXE_assetctl")), &folder, &stretch, EVERY)?;
     println!("\n{runs} runs, one half of which fail\n");
     println!(

@@ -5,7 +5,10 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use chrono::{Days, NaiveDate};
+use chrono::{Days, NaiveDate, NaiveTime, TimeDelta};
+
+/// Sessions that are there to begin with.
+const DAYS: u64 = 40;
 
 /// What is seen at one time.
 #[derive(Debug, Clone, Copy)]
@@ -24,18 +27,19 @@ pub struct Sample {
     pub logs: f64,
 }
 
-/// Two runs a day: one that computes and commits a session, one that fails by a check. Once in a while what is past is collected.
+/// Two runs a minute: one that computes and commits a session, one that fails by a check. Once in a while what is past is collected. By the
+/// minute, because what is there must stay as much as it is: with each session that is added a run has more to look at.
 const SCHEDULES: &str = "\
 jobs:
-  daily: { select: means }
-  bad: { work: backfill, select: broken, only: true, sessions: { last: 1 } }
+  good: { work: backfill, select: means, force: true, sessions: { last: 1 } }
+  bad: { work: backfill, select: broken, only: true, force: true, sessions: { last: 1 } }
   tidy: { work: gc, keep_runs: 1, keep_days: 0 }
 schedules:
-  at_one: { job: daily, cron: 0 1 * * *, zone: UTC }
-  at_two: { job: bad, cron: 0 2 * * *, zone: UTC }
-  monthly: { job: tidy, cron: 0 3 1 * *, zone: UTC }
+  full: { job: good, cron: 0 * * * * *, zone: UTC }
+  half: { job: bad, cron: 30 * * * * *, zone: UTC }
+  hourly: { job: tidy, cron: 15 30 * * * *, zone: UTC }
 sensors:
-  after: { job: tidy, when: { run: failed, of: daily } }
+  after: { job: tidy, when: { run: failed, of: good } }
 ";
 
 const ASSETS: &str = "\
@@ -47,15 +51,15 @@ assets:
   broken: { kind: indicators, input: bars, columns: { x: close }, checks: [{ range: { column: x, above: 1000 } }] }
 ";
 
-/// Lays a project down that has two runs on each of so many days; gives the stretch to go through.
+/// Lays a project down that has so many runs in the stretch that is given.
 ///
 /// # Errors
 /// When a file cannot be written.
-pub fn lay_down(folder: &Path, days: u64) -> std::io::Result<String> {
+pub fn lay_down(folder: &Path, runs: u64) -> std::io::Result<String> {
     let first = NaiveDate::from_ymd_opt(2010, 1, 1).unwrap_or_default();
     let day = |number: u64| first + Days::new(number);
     let mut bars = String::from("symbol,date,close\n");
-    for number in 0..days + 2 {
+    for number in 0..DAYS + runs / 1440 {
         for (at, symbol) in ["a", "b", "c"].iter().enumerate() {
             bars.push_str(&format!("{symbol},{},{}\n", day(number), 10 + (number % 7) as usize + at));
         }
@@ -64,7 +68,9 @@ pub fn lay_down(folder: &Path, days: u64) -> std::io::Result<String> {
     fs::write(folder.join("data/source/bars.csv"), bars)?;
     fs::write(folder.join("assets.yaml"), ASSETS)?;
     fs::write(folder.join("schedules.yaml"), SCHEDULES)?;
-    Ok(format!("{}..{}", day(1), day(days)))
+    let begin = day(DAYS).and_time(NaiveTime::MIN);
+    let end = begin + TimeDelta::seconds(30 * runs as i64);
+    Ok(format!("{}Z..{}Z", begin.format("%FT%T"), end.format("%FT%T")))
 }
 
 /// Goes through a stretch, and looks after every so many runs. Linux alone tells.

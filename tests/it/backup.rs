@@ -1,7 +1,7 @@
 //! Backups that are made while the store is used, and what becomes of them.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -96,12 +96,12 @@ fn backups_during_runs_and_gc_hold_one_state_each() {
     }
 }
 
-/// Numbers that look random and are the same each time.
-fn instants(seed: u64, most: u64) -> impl Iterator<Item = Duration> {
+/// Instants within what takes so long: they look random and are the same parts of it each time.
+fn within(took: Duration, seed: u64) -> impl Iterator<Item = Duration> {
     let mut state = seed;
     std::iter::repeat_with(move || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        Duration::from_millis((state >> 33) % most)
+        took.mul_f64((state >> 33) as f64 / (1_u64 << 31) as f64)
     })
 }
 
@@ -110,8 +110,12 @@ fn a_backup_that_is_killed_leaves_nothing_that_looks_like_one() {
     let project = Project::new();
     project.materialize();
     let target = beside(&project, "target");
+    let started = Instant::now();
+    back_up(&project, "timed", &["--copy"]);
+    let took = started.elapsed();
+    std::fs::remove_dir_all(beside(&project, "timed")).unwrap();
     let mut killed = 0;
-    for wait in instants(5, 400).take(8) {
+    for wait in within(took, 5).take(8) {
         let making = project.start(&["backup", target.to_str().unwrap(), "--copy"]);
         std::thread::sleep(wait);
         let output = making.kill();
@@ -121,7 +125,7 @@ fn a_backup_that_is_killed_leaves_nothing_that_looks_like_one() {
             std::fs::remove_dir_all(&target).unwrap();
         }
     }
-    assert!(killed >= 3, "it was over before it could be killed");
+    assert!(killed > 0, "it was over before it could be killed");
     let (backup, _) = back_up(&project, "target", &[]);
     assert_eq!(only(backup.parent().unwrap(), &["target", "行情 project"]), Vec::<String>::new());
     assert_same(&restored(&backup).contents(), &project.contents());
@@ -134,12 +138,15 @@ fn a_restore_that_is_killed_leaves_the_old_store_or_none() {
     let new = project.contents();
     let (backup, _) = back_up(&project, "backup", &[]);
     let (source, mut seen) = (backup.to_str().unwrap(), [0; 3]);
-    for (round, wait) in instants(23, 400).take(8).enumerate() {
+    let started = Instant::now();
+    restored(&backup);
+    let took = started.elapsed();
+    for wait in within(took, 23).take(8) {
         let place = Project::of(&daemon::INSTRUMENTS, "2015-02-02", "2015-03-31", crate::support::STAGES);
         place.run(&["materialize", "--select", "raw_bars"]).ok();
         let old = place.contents();
         let restoring = place.start(&["restore", source, "--force"]);
-        std::thread::sleep(wait + Duration::from_millis(round as u64));
+        std::thread::sleep(wait);
         restoring.kill();
         let ledger = place.path("data/state.db").exists();
         let state = match ledger.then(|| place.contents()) {
@@ -154,10 +161,11 @@ fn a_restore_that_is_killed_leaves_the_old_store_or_none() {
         place.run(&["restore", source, "--force"]).ok();
         assert_same(&place.contents(), &new);
         place.materialize().assert_nothing();
-        assert_eq!(only(&place.path("data"), &[]).iter().filter(|name| name.starts_with(".restoring")).count(), 0);
+        let left = [place.root(), place.path("data")].map(|folder| only(&folder, &[])).concat();
+        assert!(!left.iter().any(|name| name.starts_with(".restoring")), "{left:?}");
     }
     println!("no store {} times, the old one {}, the new one {}", seen[0], seen[1], seen[2]);
-    assert!(seen[1] > 0 && seen[1] < 8, "{seen:?}");
+    assert!(seen[1] > 0, "it was over before it could be killed: {seen:?}");
 }
 
 #[test]
@@ -282,9 +290,11 @@ fn an_incremental_backup_links_what_an_earlier_one_has() {
     assert_same(&restored(&second).contents(), &contents);
     // Where the earlier one is damaged it is copied.
     let lake = files_below(&second.join("data/lake"));
-    std::fs::write(&lake[0].0, vec![b'x'; lake[0].1 as usize]).unwrap();
+    let bytes = std::fs::read(&lake[0].0).unwrap();
+    std::fs::write(&lake[0].0, vec![b'x'; bytes.len()]).unwrap();
     let (third, made) = back_up(&project, "third", &["--copy", "--onto", second.to_str().unwrap()]);
     assert_eq!(made["left_out"], Value::Array(Vec::new()));
+    assert_eq!(std::fs::read(third.join(lake[0].0.strip_prefix(&second).unwrap())).unwrap(), bytes);
     assert_same(&restored(&third).contents(), &contents);
 }
 

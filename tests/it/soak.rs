@@ -12,7 +12,7 @@ use crate::support::Project;
 #[test]
 fn what_a_daemon_holds_does_not_grow_with_its_runs() {
     let project = Project::empty();
-    let stretch = lay_down(&project.root(), 40).unwrap();
+    let stretch = lay_down(&project.root(), 80).unwrap();
     let samples = watch(Path::new(env!("CARGO_BIN_EXE_assetctl")), &project.root(), &stretch, 5).unwrap();
     assert_eq!(samples.len(), 16);
     let of = |value: fn(&Sample) -> f64| samples.iter().map(value).collect::<Vec<f64>>();

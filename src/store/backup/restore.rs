@@ -1,8 +1,9 @@
 //! A backup becomes a store again.
 //!
-//! Everything is verified before anything is touched. The new store is laid down whole, in a folder of its own within the data folder; then the
-//! old one, if there is one, is moved aside, ledger first, and the new one moved in, ledger last. A kill before that leaves the old store, a kill
-//! within it no store: never a mixture that looks whole. Restoring again goes on from either.
+//! Everything is verified before anything is touched. The new store is laid down whole, in a folder of its own within the data folder, and the
+//! project's files in one within the project's; then the old store, if there is one, is moved aside, ledger first, the project's files change
+//! places, and the new store is moved in, ledger last. A kill before that leaves everything as it was, a kill within it no store: never a mixture
+//! that looks whole. Restoring again goes on from either.
 
 use std::fs::{self, File};
 use std::io;
@@ -86,26 +87,58 @@ pub fn restore(wanted: &Restoring<'_>, told: Told<'_>) -> Result<Restored, Backu
     let layout = Layout::new(&data);
     create_folder(&layout.locks())?;
     let _alone = alone(&layout)?;
-    for dead in folders_in(&data)? {
-        if dead.file_name().is_some_and(|name| name.to_string_lossy().starts_with(STAGED)) {
-            fs::remove_dir_all(&dead).map_err(Error::io("remove", &dead))?;
-        }
+    create_folder(wanted.root)?;
+    let staged = Staged::new(&data, wanted.root)?;
+    let laid = lay_down(backup, &staged.store, wanted.at)
+        .and_then(|()| if wanted.store_only { Ok(()) } else { lay_down_project(backup, &staged.project) });
+    if let Err(error) = laid {
+        // This is the one worth telling; restoring again removes what is left.
+        let _ = staged.remove();
+        return Err(error);
     }
-    let staged = data.join(format!("{STAGED}{}", std::process::id()));
-    let laid = lay_down(backup, &staged, wanted.at);
-    if laid.is_err() {
-        // The first error is the one worth telling; restoring again removes what is left.
-        let _ = fs::remove_dir_all(&staged);
-    }
-    laid?;
     let mut aside = Vec::new();
+    let old = move_aside(&layout, wanted.at, &mut aside)?;
     if !wanted.store_only {
-        restore_project(wanted, &differing, &mut aside)?;
+        swap_project(wanted, &staged.project, &differing, &mut aside)?;
     }
-    swap(&layout, &staged, wanted.at, &mut aside)?;
+    move_in(&layout, &staged.store, &old)?;
+    staged.remove()?;
     let restored = backup.files.iter().filter(|file| !wanted.store_only || !file.path.starts_with("project/"));
     let (files, bytes) = restored.fold((0, 0), |(files, bytes), file| (files + 1, bytes + file.size));
     Ok(Restored { files, bytes, aside })
+}
+
+/// Where everything is laid down: beside where it goes, so that it is moved at once.
+struct Staged {
+    store: PathBuf,
+    project: PathBuf,
+}
+
+impl Staged {
+    /// Removes what a restore left that was killed.
+    fn new(data: &Path, root: &Path) -> Result<Self> {
+        for folder in [data, root] {
+            for dead in folders_in(folder)? {
+                if dead.file_name().is_some_and(|name| name.to_string_lossy().starts_with(STAGED)) {
+                    fs::remove_dir_all(&dead).map_err(Error::io("remove", &dead))?;
+                }
+            }
+        }
+        let place = |folder: &Path, what: &str| folder.join(format!("{STAGED}{what}-{}", std::process::id()));
+        Ok(Self { store: place(data, "store"), project: place(root, "project") })
+    }
+
+    fn remove(&self) -> Result<()> {
+        for folder in [&self.store, &self.project] {
+            match fs::remove_dir_all(folder) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(Error::io("remove", folder)(error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The project's files in the backup: each with its name in the project.
@@ -185,12 +218,27 @@ fn take(backup: &Backup, file: &BackupFile, to: &Path) -> Result<(), BackupError
     Err(BackupError::Damaged { path: backup.folder.clone(), files: vec![Damage { path: file.path.clone(), why }] })
 }
 
+/// Copies the project's files, with the times that they were written at.
+fn lay_down_project(backup: &Backup, staged: &Path) -> Result<(), BackupError> {
+    create_folder(staged)?;
+    for (file, name) in project_files(backup) {
+        let to = staged.join(name);
+        take(backup, file, &to)?;
+        if let Some(modified) = file.modified_ns {
+            set_modified(&to, modified)?;
+        }
+    }
+    sync_all_below(staged)?;
+    Ok(())
+}
+
 /// Puts the project's files in place, and those aside that are otherwise.
-fn restore_project(
+fn swap_project(
     wanted: &Restoring<'_>,
+    staged: &Path,
     differing: &[(&BackupFile, String)],
     aside: &mut Vec<PathBuf>,
-) -> Result<(), BackupError> {
+) -> Result<()> {
     if !differing.is_empty() {
         let folder = unused(wanted.root, wanted.at);
         for (_, name) in differing {
@@ -198,31 +246,19 @@ fn restore_project(
         }
         aside.push(folder);
     }
-    for (file, name) in project_files(wanted.backup) {
+    for (_, name) in project_files(wanted.backup) {
         let to = wanted.root.join(name);
-        if to.symlink_metadata().is_ok() {
-            continue;
+        // One that is the same is left as it is.
+        if to.symlink_metadata().is_err() {
+            move_to(&staged.join(name), &to)?;
         }
-        // Written beside and renamed, so that a kill leaves no half of it.
-        let beside = crate::layout::temporary_beside(&to);
-        let taken = take(wanted.backup, file, &beside).and_then(|()| {
-            if let Some(modified) = file.modified_ns {
-                set_modified(&beside, modified)?;
-            }
-            Ok(move_to(&beside, &to)?)
-        });
-        if taken.is_err() {
-            let _ = fs::remove_file(&beside);
-        }
-        taken?;
     }
     Ok(())
 }
 
-/// The old store aside, and the new one in its place.
-fn swap(layout: &Layout, staged: &Path, at: DateTime<Utc>, aside: &mut Vec<PathBuf>) -> Result<(), BackupError> {
+/// What there is of an old store goes aside; gives the folder that it is in.
+fn move_aside(layout: &Layout, at: DateTime<Utc>, aside: &mut Vec<PathBuf>) -> Result<PathBuf> {
     let data = layout.root();
-    let there = |name: &str| data.join(name).symlink_metadata().is_ok();
     let mut old: Vec<String> = STORE.iter().map(|name| (*name).to_owned()).collect();
     // Views name the files of the store that they were made for; it is published anew.
     for path in files_in(data)? {
@@ -231,7 +267,7 @@ fn swap(layout: &Layout, staged: &Path, at: DateTime<Utc>, aside: &mut Vec<PathB
             old.push(name);
         }
     }
-    old.retain(|name| there(name));
+    old.retain(|name| data.join(name).symlink_metadata().is_ok());
     let folder = unused(data, at);
     for name in &old {
         move_to(&data.join(name), &folder.join(name))?;
@@ -240,6 +276,12 @@ fn swap(layout: &Layout, staged: &Path, at: DateTime<Utc>, aside: &mut Vec<PathB
     if !old.is_empty() {
         aside.push(folder.clone());
     }
+    Ok(folder)
+}
+
+/// The new store takes its place. `aside` is where the old one is, for who has to be told.
+fn move_in(layout: &Layout, staged: &Path, aside: &Path) -> Result<(), BackupError> {
+    let data = layout.root();
     let mut new: Vec<PathBuf> = folders_in(staged)?;
     new.extend(files_in(staged)?);
     // Once the ledger is there, everything is.
@@ -247,7 +289,7 @@ fn swap(layout: &Layout, staged: &Path, at: DateTime<Utc>, aside: &mut Vec<PathB
     for path in new {
         let to = data.join(path.file_name().unwrap_or_default());
         if to.symlink_metadata().is_ok() {
-            return Err(BackupError::Taken { path: to, aside: folder });
+            return Err(BackupError::Taken { path: to, aside: aside.to_path_buf() });
         }
         if path.ends_with("state.db") {
             sync_folder(data)?;
@@ -255,7 +297,6 @@ fn swap(layout: &Layout, staged: &Path, at: DateTime<Utc>, aside: &mut Vec<PathB
         fs::rename(&path, &to).map_err(Error::io("write", &to))?;
     }
     sync_folder(data)?;
-    fs::remove_dir_all(staged).map_err(Error::io("remove", staged))?;
     Ok(())
 }
 

@@ -130,6 +130,31 @@ fn what_failed_leaves_nothing_and_what_died_is_tidied_up() {
 }
 
 #[test]
+fn nothing_is_collected_while_a_backup_is_being_made() {
+    let scratch = Scratch::new();
+    for value in 1..4 {
+        run(&scratch, i64::from(value), 0, &[0], value);
+    }
+    let policy = GcPolicy { keep_runs: 0, keep_since: None, dry_run: false };
+    let folder = tempfile::tempdir().unwrap();
+    let new = NewBackup {
+        target: &folder.path().join("backup"),
+        onto: None,
+        link: true,
+        data: Path::new("data"),
+        project: &[],
+        outside: Vec::new(),
+        at: at(1_000),
+    };
+    let told = |_, _| {
+        let other = Store::open(&scratch.dir).unwrap();
+        assert!(other.gc(policy).unwrap().held_off);
+    };
+    assert_eq!(scratch.store.back_up(&new, &told).unwrap().linked, 3);
+    assert_eq!(scratch.store.gc(policy).unwrap().segments, 2);
+}
+
+#[test]
 fn a_ledger_of_a_newer_program_is_refused_and_nothing_is_left() {
     let scratch = Scratch::new();
     run(&scratch, 1, 0, &[0], 1);
