@@ -16,7 +16,7 @@ mod log;
 mod outside;
 mod sensing;
 #[cfg(test)]
-mod tests;
+mod stories;
 mod ticks;
 mod work;
 

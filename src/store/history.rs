@@ -28,7 +28,7 @@ pub struct Forget {
 /// What was forgotten, or would be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Forgotten {
-    /// Requests that have ended. The newest of each job that ended in each way stays: sensors compare with it.
+    /// Requests that have ended. The newest of each job that ended in each way stays: sensors compare with it. So does one of whose end nobody was told yet.
     pub requests: u64,
     /// Ticks that were decided; the newest of each schedule stays.
     pub ticks: u64,
@@ -39,9 +39,8 @@ pub struct Forgotten {
     pub bytes: u64,
 }
 
-const REQUESTS: &str = "DELETE FROM requests WHERE finished_at < ?1 AND id NOT IN
-    (SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY job, status ORDER BY finished_at DESC, id DESC) AS place
-                     FROM requests WHERE finished_at IS NOT NULL) WHERE place = 1)";
+const REQUESTS: &str = "DELETE FROM requests WHERE finished_at < ?1 AND told AND ended NOT IN
+    (SELECT max(ended) FROM requests WHERE ended IS NOT NULL GROUP BY job, status)";
 const TICKS: &str = "DELETE FROM ticks WHERE due < ?1 AND decision <> 'held'
     AND due < (SELECT max(newer.due) FROM ticks newer WHERE newer.schedule = ticks.schedule)";
 const OLD_RUNS: &str = "CREATE TEMP TABLE old_runs AS SELECT id FROM runs WHERE finished_at < ?1
@@ -142,6 +141,8 @@ mod tests {
             [(1, &failed), (2, &RequestEnd::Succeeded), (3, &RequestEnd::Succeeded), (9, &RequestEnd::Succeeded)]
                 .map(|(second, how)| end(store, "daily", second, how))
                 .to_vec();
+        ids[1..].iter().for_each(|id| store.mark_told(*id).unwrap());
+        let untold = end(store, "daily", 4, &failed);
         let tick = |due: i64| TickRow {
             schedule: "close".into(),
             due: at(due),
@@ -168,12 +169,12 @@ mod tests {
 
         let wanted = Forgotten { requests: 2, ticks: 2, runs: 1, logs: 0, bytes: 0 };
         assert_eq!(store.forget(forget(8, true)).unwrap(), wanted);
-        assert_eq!((store.runs(9).unwrap().len(), store.ended_requests(9).unwrap().len()), (3, 4));
+        assert_eq!((store.runs(9).unwrap().len(), store.ended_requests(9).unwrap().len()), (3, 5));
         assert_eq!(store.forget(forget(8, false)).unwrap(), wanted);
         let left: Vec<u64> = store.ended_requests(9).unwrap().iter().map(|row| row.id).collect();
-        // The only one that failed, and the newest that did not.
-        assert_eq!(left, [ids[3], ids[0]]);
-        assert_eq!(store.newest_ended("daily", &[RequestStatus::Failed]).unwrap(), Some(ids[0]));
+        // The newest of those that failed and of the others; and one of whose end nobody knows.
+        assert_eq!(left, [untold, ids[3], ids[0]]);
+        assert_eq!(store.newest_ended("daily", &[RequestStatus::Failed]).unwrap(), Some(untold));
         let runs: Vec<RunId> = store.runs(9).unwrap().iter().map(|row| row.id).collect();
         assert_eq!(runs, [newest, busy]);
         assert_eq!(store.ticks(None, 9).unwrap(), [tick(3)]);

@@ -195,6 +195,7 @@ fn lay_down(backup: &Backup, staged: &Path, at: DateTime<Utc>) -> Result<(), Bac
         format!("restored from a backup of {}: it may have been sent since", backup.at.format("%Y-%m-%dT%H:%M:%SZ"));
     let settle = || -> rusqlite::Result<()> {
         connection.execute("DELETE FROM notices", [])?;
+        connection.execute("UPDATE requests SET told = 1 WHERE ended IS NOT NULL", [])?;
         connection.execute(
             "UPDATE messages SET state = 'given_up', next_at = ?1, error = ?2 WHERE state = 'waiting'",
             params![micros(at), why],
