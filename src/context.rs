@@ -17,7 +17,7 @@ use crate::error::CliError;
 use crate::report;
 
 /// The name of the project file.
-const PROJECT_FILE: &str = "assets.yaml";
+pub const PROJECT_FILE: &str = "assets.yaml";
 
 /// Everything that is said once on the command line.
 #[derive(Debug, Clone)]
@@ -93,12 +93,29 @@ impl Context {
 
     /// The store, also of a project that has mistakes: what runs there must be found and stopped all the same.
     pub fn existing_store(&self) -> Result<Option<Store>, CliError> {
-        let data = match assetctl_config::load(&self.project_file()?) {
-            Ok(project) => project.data_dir,
-            Err(ConfigErrors { partial: Some(project), .. }) => project.data_dir,
+        Ok(self.existing_store_of()?.map(|(store, _)| store))
+    }
+
+    /// The same with its folder, as the project names it.
+    pub fn existing_store_of(&self) -> Result<Option<(Store, PathBuf)>, CliError> {
+        let project = match assetctl_config::load(&self.project_file()?) {
+            Ok(project) => project,
+            Err(ConfigErrors { partial: Some(project), .. }) => *project,
             Err(errors) => return Err(all_mistakes(errors)),
         };
-        Ok(Store::open_existing(&data)?)
+        let named = named_data(&project);
+        Ok(Store::open_existing(&project.data_dir)?.map(|store| (store, named)))
+    }
+
+    /// The folder of the project here or above, if there is one.
+    pub fn project_folder(&self) -> Option<PathBuf> {
+        let file = self.project_file().ok()?;
+        Some(file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf())
+    }
+
+    /// Whether somebody reads along.
+    pub fn is_watched(&self) -> bool {
+        self.format == Format::Human && !self.quiet
     }
 
     /// `--project`, or the nearest `assets.yaml` here or above.
@@ -117,6 +134,11 @@ impl Context {
             Some("`assetctl init` writes one; `--project PATH` names one elsewhere"),
         ))
     }
+}
+
+/// The data folder as the project names it, so that it can be found from another root.
+pub fn named_data(project: &Project) -> PathBuf {
+    project.data_dir.strip_prefix(&project.root).unwrap_or(&project.data_dir).to_path_buf()
 }
 
 /// What is wrong in the files, and what is wrong besides in the graph of those assets that have no mistake of their own, or in what

@@ -142,6 +142,7 @@ pub fn start(context: &Context, job: &ResolvedJob, running: &Running, dry_run: b
             let args = Gc {
                 keep_runs: job.keep_runs.unwrap_or(default.0),
                 keep_days: job.keep_days.unwrap_or(default.1),
+                keep_history: args::KEEP_HISTORY,
                 forget_revisions: false,
                 dry_run,
             };

@@ -11,6 +11,7 @@
 //! transaction moves the snapshot. A crash before it leaves files nobody knows, which `gc` removes.
 
 mod audit;
+mod backup;
 mod cache;
 mod canonical;
 mod carried;
@@ -25,6 +26,7 @@ mod error;
 mod fetches;
 mod gc;
 mod head;
+mod history;
 mod lanes;
 mod layout;
 mod leftovers;
@@ -74,6 +76,10 @@ mod thinned_tests;
 mod warehouse_tests;
 
 pub use audit::Difference;
+pub use backup::{
+    Backed, Backup, BackupError, BackupFile, Damage, LeftOut, LeftOutWhy, NewBackup, ProjectFile, Restored, Restoring,
+    restore,
+};
 pub use carried::Carried;
 pub use checks::{CheckOutcome, CheckResult, CheckSample, StoredCheck};
 pub use commit::{Commit, CommitReceipt, NewPartition};
@@ -81,6 +87,7 @@ pub use daemon::{DaemonLock, DaemonRow};
 pub use error::{Error, Result};
 pub use fetches::{FetchRow, Fetched, Fetches, MadeOf};
 pub use gc::{GcPolicy, GcReport};
+pub use history::{Forget, Forgotten};
 pub use lanes::Lanes;
 pub use layout::{Layout, write_whole};
 pub use leftovers::{Discarded, Leftovers};

@@ -247,17 +247,22 @@ impl Store {
 
     /// Whether any process is in the middle of a run now.
     pub fn has_live_run(&self) -> Result<bool> {
-        let unfinished: Vec<i64> = self
-            .connection()
-            .prepare_cached("SELECT id FROM runs WHERE finished_at IS NULL ORDER BY id DESC")
-            .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
-            .map_err(self.ledger.failed("read"))?;
-        for run in unfinished {
-            if self.is_live(RunId(run as u64))? {
+        // By the locks, which are few, and not by the runs, which are many.
+        for path in crate::gc::files_in(&self.layout.locks())? {
+            let Some(run) = locks::run_of(&path) else { continue };
+            if self.is_live(run)? && self.is_unfinished(run)? {
                 return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    fn is_unfinished(&self, run: RunId) -> Result<bool> {
+        let query = "SELECT EXISTS (SELECT 1 FROM runs WHERE id = ?1 AND finished_at IS NULL)";
+        self.connection()
+            .prepare_cached(query)
+            .and_then(|mut statement| statement.query_row([run.0 as i64], |row| row.get(0)))
+            .map_err(self.ledger.failed("read"))
     }
 
     /// One run with its plan, assets and checks.
