@@ -85,7 +85,7 @@ pub enum Command {
     Functions(Functions),
     /// List the vendors that bars can be asked for, or tell all about one
     Sources(Sources),
-    /// Print the JSON Schema of assets.yaml, or of schedules.yaml, for editors
+    /// Print the JSON Schema of assets.yaml, or of schedules.yaml, for editors; or the OpenAPI document
     Schema(Schema),
     /// Show what is stale, and why; write nothing
     Plan(Plan),
@@ -184,6 +184,8 @@ pub enum SchemaOf {
     #[default]
     Assets,
     Schedules,
+    /// The OpenAPI document of the HTTP API
+    Api,
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,8 @@
 
 use assetctl_config::{Diagnostic, SourceMap};
 use assetctl_connect::ConnectError;
+use assetctl_execute::ObserveError;
+use assetctl_serve::ReadError;
 use assetctl_store::BackupError;
 
 /// What went wrong, in the classes that the exit codes tell apart.
@@ -38,6 +40,19 @@ pub enum CliError {
     /// Everything else: `doing` says what was being done.
     #[error("{doing}")]
     Other { doing: String, source: Box<dyn std::error::Error + Send + Sync> },
+}
+
+impl From<ReadError> for CliError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Unknown { message, help }
+            | ReadError::Wrong { message, help }
+            | ReadError::Conflict { message, help } => Self::Usage { message, help },
+            ReadError::Observe(ObserveError::Sources(refused)) => Self::Sources(refused),
+            ReadError::Observe(ObserveError::Store(error)) | ReadError::Store(error) => Self::Store(error),
+            ReadError::Other { doing, source } => Self::Other { doing, source },
+        }
+    }
 }
 
 impl CliError {

@@ -4,9 +4,11 @@
 //! - [`vars`]: the variables of jobs: their types, and values from the command line
 //! - [`read`]: the file → typed jobs, schedules and sensors
 //! - [`rules`]: what a schema cannot state: what excludes what, names that must be there
+//! - [`api`]: where HTTP is answered, and what can be wrong with that
 //! - [`observers`]: who is told of what, and what can be wrong with that
 //! - [`automatic`]: what `auto:` of assets comes to
 
+mod api;
 mod automatic;
 mod cron;
 mod observers;
@@ -32,7 +34,7 @@ use crate::diagnostic::{Diagnostic, Loc};
 use crate::interpolate::{Scope, process_environment};
 use crate::node::Node;
 use crate::project::Places;
-use crate::spec::{CatchUp, Concurrency, JobSpec, ScheduleSpec, SensorSpec, SessionInstant};
+use crate::spec::{ApiSpec, CatchUp, Concurrency, JobSpec, ScheduleSpec, SensorSpec, SessionInstant};
 
 /// What runs when. Empty where there is no `schedules.yaml` and no asset says `auto:`.
 #[derive(Debug, Clone, Default)]
@@ -45,6 +47,7 @@ pub struct Schedules {
     pub sensors: Vec<Sensor>,
     pub observers: Vec<Observer>,
     pub concurrency: Concurrency,
+    pub api: ApiSpec,
     /// The project's variables, which jobs may use beside their own.
     pub(crate) values: BTreeMap<String, Node>,
 }

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use assetctl_schedule::next;
 use assetctl_store::{Error, Origin, RequestRow, RequestStatus, Store};
 use chrono::{DateTime, Utc};
-use tokio::sync::{Semaphore, broadcast, mpsc};
+use serde_json::{Map, Value};
+use tokio::sync::{Semaphore, broadcast, mpsc, watch};
 
 use crate::event::{Event, EventKind, Severity};
 use crate::outside::{Clock, Declared, Declares, Look, Runner, StepClock};
@@ -69,6 +70,10 @@ pub struct Daemon<R, L, C> {
     stopping: bool,
     /// The newest request that was told of.
     pub(crate) newest: u64,
+    /// When the queue was last looked at.
+    pulse: watch::Sender<Instant>,
+    /// What `daemon_started` says besides.
+    beginning: Map<String, Value>,
 }
 
 /// Something that goes wrong again and again.
@@ -110,7 +115,19 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
             troubles: HashMap::new(),
             stopping: false,
             newest: 0,
+            pulse: watch::channel(Instant::now()).0,
+            beginning: Map::new(),
         }
+    }
+
+    /// When the queue was last looked at.
+    pub fn pulse(&self) -> watch::Receiver<Instant> {
+        self.pulse.subscribe()
+    }
+
+    /// What `daemon_started` is to say besides: where it can be asked, say.
+    pub fn begin_with(&mut self, name: &str, value: impl Into<Value>) {
+        self.beginning.insert(name.to_owned(), value.into());
     }
 
     /// Where everything that happens can be heard, from now on; who is too slow misses some of it.
@@ -291,10 +308,12 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
     }
 
     fn say(&mut self, kind: EventKind, message: &str) {
-        self.emit(Event::new(self.clock.now(), kind, Severity::Info, message));
+        let more = if kind == EventKind::DaemonStarted { std::mem::take(&mut self.beginning) } else { Map::new() };
+        self.emit(Event { more, ..Event::new(self.clock.now(), kind, Severity::Info, message) });
     }
 
     fn step(&mut self) {
+        self.pulse.send_replace(Instant::now());
         let now = self.clock.now();
         if self.ticked != Some(now.timestamp()) {
             self.ticked = Some(now.timestamp());

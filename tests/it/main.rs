@@ -10,6 +10,7 @@
 mod support;
 
 mod actions;
+mod api;
 mod audit;
 mod backup;
 mod bad_input;

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::OneOrMany;
 use super::timing::{Blackout, CatchUp, SessionWindow, Skip};
+use super::{ApiSpec, OneOrMany};
 use crate::duration::Span;
 use crate::ordered::Ordered;
 
@@ -14,6 +14,8 @@ use crate::ordered::Ordered;
 pub struct SchedulesSpec {
     /// How many runs go on at once.
     pub concurrency: Concurrency,
+    /// Where the daemon answers HTTP, and to whom.
+    pub api: ApiSpec,
 }
 
 /// How many runs go on at once. Two of one job never do, unless it says so by its own `concurrency`.

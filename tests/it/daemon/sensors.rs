@@ -68,7 +68,7 @@ fn a_file_that_comes_is_loaded_once() {
     );
     project.write("incoming/old.csv", "a");
     // On the real clock, for a clock that stands still looks once.
-    let daemon = crate::support::running::Running::new(project.command(&["serve", "-q"]), "serve");
+    let daemon = crate::support::running::Running::new(project.command(&["serve", "-q", "--listen", "off"]), "serve");
     wait_until("the daemon is there", || !project.json(&["queue"])["daemon"].is_null());
     wait_until("it has looked", || {
         let ledger = rusqlite::Connection::open(project.path("data/state.db")).unwrap();
