@@ -152,7 +152,7 @@ mod tests {
             reason: String::new(),
             run: None,
         };
-        store.record_ticks("close", at(3), &[tick(1), tick(2), tick(3)]).unwrap();
+        store.enqueue_ticks("close", at(3), &[tick(1), tick(2), tick(3)].map(|tick| (tick, None))).unwrap();
         let idle = scratch.run(1);
         store.record_tick_run("close", at(3), idle).unwrap();
         store.finish_run(idle, RunStatus::Succeeded, at(2)).unwrap();
