@@ -78,31 +78,49 @@ fn it_tells_what_the_commands_print() {
     served.end();
 }
 
+/// All pages of a list, one after the other.
+#[track_caller]
+fn walked(served: &Served, path: &str, limit: usize) -> Value {
+    let (mut walked, mut cursor, mut pages) = (Vec::new(), String::new(), 0);
+    loop {
+        let page = served.get(&format!("/api/v1/{path}?limit={limit}{cursor}")).is(200).json();
+        let items = page["items"].as_array().unwrap();
+        walked.extend(items.clone());
+        pages += 1;
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+        assert_eq!(items.len(), limit, "{path}");
+    }
+    assert_eq!(pages, walked.len().div_ceil(limit).max(1), "{path}");
+    Value::Array(walked)
+}
+
 #[test]
 fn long_lists_come_in_pages() {
     let project = project("");
+    for day in ["2015-08-03", "2015-08-04", "2015-08-05"] {
+        project.run(&["materialize", "--select", "scores", "--from", day, "--to", day, "--force", "--only"]).ok();
+    }
+    project.command(&["serve", "-q", "--simulate", "2015-07-01..2015-07-07"]).status().unwrap();
     let served = Served::new(&project);
     let all = items(served.get("/api/v1/assets/scores/partitions?limit=1000").is(200).json());
     let held = project.rows("select count(*) as n from assetctl.partitions where asset = 'scores'")[0]["n"].as_u64();
     assert_eq!(all.as_array().unwrap().len() as u64, held.unwrap());
-    for (path, all) in [
-        ("assets/scores/partitions", all),
-        ("assets/listing/partitions", items(served.get("/api/v1/assets/listing/partitions").json())),
-        ("assets", project.json(&["ls"])),
-        ("runs", project.json(&["runs"])),
-    ] {
-        let (mut walked, mut cursor) = (Vec::new(), String::new());
-        loop {
-            let page = served.get(&format!("/api/v1/{path}?limit=7{cursor}")).is(200).json();
-            walked.extend(page["items"].as_array().unwrap().clone());
-            assert!(page["items"].as_array().unwrap().len() <= 7);
-            match page["next"].as_str() {
-                Some(next) => cursor = format!("&cursor={next}"),
-                None => break,
-            }
-        }
-        assert_eq!(Value::Array(walked), all, "{path}");
-    }
+    assert_eq!(walked(&served, "assets/scores/partitions", 7), all);
+    assert_eq!(walked(&served, "assets/listing/partitions", 1).as_array().unwrap().len(), 1);
+    assert_eq!(walked(&served, "assets", 2), project.json(&["ls"]));
+    let runs = walked(&served, "runs", 1);
+    assert!(runs.as_array().unwrap().len() >= 4);
+    assert_eq!(runs, project.json(&["runs"]));
+    let ticks = walked(&served, "ticks", 2);
+    assert!(ticks.as_array().unwrap().len() >= 5, "{ticks}");
+    assert_eq!(ticks, project.json(&["schedule", "history", "-n", "1000"]));
+    let mut queued = project.json(&["queue", "-n", "1000"])["requests"].as_array().unwrap().clone();
+    queued.sort_by_key(|request| std::cmp::Reverse(request["id"].as_u64()));
+    assert!(queued.len() >= 5);
+    assert_eq!(walked(&served, "requests", 2), Value::Array(queued));
     served.get("/api/v1/runs?cursor=yesterday").is_problem(422, "cursor");
     served.get("/api/v1/runs?limit=0").is_problem(422, "between 1 and 1000");
     served.get("/api/v1/assets?cursor=nobody").is_problem(422, "cursor");
