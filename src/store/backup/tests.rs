@@ -125,7 +125,7 @@ fn what_failed_leaves_nothing_and_what_died_is_tidied_up() {
     assert!(dead.exists(), "refused before anything was done");
     let made = back_up(&scratch.store, &target, true, None).unwrap();
     assert!(!dead.exists() && other.exists());
-    assert_eq!((made.linked, made.copied, made.backup.revision), (2, 0, 1));
+    assert_eq!((made.linked, made.copied, made.backup.revision), (2, 1, 1));
     assert!(matches!(back_up(&scratch.store, &target, true, None), Err(BackupError::Exists(_))));
 }
 
