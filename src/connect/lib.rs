@@ -49,11 +49,12 @@ mod unpack;
 #[cfg(test)]
 mod testing;
 
+pub use database::tls_client;
 pub use error::{ConnectError, Excerpt, Field, Place, Problem};
 pub use fetch::{Delivery, Fetch, FetchError, Progress, Request};
 pub use fetcher::fetcher;
 pub use http::poll;
-pub use objects::{Refreshed, newest_object, refresh};
+pub use objects::{Refreshed, bucket, newest_object, refresh};
 pub use places::problem_of_rows;
 pub use read::read;
 pub use scan::{FileState, KnownFile, Scan, ScannedFile, scan};

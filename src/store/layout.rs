@@ -83,6 +83,10 @@ impl Layout {
         self.locks().join("publish.lock")
     }
 
+    pub(crate) fn sink_lock(&self, sink: &str) -> PathBuf {
+        self.locks().join(format!("sink-{}.lock", sink.to_lowercase()))
+    }
+
     pub(crate) fn daemon_lock(&self) -> PathBuf {
         self.locks().join("daemon.lock")
     }

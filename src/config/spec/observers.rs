@@ -8,7 +8,7 @@ use crate::duration::Span;
 use crate::ordered::Ordered;
 
 /// Every kind of event that can be told, each with what has happened then.
-pub const EVENT_KINDS: [(&str, &str); 22] = [
+pub const EVENT_KINDS: [(&str, &str); 23] = [
     ("run_queued", "a run was asked for"),
     ("run_started", "a run began"),
     ("run_succeeded", "a run ended well"),
@@ -27,6 +27,7 @@ pub const EVENT_KINDS: [(&str, &str); 22] = [
     ("tick_decided", "it was decided what becomes of a tick of a schedule"),
     ("sensor_fired", "a sensor starts its job"),
     ("sensor_failed", "a sensor could not look"),
+    ("published", "partitions were written to a sink"),
     ("publish_failed", "partitions could not be published"),
     ("configuration_broken", "the files of the project cannot be used as they are now"),
     ("daemon_started", "`assetctl serve` began"),

@@ -21,7 +21,7 @@ const SYSTEM: [&str; 5] = [
 ///
 /// # Errors
 /// No certificate can be read.
-pub(super) fn client(ca: Option<&Path>) -> Result<ClientConfig, FetchError> {
+pub fn client(ca: Option<&Path>) -> Result<ClientConfig, FetchError> {
     let refuse = |what: String, help: &str| FetchError::Refused { what, help: Some(help.to_owned()) };
     let mut roots = RootCertStore::empty();
     let files: Vec<&Path> = match ca {
