@@ -49,7 +49,7 @@ mod unpack;
 #[cfg(test)]
 mod testing;
 
-pub use database::tls_client;
+pub use database::{choose_crypto, tls_client};
 pub use error::{ConnectError, Excerpt, Field, Place, Problem};
 pub use fetch::{Delivery, Fetch, FetchError, Progress, Request};
 pub use fetcher::fetcher;

@@ -38,7 +38,7 @@ pub struct Publishable {
     pub rev: u64,
     pub rows: u64,
     /// Of its key and of the columns that are published, with their names.
-    pub content: Hash128,
+    pub content: [u8; 16],
 }
 
 /// A partition as a sink has it.
@@ -47,7 +47,7 @@ pub struct PublishedRow {
     pub session: NaiveDate,
     pub rev: u64,
     pub rows: u64,
-    pub content: Hash128,
+    pub content: [u8; 16],
     pub at: DateTime<Utc>,
 }
 
@@ -95,7 +95,7 @@ impl Snapshot {
                     hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes()).update(&hash.0);
                 }
                 let (session, rev, rows) = (record.session, record.rev, u64::from(record.rows));
-                all.push(Publishable { session, rev, rows, content: Hash128::finish(&hasher) });
+                all.push(Publishable { session, rev, rows, content: Hash128::finish(&hasher).0 });
             }
         }
         Ok(all)
@@ -115,7 +115,7 @@ impl Store {
         let connection = self.connection();
         let mut statement = connection
             .prepare_cached(
-                "SELECT session, rev, rows, content, at FROM published WHERE sink = ?1 AND target = ?2 AND asset = ?3",
+                "SELECT session, rev, rows, content, at FROM sink_partitions WHERE sink = ?1 AND target = ?2 AND asset = ?3",
             )
             .map_err(&failed)?;
         let mut found = statement.query(params![route.sink, route.target, route.asset]).map_err(&failed)?;
@@ -127,7 +127,7 @@ impl Store {
                 session,
                 rev: row.get::<_, i64>(1).map_err(&failed)? as u64,
                 rows: row.get::<_, i64>(2).map_err(&failed)? as u64,
-                content: codec::hash(blob(row, 3).map_err(&failed)?)?,
+                content: codec::hash(blob(row, 3).map_err(&failed)?)?.0,
                 at: instant(row.get(4).map_err(&failed)?),
             };
             all.insert(session, published);
@@ -146,7 +146,7 @@ impl Store {
         let RouteKey { sink, target, asset } = route;
         self.write("record what is published in", |transaction| {
             let mut insert = transaction.prepare_cached(
-                "INSERT OR REPLACE INTO published (sink, target, asset, session, rev, content, rows, at)
+                "INSERT OR REPLACE INTO sink_partitions (sink, target, asset, session, rev, content, rows, at)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             )?;
             for Publishable { session, rev, rows, content } in partitions {
@@ -156,19 +156,19 @@ impl Store {
                     asset,
                     days(*session),
                     *rev as i64,
-                    content.0,
+                    content,
                     *rows as i64,
                     micros(at)
                 ])?;
             }
             let mut delete = transaction.prepare_cached(
-                "DELETE FROM published WHERE sink = ?1 AND target = ?2 AND asset = ?3 AND session = ?4",
+                "DELETE FROM sink_partitions WHERE sink = ?1 AND target = ?2 AND asset = ?3 AND session = ?4",
             )?;
             for session in gone {
                 delete.execute(params![sink, target, asset, days(*session)])?;
             }
             transaction
-                .prepare_cached("DELETE FROM publishing WHERE sink = ?1 AND target = ?2 AND asset = ?3")?
+                .prepare_cached("DELETE FROM sink_troubles WHERE sink = ?1 AND target = ?2 AND asset = ?3")?
                 .execute(params![sink, target, asset])?;
             Ok(())
         })
@@ -178,7 +178,7 @@ impl Store {
     pub fn publish_trouble(&self, route: RouteKey<'_>) -> Result<Option<PublishTrouble>> {
         self.connection()
             .prepare_cached(
-                "SELECT failures, since, next_at, error FROM publishing WHERE sink = ?1 AND target = ?2 AND asset = ?3",
+                "SELECT failures, since, next_at, error FROM sink_troubles WHERE sink = ?1 AND target = ?2 AND asset = ?3",
             )
             .and_then(|mut statement| {
                 let row = statement.query_row(params![route.sink, route.target, route.asset], |row| {
@@ -205,7 +205,7 @@ impl Store {
         self.write("record what is not published in", |transaction| {
             transaction
                 .prepare_cached(
-                    "INSERT INTO publishing (sink, target, asset, failures, since, next_at, error)
+                    "INSERT INTO sink_troubles (sink, target, asset, failures, since, next_at, error)
                      VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6) ON CONFLICT (sink, target, asset)
                      DO UPDATE SET failures = failures + 1, next_at = ?5, error = ?6",
                 )?
@@ -263,7 +263,7 @@ mod tests {
             session: day(session),
             rev,
             rows: 3,
-            content: Hash128::of(session.as_bytes()),
+            content: Hash128::of(session.as_bytes()).0,
         };
         let store = &scratch.store;
         store.record_published(ROUTE, &[one("2024-01-02", 1), one("2024-01-03", 1)], &[], at(0)).unwrap();

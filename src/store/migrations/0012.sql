@@ -1,6 +1,6 @@
 -- Which content of which partition a sink has, under the target there (a table, a stream, a folder). `content` covers what was published of it,
 -- `rev` is the commit at which that was current.
-CREATE TABLE published (
+CREATE TABLE sink_partitions (
     sink TEXT NOT NULL,
     target TEXT NOT NULL,
     asset TEXT NOT NULL,
@@ -13,7 +13,7 @@ CREATE TABLE published (
 ) STRICT, WITHOUT ROWID;
 
 -- How publishing goes: what failed last, since when and how often, and when it is tried again. No row where nothing is wrong.
-CREATE TABLE publishing (
+CREATE TABLE sink_troubles (
     sink TEXT NOT NULL,
     target TEXT NOT NULL,
     asset TEXT NOT NULL,
