@@ -15,6 +15,7 @@ mod ls;
 mod materialize;
 mod notify;
 mod plan;
+mod publish;
 mod queue;
 mod run;
 mod runs;
@@ -57,6 +58,7 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
         Command::Queue(args) => queue::run(&context, &args),
         Command::Run(command) => run::run(&context, &command),
         Command::Notify(command) => notify::run(&context, &command),
+        Command::Publish(args) => publish::run(&context, &args),
         Command::Gc(args) => gc::run(&context, &args),
         Command::Completions { shell } => completions::run(shell),
     }

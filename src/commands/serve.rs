@@ -3,10 +3,12 @@
 //! - [`runner`]: a job, run within this process as its command would run it
 //! - [`project`]: the project's files, read again when they change
 //! - [`look`]: what sensors wait for
+//! - [`publishing`]: what runs commit, written to the sinks
 //! - [`telling`]: what happens, told: printed, and handed to observers
 
 mod look;
 mod project;
+mod publishing;
 mod runner;
 mod telling;
 
@@ -19,6 +21,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 
 use self::look::Eyes;
 use self::project::Files;
+use self::publishing::Publishing;
 use self::runner::InProcess;
 use self::telling::Telling;
 use crate::args::{Serve, Stretch};
@@ -72,9 +75,12 @@ async fn serve(context: &Context, args: &Serve, loaded: Loaded, store: Arc<Store
     let declared = Arc::new(Declared { project: loaded.project, graph: loaded.graph });
     let (served, told) = match args.simulate {
         None => {
-            let mut daemon = Daemon::new(store, declared, Box::new(files), runner, eyes, context.clock);
+            let mut daemon = Daemon::new(store.clone(), declared.clone(), Box::new(files), runner, eyes, context.clock);
             let told = tokio::spawn(telling.tell(daemon.listen()));
-            (daemon.serve(told_to_stop()).await, told)
+            let publishing = Publishing::start(context, store, declared, daemon.teller());
+            let served = daemon.serve(told_to_stop()).await;
+            publishing.stop().await;
+            (served, told)
         }
         Some(Stretch { from, to }) => {
             let clock = Arc::new(StepClock::new(from));

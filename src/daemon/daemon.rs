@@ -95,6 +95,11 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
         self.events.subscribe()
     }
 
+    /// Where what happens beside the runs can be told to whoever listens.
+    pub fn teller(&self) -> broadcast::Sender<Event> {
+        self.events.clone()
+    }
+
     /// Goes on until `stop` is there; then what runs is stopped and goes back to its place in the queue.
     ///
     /// # Errors

@@ -40,6 +40,10 @@ pub enum EventKind {
     CheckFailed,
     FreshnessViolated,
     Noted,
+    /// Partitions were written to a sink.
+    Published,
+    /// A sink did not take partitions; they are tried again.
+    PublishFailed,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
