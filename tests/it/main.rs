@@ -36,6 +36,7 @@ mod memory;
 mod minutes;
 mod observers;
 mod presets;
+mod publishing;
 mod qlib;
 mod readers;
 mod recursive;
