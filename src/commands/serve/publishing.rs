@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use assetctl_daemon::{Declared, Event, EventKind, Severity};
+use assetctl_daemon::{Clock, Daemon, Declared, Event, EventKind, Look, Runner, Severity, Teller};
 use assetctl_publish::{Published, Publisher, Wanted};
 use assetctl_store::Store;
 use chrono::{DateTime, Utc};
-use tokio::sync::broadcast::Sender;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 
 use crate::context::Context;
@@ -26,11 +25,16 @@ pub struct Publishing {
 
 impl Publishing {
     /// Begins with what an earlier daemon has left; then publishes whenever a run has committed.
-    pub fn start(context: &Context, store: Arc<Store>, declared: Arc<Declared>, events: Sender<Event>) -> Self {
+    pub fn start<R: Runner, L: Look, C: Clock>(
+        context: &Context,
+        store: Arc<Store>,
+        declared: Arc<Declared>,
+        daemon: &mut Daemon<R, L, C>,
+    ) -> Self {
         let context = context.silent();
         let clock = context.clock;
         let publisher = Publisher::new(store, Arc::new(move || clock.wall()));
-        Self { task: tokio::spawn(publish(context, publisher, declared, events)) }
+        Self { task: tokio::spawn(publish(context, publisher, declared, daemon.hear(), daemon.teller())) }
     }
 
     /// What is under way is left as it is: it will be written again.
@@ -40,8 +44,13 @@ impl Publishing {
     }
 }
 
-async fn publish(context: Context, publisher: Publisher, mut declared: Arc<Declared>, events: Sender<Event>) {
-    let mut listening = events.subscribe();
+async fn publish(
+    context: Context,
+    publisher: Publisher,
+    mut declared: Arc<Declared>,
+    mut heard: UnboundedReceiver<Event>,
+    teller: Teller,
+) {
     let wanted = Wanted { patient: true, ..Wanted::default() };
     let mut trouble = None;
     loop {
@@ -49,8 +58,7 @@ async fn publish(context: Context, publisher: Publisher, mut declared: Arc<Decla
             Ok(published) => {
                 trouble = None;
                 for event in published.iter().filter_map(|one| told(one, context.clock.now())) {
-                    // Nobody may be listening any more.
-                    let _ = events.send(event);
+                    teller.tell(event);
                 }
                 let now = context.clock.wall();
                 let next = published.iter().filter_map(|one| one.next_at).min();
@@ -59,8 +67,7 @@ async fn publish(context: Context, publisher: Publisher, mut declared: Arc<Decla
             Err(error) => {
                 let text = diagnostics::chain(&error);
                 if trouble.replace(text.clone()).as_ref() != Some(&text) {
-                    let _ =
-                        events.send(Event::new(context.clock.now(), EventKind::DaemonFailed, Severity::Error, text));
+                    teller.tell(Event::new(context.clock.now(), EventKind::DaemonFailed, Severity::Error, text));
                 }
                 AGAIN
             }
@@ -70,18 +77,17 @@ async fn publish(context: Context, publisher: Publisher, mut declared: Arc<Decla
         loop {
             tokio::select! {
                 () = &mut look => break,
-                event = listening.recv() => match event {
-                    Ok(Event { kind: EventKind::ProjectLoaded, .. }) => {
+                event = heard.recv() => match event {
+                    Some(Event { kind: EventKind::ProjectLoaded, .. }) => {
                         // As long as it has mistakes, what was declared before them counts.
                         if let Ok(loaded) = tokio::task::block_in_place(|| context.load()) {
                             declared = Arc::new(Declared { project: loaded.project, graph: loaded.graph });
                         }
                         break;
                     }
-                    Ok(event) if ends_a_run(event.kind) => break,
-                    Ok(_) => {}
-                    Err(RecvError::Lagged(_)) => break,
-                    Err(RecvError::Closed) => return,
+                    Some(event) if ends_a_run(event.kind) => break,
+                    Some(_) => {}
+                    None => return,
                 },
             }
         }

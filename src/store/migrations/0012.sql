@@ -1,25 +1,13 @@
--- Which content of which partition a sink has, under the target there (a table, a stream, a folder). `content` covers what was published of it,
--- `rev` is the commit at which that was current.
-CREATE TABLE sink_partitions (
-    sink TEXT NOT NULL,
-    target TEXT NOT NULL,
-    asset TEXT NOT NULL,
-    session INTEGER NOT NULL,
-    rev INTEGER NOT NULL,
-    content BLOB NOT NULL,
-    rows INTEGER NOT NULL,
-    at INTEGER NOT NULL,
-    PRIMARY KEY (sink, target, asset, session)
-) STRICT, WITHOUT ROWID;
+-- The queue is looked at ten times a second, however much lies behind it.
+DROP INDEX requests_open;
+CREATE INDEX requests_waiting ON requests (id) WHERE finished_at IS NULL;
 
--- How publishing goes: what failed last, since when and how often, and when it is tried again. No row where nothing is wrong.
-CREATE TABLE sink_troubles (
-    sink TEXT NOT NULL,
-    target TEXT NOT NULL,
-    asset TEXT NOT NULL,
-    failures INTEGER NOT NULL,
-    since INTEGER NOT NULL,
-    next_at INTEGER NOT NULL,
-    error TEXT NOT NULL,
-    PRIMARY KEY (sink, target, asset)
-) STRICT, WITHOUT ROWID;
+-- Endings are numbered, for the clock may go back; `told`: who listens has been told of the end.
+ALTER TABLE requests ADD COLUMN ended INTEGER;
+ALTER TABLE requests ADD COLUMN told INTEGER NOT NULL DEFAULT 0;
+UPDATE requests SET told = 1, ended = ordered.place
+FROM (SELECT id, row_number() OVER (ORDER BY finished_at, id) AS place FROM requests WHERE finished_at IS NOT NULL) AS ordered
+WHERE requests.id = ordered.id;
+CREATE INDEX requests_ended ON requests (ended) WHERE ended IS NOT NULL;
+CREATE INDEX requests_job_ended ON requests (job, status, ended) WHERE ended IS NOT NULL;
+CREATE INDEX requests_untold ON requests (ended) WHERE ended IS NOT NULL AND told = 0;
