@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The servers that some tests ask: a PostgreSQL, a MySQL (MariaDB) and an S3-compatible one (moto), each on a free port of this machine, with
-# all they write in one folder.
+# The servers that some tests ask: a PostgreSQL, a MySQL (MariaDB), an S3-compatible one (moto), a ClickHouse, a Redis, a RabbitMQ and a NATS with
+# JetStream, each on a free port of this machine, with all they write in one folder.
 #
 #   scripts/test-servers.sh start FOLDER     starts those that are installed; prints the `export` lines that the tests read
 #   scripts/test-servers.sh stop FOLDER      stops them
@@ -90,6 +90,92 @@ start_s3() {
     echo "export ASSETCTL_TEST_S3=http://127.0.0.1:$port"
 }
 
+start_clickhouse() {
+    local server port tcp data
+    server="$(command -v clickhouse-server || command -v /usr/sbin/clickhouse-server || true)"
+    [ -n "$server" ] || { say "no ClickHouse"; return; }
+    port="$(free_port)"
+    tcp="$(free_port)"
+    data="$(folder_for "$1/clickhouse")"
+    cat >"$1/clickhouse.xml" <<XML
+<yandex>
+  <logger><level>warning</level><log>$data/server.log</log><errorlog>$data/errors.log</errorlog></logger>
+  <listen_host>127.0.0.1</listen_host><http_port>$port</http_port><tcp_port>$tcp</tcp_port>
+  <path>$data/</path><tmp_path>$data/tmp/</tmp_path><users_config>$1/clickhouse.users.xml</users_config>
+  <default_profile>default</default_profile><default_database>default</default_database>
+  <mark_cache_size>67108864</mark_cache_size><max_concurrent_queries>100</max_concurrent_queries>
+</yandex>
+XML
+    cat >"$1/clickhouse.users.xml" <<XML
+<yandex>
+  <profiles><default></default></profiles>
+  <users><tester><password>swordfish</password><networks><ip>127.0.0.1</ip></networks>
+    <profile>default</profile><quota>default</quota></tester></users>
+  <quotas><default></default></quotas>
+</yandex>
+XML
+    chmod 644 "$1/clickhouse.xml" "$1/clickhouse.users.xml"
+    (cd "$data" && unprivileged "$server" --config-file="$1/clickhouse.xml") >"$data/output.log" 2>&1 &
+    wait_for "$port" ClickHouse || return 1
+    sed -n 's/^PID: //p' "$data/status" >"$data/pid"
+    echo "export ASSETCTL_TEST_CLICKHOUSE=http://tester:swordfish@127.0.0.1:$port"
+}
+
+start_redis() {
+    local server port data
+    server="$(command -v redis-server || true)"
+    [ -n "$server" ] || { say "no Redis"; return; }
+    port="$(free_port)"
+    data="$(folder_for "$1/redis")"
+    unprivileged "$server" --bind 127.0.0.1 --port "$port" --dir "$data" --requirepass swordfish --save "" --appendonly no \
+        --pidfile "$data/pid" --logfile "$data/server.log" --daemonize yes >"$1/redis.log" 2>&1 || return 1
+    wait_for "$port" Redis || return 1
+    echo "export ASSETCTL_TEST_REDIS=redis://:swordfish@127.0.0.1:$port/0"
+}
+
+start_nats() {
+    local server port data
+    server="$(command -v nats-server || command -v /usr/sbin/nats-server || true)"
+    [ -n "$server" ] || { say "no NATS"; return; }
+    port="$(free_port)"
+    data="$(folder_for "$1/nats")"
+    unprivileged "$server" -js -sd "$data/streams" -a 127.0.0.1 -p "$port" --user tester --pass swordfish -P "$data/pid" \
+        -l "$data/server.log" >"$1/nats.log" 2>&1 &
+    wait_for "$port" NATS || return 1
+    echo "export ASSETCTL_TEST_NATS=nats://tester:swordfish@127.0.0.1:$port"
+}
+
+# In the environment of a RabbitMQ of ours: a node with an Erlang port mapper of its own.
+with_rabbitmq() {
+    local data="$1/rabbitmq"
+    unprivileged env -i PATH="$PATH" LANG=C.UTF-8 HOME="$data" ERL_EPMD_PORT="$(cat "$1/rabbitmq.epmd")" ERL_EPMD_ADDRESS=127.0.0.1 \
+        RABBITMQ_NODENAME=assetctl@localhost RABBITMQ_DIST_PORT="$(cat "$1/rabbitmq.dist")" RABBITMQ_CONF_ENV_FILE=/dev/null \
+        RABBITMQ_MNESIA_BASE="$data/mnesia" RABBITMQ_LOG_BASE="$data/log" RABBITMQ_PID_FILE="$data/pid" \
+        RABBITMQ_CONFIG_FILE="$1/rabbitmq.conf" RABBITMQ_ENABLED_PLUGINS_FILE="$1/rabbitmq.plugins" "${@:2}"
+}
+
+start_rabbitmq() {
+    local server port data
+    server="$(find /usr/lib/rabbitmq -path '*/bin/rabbitmq-server' 2>/dev/null | sort | tail -1)"
+    [ -n "$server" ] || { say "no RabbitMQ"; return; }
+    port="$(free_port)"
+    data="$(folder_for "$1/rabbitmq")"
+    free_port >"$1/rabbitmq.epmd"
+    free_port >"$1/rabbitmq.dist"
+    printf 'listeners.tcp.default = 127.0.0.1:%s\ndefault_user = tester\ndefault_pass = swordfish\n' "$port" >"$1/rabbitmq.conf"
+    printf '[].\n' >"$1/rabbitmq.plugins"
+    chmod 644 "$1"/rabbitmq.*
+    (cd "$data" && with_rabbitmq "$1" "$server") >"$data/output.log" 2>&1 &
+    wait_for "$port" RabbitMQ || return 1
+    echo "export ASSETCTL_TEST_RABBITMQ=amqp://tester:swordfish@127.0.0.1:$port"
+}
+
+# The port mapper outlives its node.
+stop_rabbitmq() {
+    stop_by_pid "$1/rabbitmq/pid"
+    [ ! -f "$1/rabbitmq.epmd" ] || with_rabbitmq "$1" "$(command -v epmd || echo true)" -kill >/dev/null 2>&1
+}
+
 # Waits up to a minute until a port answers.
 wait_for() {
     local tries
@@ -112,14 +198,17 @@ start)
     mkdir -p "$2"
     folder="$(cd "$2" && pwd)"
     chmod 755 "$folder"
-    for server in postgres mysql s3; do
+    for server in postgres mysql s3 clickhouse redis nats rabbitmq; do
         "start_$server" "$folder" || say "$server does not start: see the logs in $folder"
     done
     ;;
 stop)
     stop_postgres "$2" || true
     stop_by_pid "$2/mysql/pid"
-    stop_by_pid "$2/s3/pid"
+    for server in s3 clickhouse redis nats; do
+        stop_by_pid "$2/$server/pid"
+    done
+    stop_rabbitmq "$2" || true
     ;;
 *)
     say "usage: $0 start|stop FOLDER"

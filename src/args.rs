@@ -2,6 +2,7 @@
 
 mod backup;
 mod notify;
+mod publish;
 mod schedule;
 mod serve;
 
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use backup::{Backup, Restore};
 pub use notify::{Notify, NotifyHistory, NotifyTest};
+pub use publish::{Publish, PublishCommand, PublishStatus};
 pub use schedule::{
     Job, JobRun, JobShow, Schedule, ScheduleHistory, ScheduleNext, SchedulePause, SchedulePreview, ScheduleTick,
 };
@@ -123,6 +125,8 @@ pub enum Command {
     /// Who is told of what: list, try out, see what became of messages
     #[command(subcommand)]
     Notify(Notify),
+    /// Write what has changed to the sinks that assets name; show how far they are behind
+    Publish(Publish),
     /// Remove files that no kept snapshot needs
     Gc(Gc),
     /// Back up the store, and what the project reads, while it is in use
@@ -280,6 +284,9 @@ pub struct Materialize {
     /// Make what would have been made from what was known of the sources at an instant, beside everything else
     #[arg(long, value_name = "INSTANT", value_parser = instant, conflicts_with = "only")]
     pub as_known_at: Option<DateTime<Utc>>,
+    /// Then write what has changed to the sinks, as `assetctl publish` does
+    #[arg(long, conflicts_with_all = ["dry_run", "as_known_at"])]
+    pub publish: bool,
     #[command(flatten)]
     pub running: Running,
 }
@@ -303,6 +310,9 @@ pub struct Backfill {
     /// Ask the selected sources again, for these instruments alone: the rows of the others stay
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub instruments: Vec<String>,
+    /// Then write what has changed to the sinks, as `assetctl publish` does
+    #[arg(long)]
+    pub publish: bool,
     #[command(flatten)]
     pub running: Running,
 }

@@ -79,6 +79,7 @@ impl Context {
         let graph = Graph::build(&project, &FileSchemas::new(&project)).and_then(|graph| {
             let mut problems = assetctl_schedule::check(&project, &graph);
             problems.extend(assetctl_notify::check(&project.schedules));
+            problems.extend(assetctl_publish::check(&project, &graph));
             if problems.is_empty() { Ok(graph) } else { Err(problems) }
         });
         match graph {
@@ -147,9 +148,13 @@ fn all_mistakes(ConfigErrors { sources, mut diagnostics, partial }: ConfigErrors
     if let Some(project) = partial {
         match Graph::build(&project, &FileSchemas::new(&project)) {
             Err(more) => diagnostics.extend(more),
-            // Of a part of the assets, selections say nothing.
-            Ok(graph) if project.broken.is_empty() => diagnostics.extend(assetctl_schedule::check(&project, &graph)),
-            Ok(_) => {}
+            Ok(graph) => {
+                // Of a part of the assets, selections say nothing.
+                if project.broken.is_empty() {
+                    diagnostics.extend(assetctl_schedule::check(&project, &graph));
+                }
+                diagnostics.extend(assetctl_publish::check(&project, &graph));
+            }
         }
         diagnostics.extend(assetctl_notify::check(&project.schedules));
         Diagnostic::sort(&mut diagnostics);

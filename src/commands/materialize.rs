@@ -50,7 +50,8 @@ pub fn materialize(context: &Context, args: &Materialize) -> Result<(), CliError
         force: args.force,
         again: false,
     };
-    start(context, &wish, &args.running, args.dry_run)?.outcome
+    let ended = start(context, &wish, &args.running, args.dry_run)?;
+    then_publish(context, args.publish, ended)
 }
 
 pub fn backfill(context: &Context, args: &Backfill) -> Result<(), CliError> {
@@ -58,7 +59,21 @@ pub fn backfill(context: &Context, args: &Backfill) -> Result<(), CliError> {
     let again = !args.instruments.is_empty();
     let wish = Wish { selecting: &args.selecting, dates, only: args.only, force: args.force, again };
     let running = Running { instruments: args.instruments.clone(), ..args.running.clone() };
-    start(context, &wish, &running, false)?.outcome
+    let ended = start(context, &wish, &running, false)?;
+    then_publish(context, args.publish, ended)
+}
+
+/// What was committed is published also where other assets failed; not where somebody has cancelled. Publishing prints no JSON of its own: a command
+/// gives one value.
+fn then_publish(context: &Context, wanted: bool, ended: Ended) -> Result<(), CliError> {
+    if !wanted || matches!(ended.outcome, Err(CliError::Cancelled)) {
+        return ended.outcome;
+    }
+    let published = match context.format {
+        Format::Json => super::publish::after_run(&context.silent()),
+        Format::Human | Format::Silent => super::publish::after_run(context),
+    };
+    ended.outcome.and(published)
 }
 
 /// Plans and executes, or only shows the plan.

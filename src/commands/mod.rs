@@ -16,6 +16,7 @@ mod ls;
 mod materialize;
 mod notify;
 mod plan;
+mod publish;
 mod queue;
 mod restore;
 mod run;
@@ -61,6 +62,7 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
         Command::Queue(args) => queue::run(&context, &args),
         Command::Run(command) => run::run(&context, &command),
         Command::Notify(command) => notify::run(&context, &command),
+        Command::Publish(args) => publish::run(&context, &args),
         Command::Gc(args) => gc::run(&context, &args),
         Command::Backup(args) => backup::run(&context, &args),
         Command::Restore(args) => restore::run(&context, &args),

@@ -3,6 +3,7 @@
 //! - [`runner`]: a job, run within this process as its command would run it
 //! - [`project`]: the project's files, read again when they change
 //! - [`look`]: what sensors wait for
+//! - [`publishing`]: what runs commit, written to the sinks
 //! - [`stop`]: being told to end
 //! - [`telling`]: what happens, told: printed, and handed to observers and listeners
 //! - [`api`]: the HTTP API beside it
@@ -12,6 +13,7 @@ mod api;
 mod idle;
 mod look;
 mod project;
+mod publishing;
 mod runner;
 mod stop;
 mod telling;
@@ -27,6 +29,7 @@ use self::api::Answering;
 pub use self::idle::{Worked, until_idle};
 use self::look::Eyes;
 use self::project::Files;
+use self::publishing::Publishing;
 use self::runner::InProcess;
 use self::stop::Stop;
 use self::telling::Telling;
@@ -102,13 +105,17 @@ async fn serve(
     let declared = Arc::new(Declared { project: loaded.project, graph: loaded.graph });
     let (served, told, serving) = match args.simulate {
         None => {
-            let mut daemon = Daemon::new(store, declared.clone(), Box::new(files), runner, eyes, context.clock);
+            let mut daemon =
+                Daemon::new(store.clone(), declared.clone(), Box::new(files), runner, eyes, context.clock);
             let told = telling.start(&mut daemon);
             if let Some(answering) = &answering {
                 daemon.begin_with("api", answering.url());
             }
+            let publishing = Publishing::start(context, store, declared.clone(), &mut daemon);
             let serving = answering.map(|answering| answering.serve(declared, daemon.pulse()));
-            (daemon.serve(stop.told()).await, told, serving)
+            let served = daemon.serve(stop.told()).await;
+            publishing.stop().await;
+            (served, told, serving)
         }
         Some(Stretch { from, to }) => {
             let clock = Arc::new(StepClock::new(from));

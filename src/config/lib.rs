@@ -8,7 +8,8 @@
 //!    and [`vendors`]: the preset or file under an `http:`
 //! 4. [`structure`]: the tree against the JSON Schema of the types in [`spec`] ([`schema`]), then serde, asset by asset ([`assets`])
 //! 5. [`validate`]: rules that one asset, or its neighbours' names, can break
-//! 6. [`schedules`]: the same for `schedules.yaml`: jobs, schedules, sensors, observers
+//! 6. [`sinks`]: where assets are published to, and what they say of it
+//! 7. [`schedules`]: the same for `schedules.yaml`: jobs, schedules, sensors, observers
 //!
 //! What needs the graph (cycles, columns, expressions) is the next crate's, which says where by [`Asset::locate`].
 
@@ -30,6 +31,7 @@ mod project;
 mod scalar;
 mod schedules;
 mod schema;
+mod sinks;
 mod spec;
 mod structure;
 #[cfg(test)]
@@ -52,5 +54,6 @@ pub use schedules::{
     CronError, Job, JobVar, Observer, Schedule, Schedules, Sensor, Timing, VarError, VarValue, parse_cron,
 };
 pub use schema::{json_schema, schedules_schema};
+pub use sinks::DeclaredSink;
 pub use spec::*;
 pub use time_format::TimeFormat;

@@ -18,6 +18,7 @@ use crate::parse;
 use crate::project::Project;
 use crate::schedules;
 use crate::schema::SCHEMAS;
+use crate::sinks;
 use crate::spec::{CalendarSpec, ProjectSpec};
 use crate::structure::{Keys, Structure, Subject};
 use crate::vendors;
@@ -146,6 +147,10 @@ impl Loader<'_> {
         let Built { assets, broken } = assets::build(all, &shared, &mut problems);
         let all_known = broken.is_some();
         let names = broken.as_ref().map(|_| names);
+        let sinks = sinks::read(&main_node, &spec, &root, &sources, &mut problems);
+        let declared = main_node.get("sinks").and_then(Node::entries).unwrap_or_default();
+        let sink_names: Vec<String> = declared.iter().map(|entry| entry.key.text().to_owned()).collect();
+        sinks::published(&assets, &sinks, &sink_names, &mut problems);
         let around = schedules::Around {
             scope: scope.with_sources(&sources),
             calendars: &calendars,
@@ -160,6 +165,7 @@ impl Loader<'_> {
         let calendar_loc = calendar.map(|(_, loc)| loc);
         self.problems.append(&mut problems);
         let project = Project {
+            sinks,
             schedules,
             data_dir: join(&root, spec.data.as_deref().unwrap_or("data")),
             root,

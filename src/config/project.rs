@@ -12,6 +12,7 @@ use crate::calendars::Calendars;
 use crate::diagnostic::{Diagnostic, Loc, SourceMap};
 use crate::node::{Content, Node, place_in};
 use crate::schedules::Schedules;
+use crate::sinks::DeclaredSink;
 use crate::spec::{Common, Kind};
 
 /// A configuration without structural mistakes: names are well-formed and unique, inputs exist, calendars know the start.
@@ -26,6 +27,8 @@ pub struct Project {
     /// In the order written; included files come after the file that names them.
     pub assets: Vec<Asset>,
     pub calendars: Calendars,
+    /// Where assets are published to, in the order written.
+    pub sinks: Vec<DeclaredSink>,
     /// What runs when.
     pub schedules: Schedules,
     /// Names of assets that are declared but have mistakes, and are left out: in a project that is part of
@@ -41,6 +44,11 @@ impl Project {
     /// The asset of that name.
     pub fn asset(&self, name: &str) -> Option<&Asset> {
         self.assets.iter().find(|asset| asset.name == name)
+    }
+
+    /// The sink of that name.
+    pub fn sink(&self, name: &str) -> Option<&DeclaredSink> {
+        self.sinks.iter().find(|sink| sink.name == name)
     }
 }
 

@@ -29,6 +29,7 @@ mod resample;
 mod secret;
 mod sensors;
 mod session;
+mod sinks;
 mod storage;
 mod time;
 mod timing;
@@ -63,6 +64,10 @@ pub use resample::{Aggregate, BarLength, Gaps, ResampleSpec, ResampledColumn};
 pub use secret::{Secret, SecretError, SecretFrom};
 pub use sensors::{HttpPoll, RunEnd, SensorSpec, SensorWhen};
 pub use session::SessionFrom;
+pub use sinks::{
+    ClickhouseSink, FileForm, FilesSink, NatsSink, PostgresSink, Publish, RabbitmqSink, RedisSink, S3Sink, Sink,
+    SinkKind, SinkRetries,
+};
 pub use storage::Storage;
 pub use time::{BarStamp, BarTimes};
 pub use timing::{
@@ -137,6 +142,8 @@ pub struct ProjectSpec {
     pub vars: BTreeMap<String, serde_json::Value>,
     /// Calendars of your own, by name.
     pub calendars: BTreeMap<String, CalendarSpec>,
+    /// Where assets are published to, by name.
+    pub sinks: Ordered<Sink>,
     /// What every asset has unless it says otherwise.
     pub defaults: Common,
 }
@@ -181,6 +188,8 @@ pub struct Common {
     pub timeout: Option<Span>,
     /// When `assetctl serve` brings it up to date by itself: `on_change`, or `{ deadline: session_close + 2h }`.
     pub auto: Option<Auto>,
+    /// Where its rows are written for others to read: `[{ to: warehouse, table: scores }]`, by the names under `sinks:`.
+    pub publish: Vec<Publish>,
 }
 
 /// The type of a column as a file declares it.

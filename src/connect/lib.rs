@@ -49,12 +49,13 @@ mod unpack;
 #[cfg(test)]
 mod testing;
 
+pub use database::{choose_crypto, tls_client};
 pub use error::{ConnectError, Excerpt, Field, Place, Problem};
 pub use fetch::{Delivery, Fetch, FetchError, Progress, Request};
 pub use fetcher::fetcher;
 pub use files::local_files;
 pub use http::poll;
-pub use objects::{Refreshed, newest_object, refresh};
+pub use objects::{Refreshed, bucket, newest_object, refresh};
 pub use places::problem_of_rows;
 pub use read::read;
 pub use scan::{FileState, KnownFile, Scan, ScannedFile, scan};

@@ -35,6 +35,23 @@ pub struct FileSource<'a> {
     pub key: &'a [String],
 }
 
+impl<'a> FileSource<'a> {
+    /// Files of which only where they lie is of interest.
+    pub(crate) fn of_nothing(base: &'a Path, files: &'a Files) -> Self {
+        Self {
+            base,
+            files,
+            copies: None,
+            session: None,
+            calendar: None,
+            time: None,
+            off_calendar: OffCalendar::Error,
+            start: None,
+            key: &[],
+        }
+    }
+}
+
 impl FileSource<'_> {
     /// Whether any of its paths is of an object store, of which copies are kept.
     pub fn has_objects(&self) -> bool {

@@ -14,6 +14,7 @@ use tokio::sync::{Semaphore, broadcast, mpsc, watch};
 use crate::event::{Event, EventKind, Severity};
 use crate::outside::{Clock, Declared, Declares, Look, Runner, StepClock};
 use crate::sensing::{Eye, switches};
+use crate::teller::Teller;
 use crate::work::{Attempt, Begun, Ending, Message};
 
 /// How often the queue is looked at: what is wanted of a run is known so soon.
@@ -140,6 +141,11 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
         let (hearing, heard) = mpsc::unbounded_channel();
         self.hearing.push(hearing);
         heard
+    }
+
+    /// By which what goes on beside the runs is told.
+    pub fn teller(&self) -> Teller {
+        Teller(self.outbox.clone())
     }
 
     /// Goes on until `stop` is there; then what runs is stopped and goes back to its place in the queue.
@@ -359,6 +365,10 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
             Message::Told(id, serial, event) => self.on_told(id, serial, &event),
             Message::Ended(id, serial, outcome) => self.on_ended(id, serial, outcome),
             Message::Seen(name, seen) => self.on_seen(&name, &seen, self.clock.now()),
+            Message::Happened(event) => {
+                self.emit(*event);
+                return;
+            }
         };
         self.tell_trouble("recording what has happened", handled);
     }

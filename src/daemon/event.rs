@@ -44,6 +44,10 @@ pub enum EventKind {
     CheckWarned,
     FreshnessViolated,
     Noted,
+    /// Partitions were written to a sink.
+    Published,
+    /// A sink did not take partitions; they are tried again.
+    PublishFailed,
 }
 
 impl EventKind {

@@ -6,6 +6,7 @@
 //! - [`work`]: requests → attempts, and what becomes of each: its end, another try, its place in the queue
 //! - [`backoff`]: whether, and when, what failed is tried again
 //! - [`event`]: what happens, as one JSON object each; [`log`]: the events of a run in a file
+//! - [`teller`]: how what goes on beside the runs is told
 //! - [`outside`]: what the daemon is given: project, runner, eyes, clock
 
 mod ask;
@@ -17,6 +18,7 @@ mod outside;
 mod sensing;
 #[cfg(test)]
 mod stories;
+mod teller;
 mod ticks;
 mod work;
 
@@ -25,4 +27,5 @@ pub use daemon::{Daemon, DaemonError};
 pub use event::{Event, EventKind, Severity};
 pub use outside::{Clock, Declared, Declares, Failure, FailureKind, Look, Outcome, Runner, StepClock};
 pub use sensing::switches;
+pub use teller::Teller;
 pub use ticks::tick_row;

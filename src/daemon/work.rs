@@ -25,6 +25,8 @@ pub(crate) enum Message {
     Told(u64, u64, RunEvent),
     Ended(u64, u64, Outcome),
     Seen(String, Seen),
+    /// Something beside the runs.
+    Happened(Box<Event>),
 }
 
 /// A request that runs.

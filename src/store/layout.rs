@@ -88,6 +88,10 @@ impl Layout {
         self.locks().join("upkeep.lock")
     }
 
+    pub(crate) fn sink_lock(&self, sink: &str) -> PathBuf {
+        self.locks().join(format!("sink-{}.lock", sink.to_lowercase()))
+    }
+
     pub(crate) fn daemon_lock(&self) -> PathBuf {
         self.locks().join("daemon.lock")
     }

@@ -39,6 +39,7 @@ mod minutes;
 mod observers;
 mod packages;
 mod presets;
+mod publishing;
 mod qlib;
 mod readers;
 mod recursive;

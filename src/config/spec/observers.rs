@@ -9,7 +9,7 @@ use crate::ordered::Ordered;
 
 /// Every kind of event that can be told, each with what has happened then. The daemon has these and some that are told to nobody: what
 /// happens many times a second.
-pub const EVENT_KINDS: [(&str, &str); 23] = [
+pub const EVENT_KINDS: [(&str, &str); 25] = [
     ("run_queued", "a run was asked for"),
     ("run_started", "a run began"),
     ("run_succeeded", "a run ended well"),
@@ -28,6 +28,8 @@ pub const EVENT_KINDS: [(&str, &str); 23] = [
     ("tick_decided", "it was decided what becomes of a tick of a schedule"),
     ("sensor_fired", "a sensor starts its job"),
     ("sensor_failed", "a sensor could not look"),
+    ("published", "partitions were written to a sink"),
+    ("publish_failed", "a sink did not take partitions; they are tried again"),
     ("project_loaded", "the files of the project have changed, and are as they should be"),
     ("project_broken", "the files of the project have mistakes: schedules go on as they were"),
     ("daemon_started", "`assetctl serve` began"),

@@ -17,11 +17,17 @@ const SYSTEM: [&str; 5] = [
     "/opt/homebrew/etc/ca-certificates/cert.pem",
 ];
 
+/// Decides who encrypts, for clients that leave it open.
+pub fn choose_crypto() {
+    // Whoever came first has chosen the same.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 /// A connection that is encrypted, and whose other side is who it says: by the certificates in a PEM file, or by the system's.
 ///
 /// # Errors
 /// No certificate can be read.
-pub(super) fn client(ca: Option<&Path>) -> Result<ClientConfig, FetchError> {
+pub fn client(ca: Option<&Path>) -> Result<ClientConfig, FetchError> {
     let refuse = |what: String, help: &str| FetchError::Refused { what, help: Some(help.to_owned()) };
     let mut roots = RootCertStore::empty();
     let files: Vec<&Path> = match ca {

@@ -20,5 +20,6 @@ mod testing;
 mod zone;
 
 pub use ask::Database;
+pub use certificates::{choose_crypto, client as tls_client};
 #[cfg(test)]
 pub(crate) use testing::server as test_server;

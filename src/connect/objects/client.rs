@@ -1,13 +1,14 @@
 //! An object store that speaks S3's protocol.
 
+use std::path::Path;
 use std::time::Duration;
 
-use assetctl_config::{Secret, Storage};
+use assetctl_config::{Files, Secret, Storage};
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::{BackoffConfig, ClientOptions, RetryConfig};
 
 use super::address::Address;
-use crate::error::{Place, Problem};
+use crate::error::{ConnectError, Place, Problem};
 use crate::source::FileSource;
 
 const REGION: &str = "us-east-1";
@@ -17,6 +18,15 @@ const RETRY_FOR: Duration = Duration::from_secs(60);
 /// How long the first answer of a server may take, and one object.
 const CONNECT: Duration = Duration::from_secs(10);
 const OBJECT: Duration = Duration::from_secs(900);
+
+/// A bucket that is written to. `base` is the folder that files with secrets are relative to.
+///
+/// # Errors
+/// A secret is not where it should be; an endpoint that is none.
+pub fn bucket(base: &Path, storage: Option<&Storage>, bucket: &str) -> Result<AmazonS3, ConnectError> {
+    let files = Files { storage: storage.cloned(), ..Files::default() };
+    Ok(open(&FileSource::of_nothing(base, &files), bucket)?)
+}
 
 /// # Errors
 /// A secret is not where it should be; an endpoint that is none.

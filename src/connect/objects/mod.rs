@@ -15,6 +15,7 @@ mod newest;
 mod tests;
 
 pub(crate) use address::is_object;
+pub use client::bucket;
 pub use mirror::{Refreshed, refresh};
 pub(crate) use mirror::{copies, has_copies};
 pub use newest::newest_object;

@@ -24,17 +24,7 @@ pub fn newest_object(
     path: &str,
 ) -> Result<Option<(chrono::DateTime<chrono::Utc>, String, u64)>, ConnectError> {
     let files = Files { storage: storage.cloned(), ..Files::default() };
-    let source = FileSource {
-        base,
-        files: &files,
-        copies: None,
-        session: None,
-        calendar: None,
-        time: None,
-        off_calendar: assetctl_config::OffCalendar::Error,
-        start: None,
-        key: &[],
-    };
+    let source = FileSource::of_nothing(base, &files);
     let address = Address::parse(path)?;
     let found = block_on(async || newest(&source, &address).await)
         .map_err(|error| Problem::new(Place::file(base), format!("objects cannot be listed: {error}")))?;
