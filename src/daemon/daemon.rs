@@ -12,6 +12,7 @@ use tokio::sync::{broadcast, mpsc};
 
 use crate::event::{Event, EventKind, Severity};
 use crate::outside::{Clock, Declared, Declares, Look, Runner, StepClock};
+use crate::pulse::Pulse;
 use crate::sensing::{Eye, switches};
 use crate::work::{Attempt, Ending, Message};
 
@@ -25,6 +26,9 @@ const LAST_WORDS: Duration = Duration::from_secs(3);
 const BEHIND: usize = 4_096;
 /// A request that has seen so many daemons die is what kills them.
 const DEATHS: u32 = 10;
+
+/// What the trace of an attempt is called, by the number of its request, its own, and when it was started.
+pub type TraceId = fn(u64, u32, DateTime<Utc>) -> String;
 
 /// Why the daemon cannot begin. What goes wrong later is told as an event, and tried again.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +61,8 @@ pub struct Daemon<R, L, C> {
     stopping: bool,
     /// The newest request that was told of.
     pub(crate) newest: u64,
+    pulse: Arc<Pulse>,
+    pub(crate) trace_id: Option<TraceId>,
 }
 
 impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
@@ -87,12 +93,24 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
             troubles: HashMap::new(),
             stopping: false,
             newest: 0,
+            pulse: Arc::new(Pulse::new()),
+            trace_id: None,
         }
     }
 
     /// Where everything that happens can be heard, from now on.
     pub fn listen(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
+    }
+
+    /// When the queue was last looked at.
+    pub fn pulse(&self) -> Arc<Pulse> {
+        self.pulse.clone()
+    }
+
+    /// Lets the event that begins an attempt, and so the log of its run, name its trace.
+    pub fn name_traces(&mut self, trace_id: TraceId) {
+        self.trace_id = Some(trace_id);
     }
 
     /// Goes on until `stop` is there; then what runs is stopped and goes back to its place in the queue.
@@ -202,7 +220,12 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
                 RequestStatus::Cancelled => (EventKind::RunCancelled, Severity::Info, "cancelled"),
                 _ => (EventKind::RunFailed, Severity::Error, row.error.as_deref().unwrap_or_default()),
             };
-            self.emit(of_request(&row, now, kind, severity, message));
+            let mut event = of_request(&row, now, kind, severity, message).with("attempt", row.attempt);
+            // Who was told that this attempt began knows it by these.
+            if let Some(started) = row.started_at {
+                event = event.with("started_at", started.to_rfc3339_opts(chrono::SecondsFormat::Micros, true));
+            }
+            self.emit(event);
         }
         self.newest = self.store.open_requests()?.last().map_or(0, |row| row.id);
         Ok(())
@@ -260,6 +283,9 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
 
     fn work(&mut self) {
         let worked = self.work_queue(self.clock.now(), self.stopping);
+        if worked.is_ok() {
+            self.pulse.beat();
+        }
         self.tell_trouble("working the queue", worked);
     }
 

@@ -108,6 +108,10 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
         let job = serde_json::from_value::<ResolvedJob>(row.resolved.clone());
         let event = of_request(&row, now, EventKind::RunStarted, Severity::Info, format!("`{}`: {}", row.job, row.why))
             .with("attempt", row.attempt);
+        let event = match self.trace_id {
+            Some(name) => event.with("trace_id", name(row.id, row.attempt, now)),
+            None => event,
+        };
         let (job, failed) = match job {
             Ok(job) => (Some(job), None),
             Err(error) => (None, Some(format!("its job is not of this version's form: {error}; ask for it again"))),
