@@ -4,11 +4,14 @@
 //! - [`project`]: the project's files, read again when they change
 //! - [`look`]: what sensors wait for
 //! - [`telling`]: what happens, told: printed, and handed to observers
+//! - [`watch`]: what watches over the daemon: metrics, traces, lineage; [`datasets`]: the assets as they are told then
 
+mod datasets;
 mod look;
 mod project;
 mod runner;
 mod telling;
+mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +24,7 @@ use self::look::Eyes;
 use self::project::Files;
 use self::runner::InProcess;
 use self::telling::Telling;
+use self::watch::{Watch, Watched};
 use crate::args::{Serve, Stretch};
 use crate::clock::Clock;
 use crate::context::{Context, Loaded};
@@ -72,7 +76,11 @@ async fn serve(context: &Context, args: &Serve, loaded: Loaded, store: Arc<Store
     let declared = Arc::new(Declared { project: loaded.project, graph: loaded.graph });
     let (served, told) = match args.simulate {
         None => {
+            let watch = Watch::new(context, &declared)?;
+            let files = Watched::new(files, watch.clone());
             let mut daemon = Daemon::new(store, declared, Box::new(files), runner, eyes, context.clock);
+            watch.over(&mut daemon).await?;
+            let telling = telling.with_watch(watch);
             let told = tokio::spawn(telling.tell(daemon.listen()));
             (daemon.serve(told_to_stop()).await, told)
         }

@@ -5,6 +5,7 @@
 //! - [`read`]: the file → typed jobs, schedules and sensors
 //! - [`rules`]: what a schema cannot state: what excludes what, names that must be there
 //! - [`observers`]: who is told of what, and what can be wrong with that
+//! - [`telemetry`]: where what the daemon does is told
 //! - [`automatic`]: what `auto:` of assets comes to
 
 mod automatic;
@@ -12,6 +13,7 @@ mod cron;
 mod observers;
 mod read;
 mod rules;
+mod telemetry;
 mod vars;
 
 use std::collections::BTreeMap;
@@ -26,6 +28,7 @@ pub use cron::{CronError, parse_cron};
 pub use observers::Observer;
 pub(crate) use read::{Around, read};
 pub(crate) use rules::session_instant;
+pub use telemetry::Telemetry;
 pub use vars::{JobVar, VarError, VarValue};
 
 use crate::diagnostic::{Diagnostic, Loc};
@@ -45,6 +48,7 @@ pub struct Schedules {
     pub sensors: Vec<Sensor>,
     pub observers: Vec<Observer>,
     pub concurrency: Concurrency,
+    pub telemetry: Telemetry,
     /// The project's variables, which jobs may use beside their own.
     pub(crate) values: BTreeMap<String, Node>,
 }

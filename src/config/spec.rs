@@ -29,6 +29,7 @@ mod secret;
 mod sensors;
 mod session;
 mod storage;
+mod telemetry;
 mod time;
 mod timing;
 mod universe;
@@ -62,6 +63,7 @@ pub use secret::{Secret, SecretError, SecretFrom};
 pub use sensors::{HttpPoll, RunEnd, SensorSpec, SensorWhen};
 pub use session::SessionFrom;
 pub use storage::Storage;
+pub use telemetry::{MetricsSpec, OpenlineageSpec, TelemetrySpec, TracesEnvironment, TracesSpec};
 pub use time::{BarStamp, BarTimes};
 pub use timing::{
     Auto, AutoDeadline, AutoWhen, Blackout, CatchUp, LONGEST as LONGEST_FROM_SESSION, SessionEdge, SessionInstant,

@@ -1,4 +1,4 @@
-//! What happens, told: printed, and handed to observers.
+//! What happens, told: printed, and handed to observers and to what watches over the daemon.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use chrono::SecondsFormat;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
+use super::watch::Watch;
 use crate::args::Format;
 use crate::context::Context;
 use crate::error::CliError;
@@ -25,12 +26,13 @@ pub struct Telling {
     format: Format,
     quiet: bool,
     notifier: Option<Arc<Notifier>>,
+    watch: Option<Arc<Watch>>,
 }
 
 impl Telling {
     /// Who reads along.
     pub fn printing(context: &Context) -> Self {
-        Self { format: context.format, quiet: context.quiet, notifier: None }
+        Self { format: context.format, quiet: context.quiet, notifier: None, watch: None }
     }
 
     /// The project's observers besides. One that cannot tell anything is said once, and keeps nobody else from being told.
@@ -45,6 +47,11 @@ impl Telling {
         Ok(Self { notifier: Some(Arc::new(notifier.map_err(CliError::other("preparing to tell observers"))?)), ..self })
     }
 
+    /// What watches over the daemon besides.
+    pub fn with_watch(self, watch: Arc<Watch>) -> Self {
+        Self { watch: Some(watch), ..self }
+    }
+
     /// Until the daemon has ended.
     pub async fn tell(self, mut events: Receiver<Event>) {
         let sending = self
@@ -54,7 +61,12 @@ impl Telling {
         loop {
             match events.recv().await {
                 Ok(event) => self.tell_one(&event),
-                Err(RecvError::Lagged(missed)) => anstream::eprintln!("{missed} events were too many to be told"),
+                Err(RecvError::Lagged(missed)) => {
+                    if let Some(watch) = &self.watch {
+                        watch.missed(missed);
+                    }
+                    anstream::eprintln!("{missed} events were too many to be told");
+                }
                 Err(RecvError::Closed) => break,
             }
         }
@@ -62,10 +74,16 @@ impl Telling {
             sending.abort();
             let _ = tokio::time::timeout(LAST_WORDS, notifier.step()).await;
         }
+        if let Some(watch) = self.watch {
+            watch.end().await;
+        }
     }
 
     fn tell_one(&self, event: &Event) {
         let json = event.json();
+        if let Some(watch) = &self.watch {
+            watch.observe(&json);
+        }
         if let Some(notifier) = &self.notifier {
             // The ledger may keep it waiting.
             tokio::task::block_in_place(|| notifier.observe(&json));

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::OneOrMany;
+use super::telemetry::TelemetrySpec;
 use super::timing::{Blackout, CatchUp, SessionWindow, Skip};
 use crate::duration::Span;
 use crate::ordered::Ordered;
@@ -14,6 +15,8 @@ use crate::ordered::Ordered;
 pub struct SchedulesSpec {
     /// How many runs go on at once.
     pub concurrency: Concurrency,
+    /// Where what the daemon does is told: traces and lineage.
+    pub telemetry: TelemetrySpec,
 }
 
 /// How many runs go on at once; what is not said is not limited.

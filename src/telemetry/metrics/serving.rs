@@ -1,5 +1,7 @@
 //! The address that Prometheus asks.
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -8,6 +10,7 @@ use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use tokio::net::TcpListener;
 
 use super::{Format, Metrics, State};
 
@@ -17,6 +20,17 @@ pub type Look = Arc<dyn Fn() -> Option<State> + Send + Sync>;
 /// `GET /metrics`.
 pub fn routes(metrics: Arc<Metrics>, look: Look) -> Router {
     Router::new().route("/metrics", get(show)).with_state((metrics, look))
+}
+
+/// Answers on an address of its own, until the runtime ends.
+///
+/// # Errors
+/// The address cannot be had.
+pub async fn listen(address: SocketAddr, metrics: Arc<Metrics>, look: Look) -> io::Result<SocketAddr> {
+    let listener = TcpListener::bind(address).await?;
+    let bound = listener.local_addr()?;
+    tokio::spawn(async move { axum::serve(listener, routes(metrics, look)).await });
+    Ok(bound)
 }
 
 async fn show(Shared((metrics, look)): Shared<(Arc<Metrics>, Look)>, headers: HeaderMap) -> Response {

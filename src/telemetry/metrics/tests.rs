@@ -208,9 +208,9 @@ fn the_page_of_metrics_has_all_of_them() {
 async fn metrics_are_served_in_the_form_that_is_wanted() {
     let metrics = Arc::new(full());
     let look: Look = Arc::new(|| Some(state()));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = format!("http://{}/metrics", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, routes(metrics, look)).await });
+    let bound = listen("127.0.0.1:0".parse().unwrap(), metrics.clone(), look.clone()).await.unwrap();
+    assert!(listen(bound, metrics, look).await.is_err(), "it is taken");
+    let address = format!("http://{bound}/metrics");
     let client = crate::client::client().unwrap();
     for (accept, content, ending) in [
         ("", "text/plain; version=0.0.4; charset=utf-8", "\n"),
