@@ -59,6 +59,13 @@ impl Context {
         self.supervised.as_ref().map(|by| by.cancel.clone()).unwrap_or_default()
     }
 
+    /// Tells who watches over a run; who does not listen any more does not need to know.
+    pub fn tell(&self, event: RunEvent) {
+        if let Some(by) = &self.supervised {
+            let _ = by.events.send(event);
+        }
+    }
+
     /// The same, with no results printed.
     pub fn silent(&self) -> Self {
         Self { format: Format::Silent, quiet: true, ..self.clone() }

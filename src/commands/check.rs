@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use assetctl_execute::{AuditFinding, Audited, Cancel, audit, recheck};
+use assetctl_execute::{AuditFinding, Audited, Cancel, RunEvent, audit, recheck};
 use assetctl_store::{CheckOutcome, CheckResult, Store};
 
 use super::checks;
@@ -42,8 +42,22 @@ fn again(context: &Context, loaded: Loaded, store: &Store, args: &Check) -> Resu
         store.publish(Some(&names))?;
     }
     report::result(context.format, &results, |results| results_in_words(results))?;
+    for result in results.iter().filter(|result| result.outcome != CheckOutcome::Passed) {
+        context.tell(event(result));
+    }
     let failed = results.iter().any(|result| result.outcome == CheckOutcome::Failed);
     if failed { Err(CliError::CheckFailed) } else { Ok(()) }
+}
+
+/// As whoever watches the job is told.
+fn event(result: &CheckResult) -> RunEvent {
+    let (asset, session) = (result.asset.clone(), result.first);
+    let check = checks::label(&result.check, &result.subject);
+    let message = result.message.clone().unwrap_or_default();
+    match result.outcome {
+        CheckOutcome::Failed => RunEvent::CheckFailed { asset, session, check, message },
+        _ => RunEvent::CheckWarned { asset, session, check, message },
+    }
 }
 
 /// A line for each check, then what does not hold.

@@ -1,8 +1,6 @@
 //! `assetctl job`.
 
-use std::collections::BTreeMap;
-
-use assetctl_config::{Job, JobBackoff, JobWork, VarValue, did_you_mean};
+use assetctl_config::{Job, JobBackoff, JobWork, did_you_mean};
 use assetctl_daemon::{Asked, Declared, ask};
 use assetctl_schedule::{JobError, ResolvedJob};
 use assetctl_store::Origin;
@@ -134,7 +132,7 @@ fn selection(work: JobWork, select: &[String], exclude: &[String]) -> String {
 }
 
 /// The job of that name.
-pub fn find<'a>(loaded: &'a Loaded, name: &str) -> Result<&'a Job, CliError> {
+fn find<'a>(loaded: &'a Loaded, name: &str) -> Result<&'a Job, CliError> {
     let schedules = &loaded.project.schedules;
     schedules.job(name).ok_or_else(|| {
         let known: Vec<&str> = schedules.jobs.iter().map(|job| job.name.as_str()).collect();
@@ -150,18 +148,7 @@ pub fn find<'a>(loaded: &'a Loaded, name: &str) -> Result<&'a Job, CliError> {
 fn resolved(loaded: &Loaded, args: &JobShow, now: DateTime<Utc>) -> Result<ResolvedJob, CliError> {
     let job = find(loaded, &args.job)?;
     let given = assetctl_schedule::given(job, &args.vars).map_err(wrong)?;
-    resolve(loaded, job, &given, None, now)
-}
-
-/// A job as it runs for an instant.
-pub fn resolve(
-    loaded: &Loaded,
-    job: &Job,
-    given: &BTreeMap<String, VarValue>,
-    window: Option<assetctl_config::SessionWindow>,
-    at: DateTime<Utc>,
-) -> Result<ResolvedJob, CliError> {
-    assetctl_schedule::resolve(&loaded.project, &loaded.graph, job, given, window, at).map_err(wrong)
+    assetctl_schedule::resolve(&loaded.project, &loaded.graph, job, &given, None, now).map_err(wrong)
 }
 
 fn wrong(error: JobError) -> CliError {
@@ -225,7 +212,7 @@ pub fn start(context: &Context, job: &ResolvedJob, running: &Running, dry_run: b
         }
         JobWork::Check => {
             let args = Check { selecting, dates, look_ahead: false, sessions: std::num::NonZeroUsize::MIN };
-            check::run(context, &args).map(Ended::without_run)
+            check::run(context, &args).map(Ended::without_failures)
         }
         JobWork::Gc => {
             let default = args::GC_DEFAULTS;
@@ -235,7 +222,7 @@ pub fn start(context: &Context, job: &ResolvedJob, running: &Running, dry_run: b
                 forget_revisions: false,
                 dry_run,
             };
-            gc::run(context, &args).map(Ended::without_run)
+            gc::run(context, &args).map(Ended::without_failures)
         }
     }
 }

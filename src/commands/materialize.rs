@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use assetctl_config::Severity;
 use assetctl_execute::{AssetStatus, Options, RunEvent, RunReport, Work};
-use assetctl_store::RunId;
 use serde::Serialize;
 
 use crate::args::{Backfill, Dates, Format, Materialize, Running};
@@ -26,8 +25,6 @@ struct Outcome {
 
 /// How what was to be done has ended.
 pub struct Ended {
-    /// The run that it was, if there was something to do.
-    pub run: Option<RunId>,
     /// Why assets failed, each with its name.
     pub failures: Vec<String>,
     /// A run that failed has been shown.
@@ -35,9 +32,9 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// Well, and without a run.
-    pub fn without_run((): ()) -> Self {
-        Self { run: None, failures: Vec::new(), outcome: Ok(()) }
+    /// Well.
+    pub fn without_failures((): ()) -> Self {
+        Self { failures: Vec::new(), outcome: Ok(()) }
     }
 }
 
@@ -74,7 +71,7 @@ pub fn start(context: &Context, wish: &Wish<'_>, running: &Running, dry_run: boo
         return Err(CliError::Cancelled);
     }
     if dry_run {
-        return show_plan(context, planned).map(Ended::without_run);
+        return show_plan(context, planned).map(Ended::without_failures);
     }
     // Made only now: a wrong selection, or a source that is refused, leaves no empty store behind.
     drop(existing);
@@ -97,10 +94,10 @@ pub fn execute(
     dry_run: bool,
 ) -> Result<Ended, CliError> {
     if dry_run {
-        return show_plan(context, planned).map(Ended::without_run);
+        return show_plan(context, planned).map(Ended::without_failures);
     }
     if planned.plan.is_empty() {
-        return nothing_to_do(context, &loaded, &store, planned).map(Ended::without_run);
+        return nothing_to_do(context, &loaded, &store, planned);
     }
     if context.format == Format::Human && !context.quiet {
         anstream::eprint!("{}", report::plan::human(&planned.plan));
@@ -114,24 +111,27 @@ fn nothing_to_do(
     loaded: &Loaded,
     store: &assetctl_store::Store,
     planned: Planned,
-) -> Result<(), CliError> {
+) -> Result<Ended, CliError> {
     assetctl_execute::note_clean(store, &planned.plan, &planned.sources).map_err(CliError::Run)?;
     loaded.publish_if_behind(store)?;
     let assets: Vec<usize> = planned.plan.assets.iter().map(|asset| asset.node).collect();
     let late =
         assetctl_execute::judge_freshness(store, &loaded.graph, &assets, planned.plan.now, None, context.clock.wall())?;
     show_plan(context, planned)?;
-    let mut result = Ok(());
+    let mut ended = Ended::without_failures(());
     for late in late {
-        let severity = if late.severity == Severity::Error { "error" } else { "warning" };
-        if late.severity == Severity::Error || !context.quiet {
+        context.tell(late.event());
+        let fails = late.severity == Severity::Error;
+        if fails || !context.quiet {
+            let severity = if fails { "error" } else { "warning" };
             anstream::eprintln!("{severity}: {}@{}: freshness: {}", late.asset, late.session, late.message);
         }
-        if late.severity == Severity::Error {
-            result = Err(CliError::CheckFailed);
+        if fails {
+            ended.failures.push(format!("`{}`: check `freshness` fails: {}", late.asset, late.message));
+            ended.outcome = Err(CliError::CheckFailed);
         }
     }
-    result
+    Ok(ended)
 }
 
 fn run(
@@ -179,10 +179,7 @@ fn run(
     let cancel = context.cancel();
     let mut on = |event: RunEvent| {
         progress.on(&event);
-        if let Some(by) = &context.supervised {
-            // Who does not listen any more does not need to know.
-            let _ = by.events.send(event);
-        }
+        context.tell(event);
     };
     let report = runtime.block_on(async {
         let (events, mut listening) = tokio::sync::mpsc::unbounded_channel();
@@ -219,7 +216,7 @@ fn run(
     };
     let failed = report.assets.iter().filter(|asset| asset.status == AssetStatus::Failed);
     let failures = failed.filter_map(|asset| Some(format!("`{}`: {}", asset.asset, asset.error.as_ref()?))).collect();
-    let (run, summary) = (Some(RunId(report.run)), report::run::summary(&report));
+    let summary = report::run::summary(&report);
     let outcome = Outcome { plan, run: Some(report) };
     report::result(context.format, &outcome, |outcome| {
         outcome.run.as_ref().map(report::run::human).unwrap_or_default()
@@ -227,5 +224,5 @@ fn run(
     if !context.quiet {
         anstream::eprintln!("{summary}");
     }
-    Ok(Ended { run, failures, outcome: result })
+    Ok(Ended { failures, outcome: result })
 }

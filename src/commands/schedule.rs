@@ -2,7 +2,6 @@
 
 mod list;
 mod switch;
-mod tell;
 mod tick;
 
 use assetctl_config::{Schedule, did_you_mean};

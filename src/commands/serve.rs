@@ -3,13 +3,17 @@
 //! - [`runner`]: a job, run within this process as its command would run it
 //! - [`project`]: the project's files, read again when they change
 //! - [`look`]: what sensors wait for
+//! - [`stop`]: being told to end
 //! - [`telling`]: what happens, told: printed, and handed to observers
 //! - [`watch`]: what watches over the daemon: metrics, traces, lineage; [`datasets`]: the assets as they are told then
+//! - [`idle`]: the same work, but only until nothing is left to do: `assetctl schedule tick`
 
 mod datasets;
+mod idle;
 mod look;
 mod project;
 mod runner;
+mod stop;
 mod telling;
 mod watch;
 
@@ -17,12 +21,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use assetctl_daemon::{Daemon, Declared, StepClock};
-use assetctl_store::{DaemonLock, Store};
+use assetctl_store::{DaemonLock, DaemonRow, Store};
 use chrono::{DateTime, SecondsFormat, Utc};
 
+pub use self::idle::{Worked, until_idle};
 use self::look::Eyes;
 use self::project::Files;
 use self::runner::InProcess;
+use self::stop::Stop;
 use self::telling::Telling;
 use self::watch::{Watch, Watched};
 use crate::args::{Serve, Stretch};
@@ -32,6 +38,8 @@ use crate::error::CliError;
 
 /// How often somebody who waits for the end of another daemon looks.
 const STANDBY: Duration = Duration::from_millis(250);
+/// The daemon tries again by itself: it does not wait for who has the ledger, and sees what is wanted of it meanwhile.
+const PATIENCE: Duration = Duration::from_millis(300);
 /// What is left of runs that did not stop in time is given so long.
 const LEAVE: Duration = Duration::from_millis(200);
 
@@ -53,93 +61,99 @@ pub fn run(context: &Context, args: &Serve) -> Result<(), CliError> {
         ));
     }
     let store = Arc::new(loaded.store()?);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(CliError::other("starting the runtime"))?;
-    let served = runtime.block_on(serve(context, args, loaded, store));
+    store.set_patience(PATIENCE)?;
+    let runtime = runtime()?;
+    let mut held = None;
+    let served = runtime.block_on(async {
+        let stop = Stop::listen();
+        held = lock(context, args.standby, &store, &stop).await?;
+        if held.is_none() {
+            return Ok(());
+        }
+        // Who has waited for long finds other files than it had read.
+        let loaded = if args.standby { context.load()? } else { loaded };
+        serve(context, args, loaded, store, &stop).await
+    });
+    // Who takes over finds nobody who still writes.
     runtime.shutdown_timeout(LEAVE);
+    drop(held);
     served
 }
 
-async fn serve(context: &Context, args: &Serve, loaded: Loaded, store: Arc<Store>) -> Result<(), CliError> {
-    let Some(_lock) = lock(context, args, &store).await? else { return Ok(()) };
+async fn serve(
+    context: &Context,
+    args: &Serve,
+    loaded: Loaded,
+    store: Arc<Store>,
+    stop: &Stop,
+) -> Result<(), CliError> {
     let files = Files::new(context.clone(), &loaded.project);
     let runner = InProcess::new(context.clone(), args.running.clone());
     let eyes = Eyes::new(context.clone());
-    let telling = Telling::printing(context);
+    let telling = Telling::printing(context, &loaded.project)?;
     // Nobody is woken by a rehearsal.
     let telling = match args.simulate {
         None => telling.with_observers(context, &loaded.project)?,
         Some(_) => telling,
     };
     let declared = Arc::new(Declared { project: loaded.project, graph: loaded.graph });
-    let (served, told) = match args.simulate {
+    let (served, told, watching) = match args.simulate {
         None => {
             let watch = Watch::new(context, &declared)?;
             let files = Watched::new(files, watch.clone());
             let mut daemon = Daemon::new(store, declared, Box::new(files), runner, eyes, context.clock);
-            watch.over(&mut daemon).await?;
-            let telling = telling.with_watch(watch);
-            let told = tokio::spawn(telling.tell(daemon.listen()));
-            (daemon.serve(told_to_stop()).await, told)
+            let watching = watch.over(&mut daemon).await?;
+            let told = telling.start(&mut daemon);
+            (daemon.serve(stop.told()).await, told, Some(watching))
         }
         Some(Stretch { from, to }) => {
             let clock = Arc::new(StepClock::new(from));
             let mut daemon = Daemon::new(store, declared, Box::new(files), runner, eyes, clock.clone());
-            let told = tokio::spawn(telling.tell(daemon.listen()));
-            (daemon.rehearse(&clock, to, told_to_stop()).await, told)
+            let told = telling.start(&mut daemon);
+            (daemon.rehearse(&clock, to, stop.told()).await, told, None)
         }
     };
-    // It ends with the daemon, once everything is told.
-    let _ = told.await;
+    told.end().await;
+    if let Some(watching) = watching {
+        watching.end().await;
+    }
     served.map_err(CliError::other("serving"))
 }
 
+fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::other("starting the runtime"))
+}
+
 /// The lock of the daemon; `None` where somebody ends the waiting.
-async fn lock(context: &Context, args: &Serve, store: &Store) -> Result<Option<DaemonLock>, CliError> {
-    let who = assetctl_config::who().unwrap_or_else(|| "somebody".to_owned());
-    let who = format!("{who}, process {}", std::process::id());
-    let stop = told_to_stop();
-    tokio::pin!(stop);
+async fn lock(context: &Context, standby: bool, store: &Store, stop: &Stop) -> Result<Option<DaemonLock>, CliError> {
     let mut told = false;
     loop {
-        let holder = match store.become_daemon(&who, context.clock.wall())? {
+        let holder = match become_daemon(context, store)? {
             Ok(lock) => return Ok(Some(lock)),
             Err(holder) => holder,
         };
-        let since = holder.since.to_rfc3339_opts(SecondsFormat::Secs, true);
-        if !args.standby {
+        if !standby {
             return Err(CliError::usage(
-                format!("the daemon of this store is {} since {since}", holder.who),
+                in_words(&holder),
                 Some("there is one at a time; `assetctl serve --standby` waits for its end and takes over"),
             ));
         }
         if !std::mem::replace(&mut told, true) && !context.quiet {
-            anstream::eprintln!("the daemon of this store is {} since {since}: waiting for its end", holder.who);
+            anstream::eprintln!("{}: waiting for its end", in_words(&holder));
         }
         tokio::select! {
-            () = &mut stop => return Ok(None),
+            () = stop.told() => return Ok(None),
             () = tokio::time::sleep(STANDBY) => {}
         }
     }
 }
 
-/// Ctrl-C, or what service managers send.
-async fn told_to_stop() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    // Where signals cannot be had, nothing tells it to stop but a kill.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
+fn become_daemon(context: &Context, store: &Store) -> Result<Result<DaemonLock, DaemonRow>, CliError> {
+    let who = assetctl_config::who().unwrap_or_else(|| "somebody".to_owned());
+    Ok(store.become_daemon(&format!("{who}, process {}", std::process::id()), context.clock.wall())?)
+}
+
+fn in_words(holder: &DaemonRow) -> String {
+    let since = holder.since.to_rfc3339_opts(SecondsFormat::Secs, true);
+    format!("the daemon of this store is {} since {since}", holder.who)
 }

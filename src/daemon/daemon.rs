@@ -1,20 +1,20 @@
 //! The loop.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use assetctl_schedule::next;
-use assetctl_store::{Error, RequestRow, RequestStatus, Store};
+use assetctl_store::{Error, Origin, RequestRow, RequestStatus, Store};
 use chrono::{DateTime, Utc};
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{Semaphore, broadcast, mpsc};
 
 use crate::event::{Event, EventKind, Severity};
 use crate::outside::{Clock, Declared, Declares, Look, Runner, StepClock};
 use crate::pulse::Pulse;
 use crate::sensing::{Eye, switches};
-use crate::work::{Attempt, Ending, Message};
+use crate::work::{Attempt, Begun, Ending, Message};
 
 /// How often the queue is looked at: what is wanted of a run is known so soon.
 const LOOK: Duration = Duration::from_millis(100);
@@ -24,6 +24,10 @@ const PAUSE: Duration = Duration::from_millis(5);
 const LAST_WORDS: Duration = Duration::from_secs(3);
 /// Events that a listener may be behind.
 const BEHIND: usize = 4_096;
+/// A ledger that another process has for longer than this is told of.
+const BUSY: Duration = Duration::from_secs(5);
+/// Sensors that look at once; the others wait for a place.
+const LOOKS: usize = 4;
 /// A request that has seen so many daemons die is what kills them.
 const DEATHS: u32 = 10;
 
@@ -46,23 +50,38 @@ pub struct Daemon<R, L, C> {
     pub(crate) looker: Arc<L>,
     pub(crate) clock: C,
     events: broadcast::Sender<Event>,
+    /// Who hears everything but what happens many times a second, and misses nothing.
+    hearing: Vec<mpsc::UnboundedSender<Event>>,
     pub(crate) running: BTreeMap<u64, Attempt>,
     /// Ended, and not recorded yet: the store may refuse for a while.
     pub(crate) ending: Vec<Ending>,
+    /// Runs that have begun and are not recorded yet, for the same reason.
+    pub(crate) begun: Vec<Begun>,
+    /// Requests whose ends were told, but not noted as told by who listens.
+    pub(crate) announced: HashSet<u64>,
     pub(crate) eyes: HashMap<String, Eye>,
+    /// Of those who look at once.
+    pub(crate) places: Arc<Semaphore>,
     /// Until when each schedule's ticks have been looked at.
     pub(crate) seen: HashMap<String, DateTime<Utc>>,
     pub(crate) outbox: mpsc::UnboundedSender<Message>,
     inbox: mpsc::UnboundedReceiver<Message>,
     /// The second of which ticks were decided last.
     ticked: Option<i64>,
-    /// What went wrong last in the daemon itself, by what it was doing: so that it is told once.
-    troubles: HashMap<&'static str, String>,
+    /// What goes wrong in the daemon itself, by what it was doing: so that it is told once.
+    troubles: HashMap<String, Trouble>,
     stopping: bool,
     /// The newest request that was told of.
     pub(crate) newest: u64,
     pulse: Arc<Pulse>,
     pub(crate) trace_id: Option<TraceId>,
+}
+
+/// Something that goes wrong again and again.
+struct Trouble {
+    since: Instant,
+    what: String,
+    told: bool,
 }
 
 impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
@@ -83,9 +102,13 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
             looker: Arc::new(looker),
             clock,
             events: broadcast::channel(BEHIND).0,
+            hearing: Vec::new(),
             running: BTreeMap::new(),
             ending: Vec::new(),
+            begun: Vec::new(),
+            announced: HashSet::new(),
             eyes: HashMap::new(),
+            places: Arc::new(Semaphore::new(LOOKS)),
             seen: HashMap::new(),
             outbox,
             inbox,
@@ -98,7 +121,7 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
         }
     }
 
-    /// Where everything that happens can be heard, from now on.
+    /// Where everything that happens can be heard, from now on; who is too slow misses some of it.
     pub fn listen(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
     }
@@ -113,11 +136,19 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
         self.trace_id = Some(trace_id);
     }
 
+    /// Where everything but what happens many times a second can be heard, from now on, and nothing is missed.
+    pub fn hear(&mut self) -> mpsc::UnboundedReceiver<Event> {
+        let (hearing, heard) = mpsc::unbounded_channel();
+        self.hearing.push(hearing);
+        heard
+    }
+
     /// Goes on until `stop` is there; then what runs is stopped and goes back to its place in the queue.
     ///
     /// # Errors
     /// The store cannot be read at the start.
     pub async fn serve(&mut self, stop: impl Future<Output = ()>) -> Result<(), DaemonError> {
+        self.say(EventKind::DaemonStarted, "the daemon begins");
         self.begin()?;
         tokio::pin!(stop);
         let mut looks = tokio::time::interval(LOOK);
@@ -130,7 +161,39 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
             }
         }
         self.end().await;
+        self.say(EventKind::DaemonStopped, "the daemon ends");
         Ok(())
+    }
+
+    /// Goes on until nothing is left that could be done now. `false` if it was stopped before; what ran then is back in its place.
+    ///
+    /// # Errors
+    /// As [`Daemon::serve`].
+    pub async fn until_idle(&mut self, stop: impl Future<Output = ()>) -> Result<bool, DaemonError> {
+        self.begin()?;
+        tokio::pin!(stop);
+        let mut looks = tokio::time::interval(LOOK);
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let is_done = loop {
+            tokio::select! {
+                () = &mut stop => break false,
+                _ = looks.tick() => {
+                    self.step();
+                    if self.is_idle() {
+                        break true;
+                    }
+                }
+                Some(message) = self.inbox.recv() => self.on(message),
+            }
+        };
+        self.end().await;
+        Ok(is_done)
+    }
+
+    /// Nothing runs, nothing is looked at, and nothing could start.
+    fn is_idle(&self) -> bool {
+        let is_still = self.running.is_empty() && self.ending.is_empty() && !self.eyes.values().any(|eye| eye.looking);
+        is_still && !self.has_ready(self.clock.now())
     }
 
     /// Goes through a stretch of time: the clock is put forward to whatever is next, and stands while something runs. Goes on where an
@@ -147,6 +210,7 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
         if let Some(seen) = self.store.newest_seen()?.filter(|seen| *seen > clock.now()) {
             clock.set(seen);
         }
+        self.say(EventKind::DaemonStarted, "the daemon begins");
         self.begin()?;
         tokio::pin!(stop);
         tokio::select! {
@@ -154,6 +218,7 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
             () = self.go_through(clock, to) => {}
         }
         self.end().await;
+        self.say(EventKind::DaemonStopped, "the daemon ends");
         Ok(())
     }
 
@@ -209,7 +274,6 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
 
     fn begin(&mut self) -> Result<(), DaemonError> {
         let now = self.clock.now();
-        self.emit(Event::new(now, EventKind::DaemonStarted, Severity::Info, "the daemon begins"));
         for (id, status) in self.store.take_back(DEATHS, now)? {
             let Some(row) = self.store.request(id)? else { continue };
             let (kind, severity, message) = match status {
@@ -217,15 +281,10 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
                     (EventKind::RunRequeued, Severity::Warn, "its daemon died: it is queued again")
                 }
                 RequestStatus::Paused => (EventKind::RunPaused, Severity::Info, "paused"),
-                RequestStatus::Cancelled => (EventKind::RunCancelled, Severity::Info, "cancelled"),
-                _ => (EventKind::RunFailed, Severity::Error, row.error.as_deref().unwrap_or_default()),
+                // Of those that have ended nobody was told yet: they are soon.
+                _ => continue,
             };
-            let mut event = of_request(&row, now, kind, severity, message).with("attempt", row.attempt);
-            // Who was told that this attempt began knows it by these.
-            if let Some(started) = row.started_at {
-                event = event.with("started_at", started.to_rfc3339_opts(chrono::SecondsFormat::Micros, true));
-            }
-            self.emit(event);
+            self.emit(of_attempt(&row, of_request(&row, now, kind, severity, message)));
         }
         self.newest = self.store.open_requests()?.last().map_or(0, |row| row.id);
         Ok(())
@@ -247,7 +306,10 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
         };
         let _ = tokio::time::timeout(LAST_WORDS, ended).await;
         self.work();
-        self.emit(Event::new(self.clock.now(), EventKind::DaemonStopped, Severity::Info, "the daemon ends"));
+    }
+
+    fn say(&mut self, kind: EventKind, message: &str) {
+        self.emit(Event::new(self.clock.now(), kind, Severity::Info, message));
     }
 
     fn step(&mut self) {
@@ -257,8 +319,8 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
             self.reload(now);
             let decided = self.decide_ticks(now);
             self.tell_trouble("deciding ticks", decided);
-            self.look(false);
         }
+        self.look(false);
         self.work();
     }
 
@@ -304,23 +366,31 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
     }
 
     /// What goes wrong in the daemon itself is told once, and does not end it: it is tried again.
-    fn tell_trouble(&mut self, doing: &'static str, result: Result<(), Error>) {
-        match result {
-            Ok(()) => {
-                self.troubles.remove(doing);
-            }
-            Err(error) => {
-                let text = error.to_string();
-                if self.troubles.insert(doing, text.clone()).as_ref() != Some(&text) {
-                    let message = format!("{doing}: {text}; it is tried again");
-                    self.emit(Event::new(self.clock.now(), EventKind::DaemonFailed, Severity::Error, message));
-                }
-            }
+    pub(crate) fn tell_trouble(&mut self, doing: &str, result: Result<(), Error>) {
+        let trouble = result.err().map(|error| (format!("{doing}: {error}; it is tried again"), error.is_busy()));
+        self.note_trouble(doing, trouble);
+    }
+
+    /// The trouble with something, and whether it may be over soon; `None` where there is none.
+    pub(crate) fn note_trouble(&mut self, about: &str, trouble: Option<(String, bool)>) {
+        let Some((what, may_pass)) = trouble else {
+            self.troubles.remove(about);
+            return;
+        };
+        let fresh = || Trouble { since: Instant::now(), what: what.clone(), told: false };
+        let known = self.troubles.entry(about.to_owned()).or_insert_with(fresh);
+        if known.what != what {
+            *known = fresh();
+        }
+        if !known.told && (!may_pass || known.since.elapsed() >= BUSY) {
+            known.told = true;
+            self.emit(Event::new(self.clock.now(), EventKind::DaemonFailed, Severity::Error, what));
         }
     }
 
     /// Tells whoever listens, and the log of the run that it is of.
     pub(crate) fn emit(&mut self, event: Event) {
+        let event = Event { tags: self.tags_of(&event), ..event };
         match event.severity {
             Severity::Info => tracing::debug!(kind = ?event.kind, request = event.request, "{}", event.message),
             Severity::Warn | Severity::Error => {
@@ -330,8 +400,25 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
         if let Some(attempt) = event.request.and_then(|id| self.running.get_mut(&id)) {
             attempt.write(&event);
         }
+        if !event.kind.is_frequent() {
+            self.hearing.retain(|hearing| hearing.send(event.clone()).is_ok());
+        }
         // Nobody needs to listen.
         let _ = self.events.send(event);
+    }
+
+    /// Of the job and of the asset, each once.
+    fn tags_of(&self, event: &Event) -> Vec<String> {
+        let Declared { project, graph } = &*self.declared;
+        let job = event.job.as_ref().and_then(|job| project.schedules.job(job));
+        let asset = event.asset.as_ref().and_then(|asset| graph.find(asset));
+        let mut tags: Vec<String> = job.map(|job| job.spec.tags.clone()).unwrap_or_default();
+        for tag in asset.into_iter().flat_map(|ix| &graph.node(ix).tags) {
+            if !tags.contains(tag) {
+                tags.push(tag.clone());
+            }
+        }
+        tags
     }
 }
 
@@ -343,10 +430,31 @@ pub(crate) fn of_request(
     severity: Severity,
     message: impl Into<String>,
 ) -> Event {
+    of_run(row, Event::new(at, kind, severity, message))
+}
+
+/// An event of an attempt that began under a daemon which is gone: whoever was told that it began knows it by these.
+pub(crate) fn of_attempt(row: &RequestRow, event: Event) -> Event {
+    let Some(started) = row.started_at else { return event };
+    let started = started.to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+    event.with("attempt", row.attempt).with("started_at", started)
+}
+
+/// What happens in a run of a request, with what the request says of it.
+pub(crate) fn of_run(row: &RequestRow, event: Event) -> Event {
+    // What an asset does by itself is a schedule's if it has a tick, and else a sensor's.
+    let (by_schedule, by_sensor) = match row.origin {
+        Origin::Schedule => (true, false),
+        Origin::Sensor => (false, true),
+        Origin::Auto => (row.due.is_some(), row.due.is_none()),
+        Origin::Manual | Origin::Api => (false, false),
+    };
     Event {
         request: Some(row.id),
         job: Some(row.job.clone()),
         run: row.runs.last().copied(),
-        ..Event::new(at, kind, severity, message)
+        schedule: row.of.clone().filter(|_| by_schedule),
+        sensor: row.of.clone().filter(|_| by_sensor),
+        ..event
     }
 }

@@ -2,10 +2,11 @@
 
 use assetctl_execute::{AssetReport, AssetStatus, RunEvent};
 use chrono::{DateTime, NaiveDate, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// What kind of thing happens. [`assetctl_config::EVENT_KINDS`] has those that observers are told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventKind {
     DaemonStarted,
@@ -38,8 +39,17 @@ pub enum EventKind {
     Asking,
     BatchCommitted,
     CheckFailed,
+    /// A check with severity `warn` does not hold.
+    CheckWarned,
     FreshnessViolated,
     Noted,
+}
+
+impl EventKind {
+    /// Whether it happens many times a second. Nobody waits for those.
+    pub fn is_frequent(self) -> bool {
+        matches!(self, Self::Asking | Self::BatchCommitted)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -69,6 +79,9 @@ pub struct Event {
     pub asset: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<NaiveDate>,
+    /// Of the job and of the asset.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
     pub severity: Severity,
     pub message: String,
     /// What only this kind has: counts, seconds, the reason's code.
@@ -88,6 +101,7 @@ impl Event {
             sensor: None,
             asset: None,
             session: None,
+            tags: Vec::new(),
             severity,
             message: message.into(),
             more: Map::new(),
@@ -136,8 +150,19 @@ impl Event {
                     .with("bytes", *bytes)
             }
             RunEvent::CheckWarned { asset, session, check, message } => {
-                let event = of(check_kind(check), Severity::Warn, asset, message.clone()).with("check", check.as_str());
+                let event =
+                    of(EventKind::CheckWarned, Severity::Warn, asset, message.clone()).with("check", check.as_str());
                 Self { session: Some(*session), ..event }
+            }
+            RunEvent::CheckFailed { asset, session, check, message } => {
+                let event =
+                    of(EventKind::CheckFailed, Severity::Error, asset, message.clone()).with("check", check.as_str());
+                Self { session: Some(*session), ..event }
+            }
+            RunEvent::Late { asset, session, warns, message } => {
+                let severity = if *warns { Severity::Warn } else { Severity::Error };
+                let event = of(EventKind::FreshnessViolated, severity, asset, message.clone());
+                Self { session: Some(*session), ..event.with("check", "freshness") }
             }
             RunEvent::AssetFinished(report) => Self::of_asset(at, report),
         }
@@ -145,10 +170,7 @@ impl Event {
 
     fn of_asset(at: DateTime<Utc>, report: &AssetReport) -> Self {
         let (kind, severity) = match report.status {
-            AssetStatus::Failed if report.check_failed => {
-                let late = report.error.as_ref().is_some_and(|error| error.starts_with("check `freshness`"));
-                (if late { EventKind::FreshnessViolated } else { EventKind::CheckFailed }, Severity::Error)
-            }
+            AssetStatus::Failed if report.check_failed => (EventKind::CheckFailed, Severity::Error),
             AssetStatus::Failed => (EventKind::AssetFailed, Severity::Error),
             AssetStatus::Waits | AssetStatus::Blocked => (EventKind::AssetFinished, Severity::Warn),
             AssetStatus::Ok | AssetStatus::Unchanged | AssetStatus::Cancelled => {
@@ -180,6 +202,24 @@ impl Event {
     }
 }
 
-fn check_kind(check: &str) -> EventKind {
-    if check == "freshness" { EventKind::FreshnessViolated } else { EventKind::CheckFailed }
+#[cfg(test)]
+mod tests {
+    use assetctl_config::EVENT_KINDS;
+
+    use super::*;
+
+    #[test]
+    fn observers_are_told_of_every_kind_but_of_what_happens_many_times_a_second() {
+        let untold = ["run_planned", "asking", "batch_committed"];
+        let told: Vec<String> =
+            EVENT_KINDS.iter().map(|(kind, _)| (*kind).to_owned()).chain(untold.map(str::to_owned)).collect();
+        for kind in &told {
+            assert!(serde_json::from_value::<EventKind>(json!(kind)).is_ok(), "nothing is ever a `{kind}`");
+        }
+        // What serde would have taken in place of this.
+        let refused = serde_json::from_value::<EventKind>(json!("?")).unwrap_err().to_string();
+        let (_, all) = refused.split_once("expected one of ").unwrap();
+        let all: Vec<&str> = all.split('`').skip(1).step_by(2).collect();
+        assert_eq!(all.len(), told.len(), "nobody can be told of some of {all:?}");
+    }
 }

@@ -18,7 +18,7 @@ mod outside;
 mod pulse;
 mod sensing;
 #[cfg(test)]
-mod tests;
+mod stories;
 mod ticks;
 mod work;
 

@@ -1,19 +1,25 @@
 //! Sensors → requests.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use assetctl_config::{RunEnd, Sensor, SensorWhen};
 use assetctl_plan::Ledger as _;
-use assetctl_schedule::{Seen, SensorDecision, SensorMemory, Switch, evaluate};
-use assetctl_store::{Error, Origin, RequestStatus, Store};
+use assetctl_schedule::{JobError, Seen, SensorDecision, SensorMemory, Switch, evaluate};
+use assetctl_store::{Error, NewRequest, Origin, RequestStatus, Store};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::ask::{Asked, ask};
 use crate::daemon::Daemon;
 use crate::event::{Event, EventKind, Severity};
-use crate::outside::{Clock, Look, Runner};
+use crate::outside::{Clock, Declared, Look, Runner};
 use crate::work::Message;
 
 /// How often a sensor looks where it does not say.
 const EVERY: TimeDelta = TimeDelta::seconds(30);
+
+/// How long looking may take.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// How a sensor's looking goes.
 #[derive(Debug)]
@@ -28,6 +34,8 @@ pub(crate) struct Eye {
     again: bool,
     /// Why looking failed last, so that it is told once.
     failed: Option<String>,
+    /// Held by who looks: also by one whom nobody waits for any more.
+    looks: Arc<()>,
 }
 
 impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
@@ -41,7 +49,7 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
             if let Some(eye) = self.eyes.get(&sensor.name) {
                 // A clock that went back has not looked yet.
                 let is_due = all || eye.again || now - eye.looked >= every || now < eye.looked;
-                if eye.looking || !is_due {
+                if eye.looking || Arc::strong_count(&eye.looks) > 1 || !is_due {
                     continue;
                 }
             }
@@ -52,19 +60,29 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
             let seen = self.seen_in_store(&sensor.spec.when)?;
             let known = self.eyes.remove(&sensor.name);
             let (waits, failed) = known.map_or((false, None), |eye| (eye.waits, eye.failed));
-            let eye = Eye { looked: now, every, looking: seen.is_none(), waits, again: false, failed };
+            let looks = Arc::new(());
+            let held = looks.clone();
+            let eye = Eye { looked: now, every, looking: seen.is_none(), waits, again: false, failed, looks };
             self.eyes.insert(sensor.name.clone(), eye);
             if let Some(seen) = seen {
                 self.on_seen(&sensor.name, &seen, now)?;
                 continue;
             }
             let (looker, store, declared) = (self.looker.clone(), self.store.clone(), declared.clone());
-            let (sensor, outbox) = (sensor.clone(), self.outbox.clone());
+            let (sensor, outbox, places) = (sensor.clone(), self.outbox.clone(), self.places.clone());
             tokio::spawn(async move {
                 let name = sensor.name.clone();
-                let looked = tokio::task::spawn_blocking(move || looker.look(&declared, &store, &sensor, now));
-                let seen =
-                    looked.await.unwrap_or_else(|error| Seen::Failed(format!("it stopped unexpectedly: {error}")));
+                // They are never closed.
+                let _place = places.acquire_owned().await;
+                let looked = tokio::task::spawn_blocking(move || {
+                    let _held = held;
+                    looker.look(&declared, &store, &sensor, now)
+                });
+                let seen = match tokio::time::timeout(LONGEST, looked).await {
+                    Ok(Ok(seen)) => seen,
+                    Ok(Err(error)) => Seen::Failed(format!("it stopped unexpectedly: {error}")),
+                    Err(_) => Seen::Failed(format!("it took longer than {} s", LONGEST.as_secs())),
+                };
                 let _ = outbox.send(Message::Seen(name, seen));
             });
         }
@@ -132,9 +150,13 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
                 self.tell_sensor(sensor, now, EventKind::SensorFailed, Severity::Warn, &why, None);
             }
         }
-        let request = match &decision {
-            SensorDecision::Fires(why) => self.request_of(&declared, sensor, why, now),
-            _ => None,
+        let asked = match &decision {
+            SensorDecision::Fires(why) => request_of(&declared, sensor, why, now),
+            _ => Ok(None),
+        };
+        let (request, refused) = match asked {
+            Ok(request) => (request, None),
+            Err(error) => (None, Some(error)),
         };
         let text = serde_json::to_string(&memory).unwrap_or_default();
         if known.is_some_and(|row| row.memory == text && row.decision == word && row.reason == reason) {
@@ -144,33 +166,11 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
         if matches!(decision, SensorDecision::Fires(_)) {
             self.tell_sensor(sensor, now, EventKind::SensorFired, Severity::Info, reason, asked);
         }
-        Ok(())
-    }
-
-    fn request_of(
-        &mut self,
-        declared: &crate::outside::Declared,
-        sensor: &Sensor,
-        why: &str,
-        now: DateTime<Utc>,
-    ) -> Option<assetctl_store::NewRequest> {
-        let asked = Asked {
-            origin: origin(&sensor.spec.job, Origin::Sensor),
-            of: Some(&sensor.name),
-            why: format!("sensor `{}`: {why}", sensor.name),
-            due: None,
-            vars: &sensor.vars,
-            window: None,
-            now,
-        };
-        match ask(declared, &sensor.spec.job, asked)? {
-            Ok(request) => Some(request),
-            Err(error) => {
-                let message = format!("`{}` failed: {error}", sensor.spec.job);
-                self.tell_sensor(sensor, now, EventKind::RunFailed, Severity::Error, &message, None);
-                None
-            }
+        if let Some(error) = refused {
+            let message = format!("`{}` failed: {error}", sensor.spec.job);
+            self.tell_sensor(sensor, now, EventKind::RunFailed, Severity::Error, &message, None);
         }
+        Ok(())
     }
 
     fn tell_sensor(
@@ -189,6 +189,24 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
             ..Event::new(now, kind, severity, message)
         });
     }
+}
+
+fn request_of(
+    declared: &Declared,
+    sensor: &Sensor,
+    why: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<NewRequest>, JobError> {
+    let asked = Asked {
+        origin: origin(&sensor.spec.job, Origin::Sensor),
+        of: Some(&sensor.name),
+        why: format!("sensor `{}`: {why}", sensor.name),
+        due: None,
+        vars: &sensor.vars,
+        window: None,
+        now,
+    };
+    ask(declared, &sensor.spec.job, asked).transpose()
 }
 
 /// Of a job that an asset makes by `auto:`, the asset.

@@ -1,7 +1,7 @@
 //! Schedules → requests.
 
 use assetctl_config::Schedule;
-use assetctl_schedule::{Decision, ScheduleState, Tick, due};
+use assetctl_schedule::{Decision, JobError, ScheduleState, Tick, due};
 use assetctl_store::{Error, NewRequest, Origin, TickRow};
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -13,6 +13,9 @@ use crate::sensing::{origin, switches};
 
 /// That nothing was due is recorded so often.
 const RECORD: TimeDelta = TimeDelta::seconds(60);
+
+/// Ticks that were seen so far ahead were seen by a clock that was wrong.
+const AHEAD: TimeDelta = TimeDelta::hours(1);
 
 impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
     /// Decides what has become due of every schedule. Each schedule's ticks are recorded together with the requests that they make:
@@ -29,6 +32,8 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
         let name = &schedule.name;
         let watched = self.store.watched(name)?;
         let recorded_to = watched.as_ref().map(|watched| watched.seen_to);
+        let ahead = recorded_to.filter(|seen_to| *seen_to > now + AHEAD);
+        self.note_trouble(name, ahead.map(|seen_to| (is_ahead(name, seen_to), false)));
         let mut state = ScheduleState::new(now);
         if let Some(watched) = watched {
             let seen_to = self.seen.get(name).copied().unwrap_or(watched.seen_to).max(watched.seen_to);
@@ -41,19 +46,36 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
             self.seen.insert(name.clone(), seen_to);
             return Ok(());
         }
-        let ticks: Vec<(TickRow, Option<NewRequest>)> =
-            found.ticks.iter().map(|tick| (tick_row(tick), self.request_for(schedule, tick, now))).collect();
+        let mut ticks: Vec<(TickRow, Option<NewRequest>)> = Vec::with_capacity(found.ticks.len());
+        let mut refused: Vec<(DateTime<Utc>, JobError)> = Vec::new();
+        for tick in &found.ticks {
+            let request = self.request_for(schedule, tick, now).unwrap_or_else(|error| {
+                refused.push((tick.due, error));
+                None
+            });
+            ticks.push((tick_row(tick), request));
+        }
         let recorded = self.store.enqueue_ticks(name, seen_to, &ticks)?;
         self.seen.insert(name.clone(), seen_to);
         for (tick, request) in recorded {
             self.tell_tick(schedule, &tick, request, now);
+            for (_, error) in refused.iter().filter(|(due, _)| *due == tick.due) {
+                let job = &schedule.spec.job;
+                let event = Event::new(now, EventKind::RunFailed, Severity::Error, format!("`{job}` failed: {error}"));
+                self.emit(Event { job: Some(job.clone()), schedule: Some(name.clone()), ..event });
+            }
         }
         Ok(())
     }
 
-    fn request_for(&mut self, schedule: &Schedule, tick: &Tick, now: DateTime<Utc>) -> Option<NewRequest> {
+    fn request_for(
+        &self,
+        schedule: &Schedule,
+        tick: &Tick,
+        now: DateTime<Utc>,
+    ) -> Result<Option<NewRequest>, JobError> {
         if tick.decision != Decision::Run {
-            return None;
+            return Ok(None);
         }
         let job = &schedule.spec.job;
         let asked = Asked {
@@ -65,14 +87,7 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
             window: schedule.spec.backfill,
             now,
         };
-        match ask(&self.declared.clone(), job, asked)? {
-            Ok(request) => Some(request),
-            Err(error) => {
-                let event = Event::new(now, EventKind::RunFailed, Severity::Error, format!("`{job}` failed: {error}"));
-                self.emit(Event { job: Some(job.clone()), schedule: Some(schedule.name.clone()), ..event });
-                None
-            }
-        }
+        ask(&self.declared, job, asked).transpose()
     }
 
     fn tell_tick(&mut self, schedule: &Schedule, tick: &TickRow, request: Option<u64>, now: DateTime<Utc>) {
@@ -90,6 +105,14 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
             ..event
         });
     }
+}
+
+fn is_ahead(schedule: &str, seen_to: DateTime<Utc>) -> String {
+    format!(
+        "the ticks of `{schedule}` have been decided until {}, which lies ahead: the clock was wrong, or is; until then it does \
+         not run (under another name it begins now)",
+        text(seen_to)
+    )
 }
 
 /// A tick as the ledger keeps it, before it has started a run.

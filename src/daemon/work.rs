@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use assetctl_config::JobGroup;
 use assetctl_execute::{Cancel, RunEvent};
 use assetctl_schedule::{Claims, ResolvedJob, Seen, Waiting, choose};
 use assetctl_store::{Error, RequestEnd, RequestRow, RequestStatus, RunId};
@@ -9,7 +10,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 
 use crate::backoff::again;
-use crate::daemon::{Daemon, of_request};
+use crate::daemon::{Daemon, of_attempt, of_request, of_run};
 use crate::event::{Event, EventKind, Severity};
 use crate::log::RunLog;
 use crate::outside::{Clock, Failure, FailureKind, Look, Outcome, Runner};
@@ -35,7 +36,18 @@ pub(crate) struct Attempt {
     serial: u64,
     cancel: Cancel,
     told_to_stop: Option<Instant>,
+    /// This attempt has come to a run, the last of those in the row.
+    has_run: bool,
     log: RunLog,
+}
+
+/// A run that a request has come to.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    request: u64,
+    run: RunId,
+    /// Of a schedule: its name and tick.
+    tick: Option<(String, DateTime<Utc>)>,
 }
 
 /// An attempt that has ended.
@@ -63,7 +75,7 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
     /// Records what has ended, tells what is wanted of what runs, and starts what may start.
     pub(crate) fn work_queue(&mut self, now: DateTime<Utc>, stopping: bool) -> Result<(), Error> {
         self.leave_behind();
-        self.record_ends(now)?;
+        let recorded = self.record_begun().and_then(|()| self.record_ends(now));
         let rows = self.store.open_requests()?;
         let known = self.newest;
         self.newest = rows.last().map_or(known, |row| row.id.max(known));
@@ -76,15 +88,24 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
                 format!("`{}`: {}", row.job, row.why),
             ));
         }
+        // What is wanted is heeded, whatever cannot be recorded.
         for row in rows.iter().filter(|row| row.wanted.is_some()) {
             if let Some(attempt) = self.running.get_mut(&row.id) {
                 attempt.tell_to_stop();
             }
         }
+        recorded?;
+        self.take_up_lost(&rows, now)?;
+        self.announce_ends(now)?;
         if stopping {
             return Ok(());
         }
-        let claims = |row: &RequestRow| serde_json::from_value::<Claims>(row.claims.clone()).unwrap_or_default();
+        // Two of one job never run at once, unless it says so itself: they follow on each other in the order in which they were asked for.
+        let claims = |row: &RequestRow| {
+            let mut claims = serde_json::from_value::<Claims>(row.claims.clone()).unwrap_or_default();
+            claims.group.get_or_insert_with(|| JobGroup { group: format!("job {}", row.job), limit: 1 });
+            claims
+        };
         let running: Vec<Claims> = rows.iter().filter(|row| row.status == RequestStatus::Running).map(claims).collect();
         let waiting: Vec<Waiting> = rows
             .iter()
@@ -94,6 +115,42 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
         let limits = &self.declared.project.schedules.concurrency;
         for id in choose(&waiting, &running, limits, now) {
             self.start(id, now)?;
+        }
+        Ok(())
+    }
+
+    /// Those that are said to run, and do not: their start was recorded, and then the store failed.
+    fn take_up_lost(&mut self, rows: &[RequestRow], now: DateTime<Utc>) -> Result<(), Error> {
+        let is_known =
+            |id: &u64| self.running.contains_key(id) || self.ending.iter().any(|one| one.attempt.row.id == *id);
+        let lost = rows.iter().filter(|row| row.status == RequestStatus::Running && !is_known(&row.id));
+        for row in lost.cloned().collect::<Vec<_>>() {
+            let status = self.store.end_request(row.id, &RequestEnd::Stopped, now)?;
+            self.emit(told(&row, &RequestEnd::Stopped, status, now));
+        }
+        Ok(())
+    }
+
+    /// Ends of which nobody was told: of requests that were cancelled while they waited, and from before a kill.
+    fn announce_ends(&mut self, now: DateTime<Utc>) -> Result<(), Error> {
+        let untold = self.store.untold_requests()?;
+        self.announced.retain(|id| untold.iter().any(|row| row.id == *id));
+        for row in untold {
+            if self.announced.insert(row.id) {
+                let event = of_end(&row, row.status, row.error.as_deref(), row.error_kind.as_deref(), now);
+                self.emit(of_attempt(&row, event));
+            }
+        }
+        Ok(())
+    }
+
+    fn record_begun(&mut self) -> Result<(), Error> {
+        while let Some(Begun { request, run, tick }) = self.begun.first() {
+            self.store.record_request_run(*request, *run)?;
+            if let Some((schedule, due)) = tick {
+                self.store.record_tick_run(schedule, *due, *run)?;
+            }
+            self.begun.remove(0);
         }
         Ok(())
     }
@@ -112,6 +169,8 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
             Some(name) => event.with("trace_id", name(row.id, row.attempt, now)),
             None => event,
         };
+        // Which run this attempt comes to is not known yet.
+        let event = Event { run: None, ..event };
         let (job, failed) = match job {
             Ok(job) => (Some(job), None),
             Err(error) => (None, Some(format!("its job is not of this version's form: {error}; ask for it again"))),
@@ -123,6 +182,7 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
             serial,
             cancel: cancel.clone(),
             told_to_stop: None,
+            has_run: false,
             log: RunLog::default(),
         };
         self.running.insert(id, attempt);
@@ -143,26 +203,25 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
         let Some(attempt) = self.running.get_mut(&id).filter(|attempt| attempt.serial == serial) else {
             return Ok(());
         };
-        let mut recorded = Ok(());
         if let RunEvent::RunStarted { run } = event {
             attempt.row.runs.push(*run);
+            attempt.has_run = true;
             let run = RunId(*run);
-            recorded = self.store.record_request_run(id, run);
-            if let (Some(due), Some(schedule)) = (attempt.row.due, &attempt.row.of) {
-                recorded = recorded.and_then(|()| self.store.record_tick_run(schedule, due, run));
-            }
+            let tick = attempt.row.of.clone().zip(attempt.row.due);
+            self.begun.push(Begun { request: id, run, tick });
             if let Err(error) = attempt.log.begin(&self.store, run) {
                 tracing::warn!(request = id, "its log cannot be written: {error}");
             }
         }
-        let event = Event {
-            request: Some(id),
-            run: attempt.row.runs.last().copied(),
-            job: Some(attempt.row.job.clone()),
-            ..Event::of_run(now, event)
-        };
+        let mut recorded = Ok(());
+        if matches!(event, RunEvent::BatchCommitted { .. }) && attempt.row.deaths > 0 {
+            attempt.row.deaths = 0;
+            recorded = self.store.forget_deaths(id);
+        }
+        let run = attempt.has_run.then(|| attempt.row.runs.last().copied()).flatten();
+        let event = Event { run, ..of_run(&attempt.row, Event::of_run(now, event)) };
         self.emit(event);
-        recorded
+        recorded.and_then(|()| self.record_begun())
     }
 
     pub(crate) fn on_ended(&mut self, id: u64, serial: u64, outcome: Outcome) -> Result<(), Error> {
@@ -208,6 +267,15 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
             let Ending { mut attempt, end } = ending;
             let event = told(&attempt.row, &end, status, now);
             attempt.write(&event);
+            if let Some(run) = attempt.row.runs.last().copied().filter(|_| !attempt.has_run) {
+                // It came to no run: what it told belongs to the one before.
+                if let Err(error) = attempt.log.begin(&self.store, RunId(run)) {
+                    tracing::warn!(request = attempt.row.id, "its log cannot be written: {error}");
+                }
+            }
+            if matches!(status, RequestStatus::Succeeded | RequestStatus::Failed | RequestStatus::Cancelled) {
+                self.announced.insert(attempt.row.id);
+            }
             self.emit(event);
             self.look_again_at_runs();
         }
@@ -220,10 +288,11 @@ fn told(row: &RequestRow, end: &RequestEnd, status: RequestStatus, now: DateTime
     let of = |kind, severity, message: String| of_request(row, now, kind, severity, message);
     let job = &row.job;
     let event = match (status, end) {
-        (RequestStatus::Succeeded, _) => of(EventKind::RunSucceeded, Severity::Info, format!("`{job}` is done")),
         (RequestStatus::Failed, RequestEnd::Failed { kind, error }) => {
-            of(EventKind::RunFailed, Severity::Error, format!("`{job}` failed: {error}"))
-                .with("error_kind", kind.as_str())
+            of_end(row, status, Some(error), Some(kind), now)
+        }
+        (RequestStatus::Succeeded | RequestStatus::Failed | RequestStatus::Cancelled, _) => {
+            of_end(row, status, None, None, now)
         }
         (RequestStatus::Queued, RequestEnd::Again { kind, error, not_before }) => {
             let at = not_before.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
@@ -231,7 +300,6 @@ fn told(row: &RequestRow, end: &RequestEnd, status: RequestStatus, now: DateTime
                 .with("error_kind", kind.as_str())
                 .with("not_before", at)
         }
-        (RequestStatus::Cancelled, _) => of(EventKind::RunCancelled, Severity::Warn, format!("`{job}` is cancelled")),
         (RequestStatus::Paused, _) => of(EventKind::RunPaused, Severity::Info, format!("`{job}` is paused")),
         _ => {
             of(EventKind::RunRequeued, Severity::Info, format!("`{job}` was stopped and is in its place in the queue"))
@@ -239,6 +307,30 @@ fn told(row: &RequestRow, end: &RequestEnd, status: RequestStatus, now: DateTime
     };
     let started = row.started_at.unwrap_or(now);
     event.with("attempt", row.attempt).with("seconds", (now - started).num_milliseconds() as f64 / 1000.0)
+}
+
+/// How a request has ended.
+fn of_end(
+    row: &RequestRow,
+    status: RequestStatus,
+    error: Option<&str>,
+    kind: Option<&str>,
+    now: DateTime<Utc>,
+) -> Event {
+    let job = &row.job;
+    match status {
+        RequestStatus::Succeeded => {
+            of_request(row, now, EventKind::RunSucceeded, Severity::Info, format!("`{job}` is done"))
+        }
+        RequestStatus::Cancelled => {
+            of_request(row, now, EventKind::RunCancelled, Severity::Warn, format!("`{job}` is cancelled"))
+        }
+        _ => {
+            let message = format!("`{job}` failed: {}", error.unwrap_or_default());
+            of_request(row, now, EventKind::RunFailed, Severity::Error, message)
+                .with("error_kind", kind.unwrap_or_default())
+        }
+    }
 }
 
 fn failed_as(kind: FailureKind, message: String) -> Outcome {
@@ -268,10 +360,15 @@ async fn attempt_it<R: Runner>(
             Some(event) = listening.recv() => {
                 let _ = outbox.send(Message::Told(id, serial, event));
             }
-            outcome = &mut run => break outcome,
-            () = &mut late, if timeout.is_some() && !is_late => {
+            outcome = &mut run => break Some(outcome),
+            () = &mut late, if timeout.is_some() => {
+                if is_late {
+                    // It does not listen: it is left behind.
+                    break None;
+                }
                 is_late = true;
                 cancel.set();
+                late.as_mut().reset(tokio::time::Instant::now() + LEFT_BEHIND);
             }
         }
     };
@@ -279,12 +376,12 @@ async fn attempt_it<R: Runner>(
         let _ = outbox.send(Message::Told(id, serial, event));
     }
     match outcome {
-        Ok(Outcome::Succeeded) => Outcome::Succeeded,
-        Ok(_) if is_late => {
+        Some(Ok(Outcome::Succeeded)) => Outcome::Succeeded,
+        Some(Ok(outcome)) if !is_late => outcome,
+        Some(Err(error)) => failed_as(FailureKind::Transient, format!("it stopped unexpectedly: {error}")),
+        None | Some(Ok(_)) => {
             let limit = timeout.map(|limit| limit.as_secs()).unwrap_or_default();
             failed_as(FailureKind::Timeout, format!("it took longer than its `timeout` of {limit} s"))
         }
-        Ok(outcome) => outcome,
-        Err(error) => failed_as(FailureKind::Transient, format!("it stopped unexpectedly: {error}")),
     }
 }

@@ -13,7 +13,7 @@ use assetctl_config::{Asset, Check, Project};
 use assetctl_connect::{Fetch, Progress, Scan};
 use assetctl_graph::{AssetNode, Axis, Graph};
 use assetctl_plan::{AssetPlan, Fingerprints, Hash128, Observation, RecordCache, date_of, ix_of, settle};
-use assetctl_store::{Commit, Lanes, NewPartition, RunId, Snapshot, Store};
+use assetctl_store::{AssetLocks, Commit, Lanes, NewPartition, RunId, Snapshot, Store};
 use chrono::{DateTime, NaiveDate, Utc};
 use polars::prelude::*;
 use tokio::sync::mpsc::UnboundedSender;
@@ -53,6 +53,9 @@ pub struct Job {
     pub events: UnboundedSender<RunEvent>,
     /// The instant that goes into records.
     pub clock: fn() -> DateTime<Utc>,
+    /// On every asset of the run.
+    #[expect(dead_code, reason = "held for the locks, which fall with the last who has them")]
+    pub locks: Arc<AssetLocks>,
 }
 
 /// A batch that was made and checked, with the snapshot that it was made from.
@@ -295,6 +298,10 @@ impl Job {
         report: &mut AssetReport,
         complaints: &mut Vec<Complaint>,
     ) -> Result<Vec<NaiveDate>, JobError> {
+        // What was asked for is kept all the same: nobody should be asked twice.
+        if self.fetcher.is_none() && self.cancel.is_set() {
+            return Err(MakeError::Cancelled.into());
+        }
         let Ready { snapshot, mut made, verdict, spool, failed } = batch;
         report.refused.extend(verdict.refused);
         complaints.extend(verdict.complaints);

@@ -91,6 +91,7 @@ pub async fn materialize(
     let graph = Arc::clone(&work.graph);
     let (planned, now): (Vec<usize>, _) = (work.plan.assets.iter().map(|asset| asset.node).collect(), work.plan.now);
     let names = work.graph.names();
+    let cancelled = cancel.clone();
     let outcome = execute(work, options, run, cancel, events.clone()).await;
     let outcome = outcome.and_then(|mut report| {
         if !report.cancelled {
@@ -103,6 +104,8 @@ pub async fn materialize(
         Ok(report) if report.cancelled => RunStatus::Cancelled,
         Ok(report) if report.failed() => RunStatus::Failed,
         Ok(_) => RunStatus::Succeeded,
+        // It was stopped while it waited for another run.
+        Err(RunError::Busy { .. }) if cancelled.is_set() => RunStatus::Cancelled,
         Err(_) => RunStatus::Failed,
     };
     store.finish_run(run, status, clock())?;
@@ -139,7 +142,8 @@ async fn execute(
 ) -> Result<RunReport, RunError> {
     let planned: Vec<AssetPlan> = work.plan.assets.iter().filter(|asset| !asset.is_empty()).cloned().collect();
     let names: Vec<String> = planned.iter().map(|asset| asset.asset.clone()).collect();
-    let _locks = lock(&work, &names, run, options.wait, &cancel).await?;
+    // Whoever writes has them, also one that is left behind: nobody else writes, and nobody cleans up, before it has ended.
+    let locks = Arc::new(lock(&work, &names, run, options.wait, &cancel).await?);
 
     let mut dispatch = Dispatch::new(&work.graph, &planned);
     let mut jobs: JoinSet<(usize, AssetReport)> = JoinSet::new();
@@ -167,6 +171,7 @@ async fn execute(
                 cancel: cancel.clone(),
                 events: events.clone(),
                 clock: options.clock,
+                locks: Arc::clone(&locks),
             };
             jobs.spawn_blocking(move || (at, job.run()));
         }

@@ -50,6 +50,21 @@ pub enum RunEvent {
         check: String,
         message: String,
     },
+    /// A check, run by itself on what is there, does not hold: the first session that it does not hold for.
+    CheckFailed {
+        asset: String,
+        session: NaiveDate,
+        check: String,
+        message: String,
+    },
+    /// The newest session of an asset is older than its `freshness` check allows.
+    Late {
+        asset: String,
+        session: NaiveDate,
+        /// The check only warns.
+        warns: bool,
+        message: String,
+    },
     AssetFinished(AssetReport),
 }
 

@@ -20,6 +20,14 @@ pub struct Late {
     pub message: String,
 }
 
+impl Late {
+    /// As it is told.
+    pub fn event(&self) -> RunEvent {
+        let Self { asset, session, severity, message } = self.clone();
+        RunEvent::Late { asset, session, warns: severity == Severity::Warn, message }
+    }
+}
+
 /// Holds the assets at these positions against their `freshness` checks, and records what is new of it.
 pub fn judge_freshness(
     store: &Store,
@@ -65,10 +73,10 @@ pub fn report(
     store: &Store,
     run: RunId,
 ) -> assetctl_store::Result<()> {
-    for Late { asset, session, severity, message } in late {
+    for one in late {
+        let _ = events.send(one.event());
+        let Late { asset, severity, message, .. } = one;
         if severity == Severity::Warn {
-            let check = "freshness".to_owned();
-            let _ = events.send(RunEvent::CheckWarned { asset, session, check, message });
             continue;
         }
         let at = match report.assets.iter().position(|known| known.asset == asset) {

@@ -66,11 +66,11 @@ impl Notifier {
         Ok(Self { inside: Arc::new(inside), woken: tokio::sync::Notify::new() })
     }
 
-    /// Keeps an event for every observer that wants it. Never fails: what cannot be kept is said in the log. Takes as long as the outbox takes to
-    /// write.
-    pub fn observe(&self, event: &Value) {
+    /// Keeps an event for every observer that wants it. Never fails: what cannot be kept is said in the log, and `false` is given. Takes as
+    /// long as the outbox takes to write.
+    pub fn observe(&self, event: &Value) -> bool {
         let Inside { lanes, outbox, clock, .. } = &*self.inside;
-        let mut kept = false;
+        let (mut kept, mut all) = (false, true);
         for Lane { observer, .. } in lanes.iter().filter(|lane| lane.observer.wants(event)) {
             let (key, dedup) = observer.key(event);
             let notice = Notice { observer: &observer.name, key: &key, at: clock(), event };
@@ -82,12 +82,14 @@ impl Notifier {
                 }
                 Err(error) => {
                     tracing::error!(observer = observer.name, %error, "an event that is to be told cannot be kept");
+                    all = false;
                 }
             }
         }
         if kept {
             self.woken.notify_waiters();
         }
+        all
     }
 
     /// Sends everything that is due by now. Gives when something is due next.

@@ -58,6 +58,11 @@ impl Progress {
             RunEvent::CheckWarned { asset, session, check, message } => {
                 self.say(&format!("warning: {asset}@{session}: {check}: {message}"));
             }
+            RunEvent::Late { asset, session, warns: true, message } => {
+                self.say(&format!("warning: {asset}@{session}: freshness: {message}"));
+            }
+            // The report of the run says it.
+            RunEvent::Late { warns: false, .. } | RunEvent::CheckFailed { .. } => {}
             RunEvent::AssetFinished(report) => {
                 self.resize(&report.asset, 0);
                 self.running.retain(|asset| *asset != report.asset);

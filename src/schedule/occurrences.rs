@@ -2,7 +2,7 @@
 
 use assetctl_calendar::{Calendar, SessionIx};
 use assetctl_config::{LONGEST_FROM_SESSION, Schedule, SessionEdge, SessionInstant, Timing};
-use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, Days, NaiveDate, Offset, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use crate::tick::{Note, Why};
@@ -38,8 +38,10 @@ fn of_cron(
     after: DateTime<Utc>,
     until: DateTime<Utc>,
 ) -> Vec<Occurrence> {
-    // Wall-clock times, as if there were no zones: each of them is one instant.
-    let start = after.with_timezone(&zone).naive_local() - LARGEST_SHIFT;
+    // Wall-clock times, as if there were no zones: each of them is one instant. Where clocks were changed lately, wall-clock times of
+    // before may have become instants of after.
+    let back = if is_even(zone, after) { TimeDelta::seconds(1) } else { LARGEST_SHIFT };
+    let start = after.with_timezone(&zone).naive_local() - back;
     let mut found: Vec<Occurrence> = Vec::new();
     for wall in cron.iter_after(start) {
         let (due, note) = instant(zone, wall);
@@ -53,6 +55,13 @@ fn of_cron(
         found.push(Occurrence { due, note, against });
     }
     found
+}
+
+/// Whether no clocks of the zone were changed near an instant.
+fn is_even(zone: Tz, at: DateTime<Utc>) -> bool {
+    let offset = |at: DateTime<Utc>| at.with_timezone(&zone).offset().fix();
+    let here = offset(at);
+    [at - LARGEST_SHIFT, at - LARGEST_SHIFT / 2, at + LARGEST_SHIFT].into_iter().all(|near| offset(near) == here)
 }
 
 /// Why a date is not run on: in the calendar's own zone it is no session, or beyond what is known.

@@ -26,6 +26,9 @@ pub struct Waiting {
     pub claims: Claims,
 }
 
+/// How many runs go on at once where `concurrency:` does not say.
+pub const TOTAL: u32 = 10;
+
 /// The requests that start now, in that order.
 ///
 /// The highest priority goes first, of one priority the oldest. What does not fit is passed over by what does, but for one thing: the
@@ -42,7 +45,7 @@ pub fn choose(waiting: &[Waiting], running: &[Claims], limits: &Concurrency, now
     let mut chosen = Vec::new();
     let mut keeps = true;
     for one in ready {
-        if limits.total.is_some_and(|total| places >= total as usize) {
+        if places >= limits.total.unwrap_or(TOTAL) as usize {
             break;
         }
         if taken.fits(&one.claims, limits) {
@@ -123,6 +126,8 @@ mod tests {
         assert_eq!(choose(&all, &[vendor], &limits, now()), [4, 1]);
         let none = Concurrency::default();
         assert_eq!(choose(&all, &[], &none, now()), [3, 4, 1, 2, 5]);
+        let many: Vec<Waiting> = (1..=30).map(|id| waiting(id, 0, &[])).collect();
+        assert_eq!(choose(&many, &[], &none, now()).len(), TOTAL as usize);
     }
 
     #[test]

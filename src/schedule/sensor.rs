@@ -113,7 +113,7 @@ fn text(at: DateTime<Utc>) -> String {
 fn reason(when: &SensorWhen, token: &str) -> String {
     let of = when.of.as_deref().unwrap_or_default();
     match when {
-        SensorWhen { run: Some(run), .. } => format!("run {token} of job `{of}` {}", run.name()),
+        SensorWhen { run: Some(run), .. } => format!("request {token}, of job `{of}`, {}", run.name()),
         SensorWhen { updated: Some(asset), .. } => format!("`{asset}` has changed: revision {token}"),
         SensorWhen { stale: Some(asset), .. } => format!("`{asset}` has become stale"),
         SensorWhen { late: Some(asset), .. } => format!("`{asset}` breaks its `freshness` check"),

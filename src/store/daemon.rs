@@ -1,6 +1,7 @@
 //! One daemon at a time for a store: a lock that the operating system releases however its holder dies, and a row that says who it is.
 
 use std::fs::File;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use rusqlite::{OptionalExtension, params};
@@ -11,6 +12,10 @@ use crate::error::Result;
 use crate::layout::create_folder;
 use crate::locks::{is_held, try_exclusive};
 use crate::store::Store;
+
+/// Tries of a lock that somebody who looks may have for an instant, and the time between them.
+const TRIES: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Held by the daemon of a store; released when dropped.
 #[derive(Debug)]
@@ -30,9 +35,18 @@ impl Store {
     /// Takes the lock of the daemon, or says who has it.
     pub fn become_daemon(&self, who: &str, at: DateTime<Utc>) -> Result<std::result::Result<DaemonLock, DaemonRow>> {
         create_folder(&self.layout.locks())?;
-        let Some(file) = try_exclusive(&self.layout.daemon_lock())? else {
-            let unknown = DaemonRow { who: "another process".to_owned(), since: at };
-            return Ok(Err(self.daemon_row()?.unwrap_or(unknown)));
+        let mut tries = 0;
+        let file = loop {
+            if let Some(file) = try_exclusive(&self.layout.daemon_lock())? {
+                break file;
+            }
+            // Who only looks whether there is a daemon has it for an instant.
+            tries += 1;
+            if tries == TRIES {
+                let unknown = DaemonRow { who: "another process".to_owned(), since: at };
+                return Ok(Err(self.daemon_row()?.unwrap_or(unknown)));
+            }
+            std::thread::sleep(PAUSE);
         };
         self.write("note the daemon in", |transaction| {
             transaction.execute(

@@ -14,7 +14,7 @@ const APPLICATION_ID: i64 = 0x6173_6374;
 const BUSY: Duration = Duration::from_secs(60);
 
 /// Step `n` brings a ledger of format `n` to `n + 1`. Steps are never edited once released, only added.
-const MIGRATIONS: [&str; 11] = [
+const MIGRATIONS: [&str; 12] = [
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
     include_str!("migrations/0003.sql"),
@@ -26,6 +26,7 @@ const MIGRATIONS: [&str; 11] = [
     include_str!("migrations/0009.sql"),
     include_str!("migrations/0010.sql"),
     include_str!("migrations/0011.sql"),
+    include_str!("migrations/0012.sql"),
 ];
 
 /// Opens a ledger; `create` makes an empty one where there is none.

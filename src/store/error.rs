@@ -73,6 +73,12 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether another process has the ledger for longer than this one waits: it passes.
+    pub fn is_busy(&self) -> bool {
+        let Self::Ledger { source: rusqlite::Error::SqliteFailure(error, _), .. } = self else { return false };
+        matches!(error.code, rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked)
+    }
+
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_path_buf();
         move |source| Self::Io { action, path, source }

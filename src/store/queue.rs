@@ -116,6 +116,19 @@ pub enum RequestEnd {
     Stopped,
 }
 
+/// The kind of a failure that is one only because the job had no more time.
+const TIMEOUT: &str = "timeout";
+
+/// What the daemon asks for again and again: each has an index of its own.
+const OPEN: &str = "WHERE finished_at IS NULL AND ?1 = 0 ORDER BY id LIMIT ?2";
+const ENDED: &str = "WHERE ended IS NOT NULL AND ?1 = 0 ORDER BY ended DESC, id DESC LIMIT ?2";
+const UNTOLD: &str = "WHERE ended IS NOT NULL AND told = 0 AND ?1 = 0 ORDER BY ended, id LIMIT ?2";
+const NEWEST_ENDED: &str = "SELECT ended, id FROM requests WHERE job = ?1 AND status = ?2 AND ended IS NOT NULL
+     ORDER BY ended DESC, id DESC LIMIT 1";
+
+/// The number of the next ending.
+const NEXT_END: &str = "(SELECT coalesce(max(ended), 0) + 1 FROM requests WHERE ended IS NOT NULL)";
+
 const COLUMNS: &str =
     "SELECT id, job, resolved, origin, of, due, why, priority, claims, retry_of, status, attempt, failures, deaths,
     not_before, wanted, created_at, started_at, finished_at, runs, error, error_kind FROM requests";
@@ -132,34 +145,42 @@ impl Store {
 
     /// Those that wait, run or are paused, by age.
     pub fn open_requests(&self) -> Result<Vec<RequestRow>> {
-        self.read_requests("WHERE finished_at IS NULL AND ?1 = 0 ORDER BY id LIMIT ?2", 0, i64::MAX)
+        self.read_requests(OPEN, 0, i64::MAX)
     }
 
     /// The newest `limit` requests that have ended, newest first.
     pub fn ended_requests(&self, limit: usize) -> Result<Vec<RequestRow>> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.read_requests(
-            "WHERE finished_at IS NOT NULL AND ?1 = 0 ORDER BY finished_at DESC, id DESC LIMIT ?2",
-            0,
-            limit,
-        )
+        self.read_requests(ENDED, 0, limit)
+    }
+
+    /// Those that have ended and of whose end nobody was told yet, in the order of their ends.
+    pub fn untold_requests(&self) -> Result<Vec<RequestRow>> {
+        self.read_requests(UNTOLD, 0, i64::MAX)
+    }
+
+    /// Who listens has been told how a request has ended.
+    pub fn mark_told(&self, id: u64) -> Result<()> {
+        self.write("note a notice in", |transaction| {
+            transaction.prepare_cached("UPDATE requests SET told = 1 WHERE id = ?1")?.execute([id as i64])
+        })?;
+        Ok(())
     }
 
     /// The request of a job that has ended last in one of these ways.
     pub fn newest_ended(&self, job: &str, how: &[RequestStatus]) -> Result<Option<u64>> {
         let connection = self.connection();
-        let failed = self.ledger.failed("read");
-        let mut statement = connection
-            .prepare_cached("SELECT id, status FROM requests WHERE job = ?1 AND finished_at IS NOT NULL ORDER BY finished_at DESC, id DESC")
-            .map_err(&failed)?;
-        let mut rows = statement.query([job]).map_err(&failed)?;
-        while let Some(row) = rows.next().map_err(&failed)? {
-            let (id, status): (i64, String) = (row.get(0).map_err(&failed)?, row.get(1).map_err(&failed)?);
-            if how.iter().any(|how| how.name() == status) {
-                return Ok(Some(id as u64));
-            }
+        let mut newest: Option<(i64, i64)> = None;
+        for how in how {
+            let found = connection
+                .prepare_cached(NEWEST_ENDED)
+                .and_then(|mut statement| {
+                    statement.query_row([job, how.name()], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+                })
+                .map_err(self.ledger.failed("read"))?;
+            newest = newest.max(found);
         }
-        Ok(None)
+        Ok(newest.map(|(_, id)| id as u64))
     }
 
     /// Begins an attempt of a request that waits. `false` if it does not wait any more: somebody cancelled or paused it meanwhile.
@@ -189,32 +210,39 @@ impl Store {
     pub fn end_request(&self, id: u64, end: &RequestEnd, at: DateTime<Utc>) -> Result<RequestStatus> {
         self.transact("end a request in", |transaction| {
             let failed = self.ledger.failed("end a request in");
-            let wanted: Option<String> = transaction
-                .query_row("SELECT wanted FROM requests WHERE id = ?1", [id as i64], |row| row.get(0))
+            let (before, wanted): (String, Option<String>) = transaction
+                .query_row("SELECT status, wanted FROM requests WHERE id = ?1", [id as i64], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })
                 .map_err(&failed)?;
+            let before = RequestStatus::parse(&before)?;
+            if before != RequestStatus::Running {
+                return Ok(before);
+            }
             let wanted = wanted.as_deref().map(Wanted::parse).transpose()?;
+            let has_stopped = match end {
+                RequestEnd::Succeeded => false,
+                RequestEnd::Stopped | RequestEnd::Again { .. } => true,
+                RequestEnd::Failed { kind, .. } => kind == TIMEOUT,
+            };
             // What failed while somebody wanted it to stop has stopped.
             let (status, error, kind, not_before) = match (end, wanted) {
+                (_, Some(Wanted::Cancel)) if has_stopped => (RequestStatus::Cancelled, None, None, None),
+                (_, Some(Wanted::Pause)) if has_stopped => (RequestStatus::Paused, None, None, None),
                 (RequestEnd::Succeeded, _) => (RequestStatus::Succeeded, None, None, None),
-                (RequestEnd::Stopped | RequestEnd::Again { .. }, Some(Wanted::Cancel)) => {
-                    (RequestStatus::Cancelled, None, None, None)
-                }
-                (RequestEnd::Stopped | RequestEnd::Again { .. }, Some(Wanted::Pause)) => {
-                    (RequestStatus::Paused, None, None, None)
-                }
-                (RequestEnd::Stopped, None) => (RequestStatus::Queued, None, None, None),
+                (RequestEnd::Stopped, _) => (RequestStatus::Queued, None, None, None),
                 (RequestEnd::Failed { kind, error }, _) => (RequestStatus::Failed, Some(error), Some(kind), None),
-                (RequestEnd::Again { kind, error, not_before }, None) => {
+                (RequestEnd::Again { kind, error, not_before }, _) => {
                     (RequestStatus::Queued, Some(error), Some(kind), Some(micros(*not_before)))
                 }
             };
             let ended = matches!(status, RequestStatus::Succeeded | RequestStatus::Failed | RequestStatus::Cancelled);
             transaction
-                .prepare_cached(
+                .prepare_cached(&format!(
                     "UPDATE requests SET status = ?2, finished_at = ?3, error = ?4, error_kind = ?5, not_before = ?6, wanted = NULL,
-                        failures = failures + ?7
+                        failures = failures + ?7, ended = CASE WHEN ?3 IS NOT NULL THEN {NEXT_END} END
                      WHERE id = ?1",
-                )
+                ))
                 .and_then(|mut statement| {
                     statement.execute(params![
                         id as i64,
@@ -239,11 +267,17 @@ impl Store {
             let Some(before) = self.status_of(transaction, id)? else { return Ok(None) };
             let now = (id as i64, micros(at));
             let done = match (before, wanted) {
-                (RequestStatus::Running, _) => transaction
-                    .execute("UPDATE requests SET wanted = ?2 WHERE id = ?1", params![id as i64, wanted.name()]),
-                (RequestStatus::Queued | RequestStatus::Paused, Wanted::Cancel) => {
-                    transaction.execute("UPDATE requests SET status = 'cancelled', finished_at = ?2 WHERE id = ?1", now)
-                }
+                // Who has cancelled it does not want it paused.
+                (RequestStatus::Running, _) => transaction.execute(
+                    "UPDATE requests SET wanted = ?2 WHERE id = ?1 AND wanted IS NOT 'cancel'",
+                    params![id as i64, wanted.name()],
+                ),
+                (RequestStatus::Queued | RequestStatus::Paused, Wanted::Cancel) => transaction.execute(
+                    &format!(
+                        "UPDATE requests SET status = 'cancelled', finished_at = ?2, ended = {NEXT_END} WHERE id = ?1"
+                    ),
+                    now,
+                ),
                 (RequestStatus::Queued, Wanted::Pause) => {
                     transaction.execute("UPDATE requests SET status = 'paused' WHERE id = ?1", [id as i64])
                 }
@@ -283,16 +317,17 @@ impl Store {
                 .map_err(&failed)?;
             let error = format!("the daemon died {most} times while it ran");
             let mut statement = transaction
-                .prepare_cached(
+                .prepare_cached(&format!(
                     "UPDATE requests SET
                         status = CASE WHEN wanted = 'cancel' THEN 'cancelled' WHEN deaths >= ?1 THEN 'failed'
                             WHEN wanted = 'pause' THEN 'paused' ELSE 'queued' END,
                         finished_at = CASE WHEN wanted = 'cancel' OR deaths >= ?1 THEN ?2 END,
+                        ended = CASE WHEN wanted = 'cancel' OR deaths >= ?1 THEN {NEXT_END} END,
                         error = CASE WHEN deaths >= ?1 THEN ?3 ELSE error END,
                         error_kind = CASE WHEN deaths >= ?1 THEN 'died' ELSE error_kind END,
                         wanted = NULL
-                     WHERE status = 'running' RETURNING id, status",
-                )
+                     WHERE finished_at IS NULL AND status = 'running' RETURNING id, status",
+                ))
                 .map_err(&failed)?;
             let back = statement
                 .query_map(params![most, micros(at), error], |row| {
@@ -307,6 +342,14 @@ impl Store {
             back.sort_unstable_by_key(|(id, _)| *id);
             Ok(back)
         })
+    }
+
+    /// It gets on: daemons that died while it ran are not held against it any more.
+    pub fn forget_deaths(&self, id: u64) -> Result<()> {
+        self.write("note a commit in", |transaction| {
+            transaction.prepare_cached("UPDATE requests SET deaths = 0 WHERE id = ?1")?.execute([id as i64])
+        })?;
+        Ok(())
     }
 
     fn status_of(&self, transaction: &Transaction<'_>, id: u64) -> Result<Option<RequestStatus>> {
@@ -389,4 +432,19 @@ pub(crate) fn insert(transaction: &Transaction<'_>, request: &NewRequest) -> rus
             micros(request.at),
         ])?;
     Ok(transaction.last_insert_rowid() as u64)
+}
+
+/// For the test of their plans: the queries of the daemon's loop, with what they are bound to.
+#[cfg(test)]
+pub(crate) fn asked_often() -> Vec<(String, Vec<rusqlite::types::Value>)> {
+    use rusqlite::types::Value::{Integer, Text};
+
+    let rows = |filter: &str| (format!("{COLUMNS} {filter}"), vec![Integer(0), Integer(10)]);
+    vec![
+        rows(OPEN),
+        rows(ENDED),
+        rows(UNTOLD),
+        (NEWEST_ENDED.to_owned(), vec![Text("sync".into()), Text("failed".into())]),
+        (crate::ticks::HELD.to_owned(), vec![Text("daily".into())]),
+    ]
 }

@@ -147,3 +147,68 @@ fn there_is_one_daemon() {
     assert_eq!(other.daemon().unwrap(), None);
     other.become_daemon("ops, process 2", at(3)).unwrap().unwrap();
 }
+
+#[test]
+fn a_cancel_is_not_lost_to_a_pause_nor_to_a_timeout() {
+    let scratch = Scratch::new();
+    let store = &scratch.store;
+    let late = RequestEnd::Failed { kind: "timeout".into(), error: "it took longer".into() };
+    let broken = RequestEnd::Failed { kind: "config".into(), error: "a mistake".into() };
+    for (wishes, end, then) in [
+        (&[Wanted::Cancel, Wanted::Pause][..], &RequestEnd::Stopped, RequestStatus::Cancelled),
+        (&[Wanted::Pause, Wanted::Cancel][..], &RequestEnd::Stopped, RequestStatus::Cancelled),
+        (&[Wanted::Cancel][..], &late, RequestStatus::Cancelled),
+        (&[Wanted::Pause][..], &late, RequestStatus::Paused),
+        (&[][..], &late, RequestStatus::Failed),
+        (&[Wanted::Cancel][..], &broken, RequestStatus::Failed),
+    ] {
+        let id = store.enqueue(&request("sync", 1)).unwrap();
+        store.start_request(id, at(2)).unwrap();
+        for wish in wishes {
+            store.want(id, *wish, at(3)).unwrap();
+        }
+        assert_eq!(store.end_request(id, end, at(4)).unwrap(), then, "{wishes:?}");
+        // It ends once.
+        assert_eq!(store.end_request(id, &RequestEnd::Succeeded, at(5)).unwrap(), then);
+        assert_eq!(status(store, id), then);
+    }
+}
+
+#[test]
+fn endings_are_in_their_order_whatever_the_clock_says_and_told_once() {
+    let scratch = Scratch::new();
+    let store = &scratch.store;
+    let mut ids = Vec::new();
+    for second in [50, 10, 30] {
+        let id = store.enqueue(&request("sync", 1)).unwrap();
+        store.start_request(id, at(2)).unwrap();
+        store.end_request(id, &RequestEnd::Succeeded, at(second)).unwrap();
+        assert_eq!(store.newest_ended("sync", &[RequestStatus::Failed, RequestStatus::Succeeded]).unwrap(), Some(id));
+        ids.push(id);
+    }
+    let waits = store.enqueue(&request("sync", 1)).unwrap();
+    store.want(waits, Wanted::Cancel, at(5)).unwrap();
+    assert_eq!(store.newest_ended("sync", &[RequestStatus::Succeeded]).unwrap(), Some(ids[2]));
+    assert_eq!(store.newest_ended("other", &[RequestStatus::Succeeded]).unwrap(), None);
+    ids.push(waits);
+    let of = |rows: Vec<crate::RequestRow>| rows.into_iter().map(|row| row.id).collect::<Vec<_>>();
+    assert_eq!(of(store.untold_requests().unwrap()), ids);
+    store.mark_told(ids[1]).unwrap();
+    assert_eq!(of(store.untold_requests().unwrap()), [ids[0], ids[2], ids[3]]);
+    assert_eq!(of(store.ended_requests(2).unwrap()), [ids[3], ids[2]]);
+}
+
+/// What the daemon asks ten times a second takes as long after years as on the first day.
+#[test]
+fn no_question_of_the_daemon_reads_the_history() {
+    let scratch = Scratch::new();
+    for (query, bounds) in crate::queue::asked_often() {
+        let connection = scratch.store.connection();
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {query}")).unwrap();
+        let values: Vec<&dyn rusqlite::ToSql> = bounds.iter().map(|bound| bound as &dyn rusqlite::ToSql).collect();
+        let steps: Vec<String> =
+            statement.query_map(&values[..], |row| row.get::<_, String>(3)).and_then(Iterator::collect).unwrap();
+        let through_index = |step: &String| step.contains("USING INDEX") || step.contains("USING COVERING INDEX");
+        assert!(!steps.is_empty() && steps.iter().all(through_index), "{query}\n{steps:?}");
+    }
+}

@@ -79,6 +79,11 @@ impl Store {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How long this handle waits for another process that has the ledger; a minute unless it is said.
+    pub fn set_patience(&self, patience: std::time::Duration) -> Result<()> {
+        self.connection().busy_timeout(patience).map_err(self.ledger.failed("open"))
+    }
+
     /// One transaction that holds the write lock from its start. Rolled back if `work` fails.
     pub(crate) fn transact<T>(
         &self,

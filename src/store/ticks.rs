@@ -47,6 +47,9 @@ pub struct SwitchRow {
 
 const COLUMNS: &str = "SELECT schedule, due, decided_at, decision, code, reason, run FROM ticks";
 
+/// Those of a schedule that are not decided yet. Without the hint SQLite reads all ticks of the schedule.
+pub(crate) const HELD: &str = "SELECT due FROM ticks INDEXED BY ticks_held WHERE schedule = ?1 AND decision = 'held'";
+
 impl Store {
     /// How far a schedule's ticks have been seen; `None` if nobody ever looked.
     pub fn watched(&self, schedule: &str) -> Result<Option<Watched>> {
@@ -58,7 +61,7 @@ impl Store {
             .map_err(&failed)?;
         let Some(seen_to) = seen_to else { return Ok(None) };
         let held = connection
-            .prepare_cached("SELECT due FROM ticks WHERE schedule = ?1 AND decision = 'held'")
+            .prepare_cached(HELD)
             .and_then(|mut statement| {
                 let dues = statement.query_map([schedule], |row| row.get::<_, i64>(0).map(instant))?;
                 dues.collect::<rusqlite::Result<BTreeSet<_>>>()
@@ -67,15 +70,9 @@ impl Store {
         Ok(Some(Watched { seen_to: instant(seen_to), held }))
     }
 
-    /// Records, in one transaction, what became of a schedule's ticks and until when they have been seen. Gives those that it recorded:
-    /// one that was decided before, by whoever else looked at the same time, keeps its decision and is not among them.
-    pub fn record_ticks(&self, schedule: &str, seen_to: DateTime<Utc>, ticks: &[TickRow]) -> Result<Vec<TickRow>> {
-        let ticks: Vec<(TickRow, Option<NewRequest>)> = ticks.iter().map(|tick| (tick.clone(), None)).collect();
-        Ok(self.enqueue_ticks(schedule, seen_to, &ticks)?.into_iter().map(|(tick, _)| tick).collect())
-    }
-
-    /// The same, with what each of them asks for: a tick and its request are recorded together or not at all. Gives those that it
-    /// recorded, with the numbers of their requests.
+    /// Records, in one transaction, what became of a schedule's ticks, what each of them asks for, and until when they have been seen.
+    /// Gives those that it recorded, with the numbers of their requests: one that was decided before, by whoever else looked at the
+    /// same time, keeps its decision and is not among them.
     pub fn enqueue_ticks(
         &self,
         schedule: &str,
@@ -136,9 +133,20 @@ impl Store {
         Ok(())
     }
 
+    /// The tick of a schedule at an instant.
+    pub fn tick(&self, schedule: &str, due: DateTime<Utc>) -> Result<Option<TickRow>> {
+        let query = format!("{COLUMNS} WHERE schedule = ?1 AND due = ?2");
+        let connection = self.connection();
+        connection
+            .prepare_cached(&query)
+            .and_then(|mut statement| statement.query_row(params![schedule, micros(due)], tick).optional())
+            .map_err(self.ledger.failed("read"))
+    }
+
     /// The newest ticks, of one schedule or of all, the newest first.
     pub fn ticks(&self, schedule: Option<&str>, limit: usize) -> Result<Vec<TickRow>> {
-        let query = format!("{COLUMNS} WHERE ?1 IS NULL OR schedule = ?1 ORDER BY due DESC, schedule LIMIT ?2");
+        let of = if schedule.is_some() { "schedule = ?1" } else { "?1 IS NULL" };
+        let query = format!("{COLUMNS} WHERE {of} ORDER BY due DESC, schedule LIMIT ?2");
         let connection = self.connection();
         connection
             .prepare_cached(&query)
@@ -199,25 +207,31 @@ mod tests {
         TickRow { schedule: "daily".into(), due, decided_at, decision: decision.into(), code, reason, run: None }
     }
 
+    /// Without requests.
+    fn record_ticks(store: &Store, seen_to: DateTime<Utc>, ticks: &[TickRow]) -> Vec<TickRow> {
+        let ticks: Vec<_> = ticks.iter().map(|tick| (tick.clone(), None)).collect();
+        store.enqueue_ticks("daily", seen_to, &ticks).unwrap().into_iter().map(|(tick, _)| tick).collect()
+    }
+
     #[test]
     fn a_tick_is_decided_once_whoever_looks_and_however_often() {
         let scratch = Scratch::new();
         let store = &scratch.store;
         assert_eq!(store.watched("daily").unwrap(), None);
         let first = [tick(10, 20, "run"), tick(15, 20, HELD)];
-        assert_eq!(store.record_ticks("daily", at(20), &first).unwrap(), first);
+        assert_eq!(record_ticks(store, at(20), &first), first);
         let watched = store.watched("daily").unwrap().unwrap();
         assert_eq!((watched.seen_to, watched.held), (at(20), [at(15)].into()));
 
         // Another looked at the same time, with a clock that is behind.
         let again = [tick(10, 18, "superseded"), tick(15, 18, HELD)];
-        assert_eq!(store.record_ticks("daily", at(18), &again).unwrap(), []);
+        assert_eq!(record_ticks(store, at(18), &again), []);
         assert_eq!(store.watched("daily").unwrap().unwrap().seen_to, at(20));
 
         // What was held is decided, once.
         let decided = [tick(15, 30, "run")];
-        assert_eq!(store.record_ticks("daily", at(30), &decided).unwrap(), decided);
-        assert_eq!(store.record_ticks("daily", at(31), &[tick(15, 31, "missed"), tick(15, 31, HELD)]).unwrap(), []);
+        assert_eq!(record_ticks(store, at(30), &decided), decided);
+        assert_eq!(record_ticks(store, at(31), &[tick(15, 31, "missed"), tick(15, 31, HELD)]), []);
         assert!(store.watched("daily").unwrap().unwrap().held.is_empty());
         let run = scratch.run(32);
         store.record_tick_run("daily", at(15), run).unwrap();

@@ -2,7 +2,9 @@
 
 mod chaos;
 mod control;
+mod ending;
 mod sensors;
+mod telling;
 
 use std::time::Duration;
 
@@ -39,7 +41,8 @@ pub fn project() -> Project {
 /// Goes through a stretch of time as fast as it can be worked.
 #[track_caller]
 pub fn simulate(project: &Project, stretch: &str) {
-    project.command(&["serve", "-q", "--simulate", stretch]).status().unwrap();
+    let ended = project.command(&["serve", "-q", "--simulate", stretch]).status().unwrap();
+    assert!(ended.success(), "{ended}");
 }
 
 /// A daemon on a clock that stands still.

@@ -35,6 +35,7 @@ mod limits;
 mod memory;
 mod minutes;
 mod observers;
+mod packages;
 mod presets;
 mod qlib;
 mod readers;

@@ -1,43 +1,11 @@
 //! Observers: listed, tried out, and what a killed process left to be told.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
-
 use assetctl_store::{NewNotice, Store};
-use axum::http::StatusCode;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use crate::support::Project;
-
-/// A receiver on loopback that says these, the last of them for ever, and keeps what it got.
-struct Receiver {
-    url: String,
-    got: Arc<Mutex<Vec<Value>>>,
-    _runtime: tokio::runtime::Runtime,
-}
-
-impl Receiver {
-    fn new(says: &[(u16, &'static str)]) -> Self {
-        let got = Arc::new(Mutex::new(Vec::new()));
-        let (keep, says) = (Arc::clone(&got), Arc::new(Mutex::new(says.iter().copied().collect::<VecDeque<_>>())));
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let router = axum::Router::new().fallback(move |body: String| {
-            keep.lock().unwrap().push(serde_json::from_str(&body).unwrap());
-            let mut says = says.lock().unwrap();
-            let (status, text) = if says.len() > 1 { says.pop_front().unwrap() } else { says[0] };
-            async move { (StatusCode::from_u16(status).unwrap(), text) }
-        });
-        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
-        let url = format!("http://{}/hook/s3cr3t-s3cr3t", listener.local_addr().unwrap());
-        runtime.spawn(async move { axum::serve(listener, router).await });
-        Self { url, got, _runtime: runtime }
-    }
-
-    fn got(&self) -> Vec<Value> {
-        self.got.lock().unwrap().clone()
-    }
-}
+use crate::support::receiver::Receiver;
 
 const OBSERVERS: &str = "\
 jobs:
@@ -154,8 +122,8 @@ fn a_tick_tells_what_became_of_its_run() {
     // A negative price is refused by a check, and the desk hears of the run and of the check.
     project.edit_close("sh.600028", "2015-07-01", -1.0);
     project.run_at("2018-06-01T12:01:00Z", &["schedule", "tick"]).exits(6);
-    assert_eq!(kinds(&receiver), ["run_failed", "check_failed"]);
-    let check = &receiver.got()[1]["events"][0];
+    assert_eq!(kinds(&receiver), ["check_failed", "run_failed"]);
+    let check = &receiver.got()[0]["events"][0];
     assert_eq!(
         (&check["asset"], &check["session"], &check["job"], &check["schedule"]),
         (&json!("completed_bars"), &json!("2015-07-01"), &json!("sync"), &json!("nightly"))

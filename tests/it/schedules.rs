@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::bars::{Bars, FIRST, LAST};
 use crate::support::vendor::Vendor;
-use crate::support::{Contents, Project, Ran, STAGES, assert_same, date, repository, sessions};
+use crate::support::{Contents, Project, Ran, STAGES, assert_same, date, repository, sessions, wait_until};
 
 /// Jobs over the five stages, each day after the close.
 const SCHEDULES: &str = "\
@@ -26,6 +26,7 @@ schedules:
   nightly: { job: tidy, cron: 0 1 * * *, zone: UTC, paused: true }
 sensors:
   after_sync: { job: scoring, when: { run: succeeded, of: sync } }
+concurrency: { total: 1 }
 ";
 
 fn project() -> Project {
@@ -119,10 +120,9 @@ fn a_day_by_ticks_and_every_tick_once() {
     // As if the clock had gone back.
     assert_eq!(told(&tick("2015-07-03T07:00:00Z")), [] as [&str; 0]);
     let built = project.rows("select distinct asset from assetctl.partitions order by asset");
-    assert_eq!(
-        built,
-        [json!({ "asset": "completed_bars" }), json!({ "asset": "listing" }), json!({ "asset": "raw_bars" })]
-    );
+    // The sensor has seen the sync, and scoring was run.
+    let all = ["completed_bars", "indicators", "listing", "raw_bars", "scores", "signals"];
+    assert_eq!(built, all.map(|asset| json!({ "asset": asset })));
 
     // Nobody looked over the weekend and until Wednesday: each close is caught up, of the evenings the newest.
     let looked = tick("2015-07-08T11:00:00Z");
@@ -145,7 +145,8 @@ fn a_day_by_ticks_and_every_tick_once() {
     );
     // The first of the closes brought all up to date, so that the others had nothing to do.
     let runs: Vec<&Value> = [4, 7, 10, 11].iter().map(|at| &looked[*at]["run"]).collect();
-    assert_eq!(runs, [&json!(2), &Value::Null, &Value::Null, &json!(3)]);
+    assert_eq!(runs, [&json!(3), &Value::Null, &Value::Null, &json!(4)]);
+    assert!([4, 7, 10, 11].iter().all(|at| looked[*at]["outcome"] == "succeeded"), "{looked}");
     assert_eq!(told(&tick("2015-07-08T11:00:00Z")), [] as [&str; 0]);
 
     let history = json_at(&project, "2015-07-08T12:00:00Z", &["schedule", "history", "close"]);
@@ -177,9 +178,10 @@ fn a_tick_can_be_looked_at_before_it_is_decided() {
     assert_eq!(json_at(&project, "2015-07-03T07:31:00Z", &["schedule", "history"]), json!([]));
     project.run_at("2015-07-03T07:31:00Z", &["schedule", "tick"]).ok().says(&[
         "Fri 2015-07-03 15:30 CST",
-        "job `sync`, for the tick of `close`",
-        "completed_bars",
-        "run 1 done",
+        "run_started        #1 `sync`: the tick of `close`",
+        "asset_finished     #1 completed_bars:",
+        "run_succeeded      #2 `scoring` is done",
+        "outcome",
     ]);
 }
 
@@ -192,7 +194,57 @@ fn who_look_at_the_same_time_decide_each_tick_once() {
     let mut all: Vec<String> = at_once.into_iter().flat_map(|one| told(&one.wait().ok().json())).collect();
     all.sort_unstable();
     assert_eq!(all, ["close 2015-07-03T07:30:00Z run on_time", "nightly 2015-07-03T01:00:00Z skipped paused"]);
-    assert_eq!(project.json(&["runs"]).as_array().unwrap().len(), 1);
+    let jobs = |queue: &Value| {
+        let rows = queue["requests"].as_array().unwrap().iter();
+        rows.map(|row| row["job"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(jobs(&project.json(&["queue"])), ["scoring", "sync"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_one_call_leaves_the_next_one_goes_on_with() {
+    let vendor = Vendor::new(&Bars::slice(&["sh.600028"], "2015-07-01", LAST));
+    let project = Project::empty();
+    project.yaml(&format!(
+        "calendar: XSHG\nassets:\n  asked:\n    kind: source\n    start: 2015-07-01\n{}",
+        vendor.yaml()
+    ));
+    project.write(
+        "schedules.yaml",
+        "jobs:
+  sync: { select: asked, retries: { times: 3, backoff: 10m } }
+schedules:
+  close: { job: sync, on: session_close + 30m, catch_up: all }
+",
+    );
+    let tick = |now: &str| project.run_at(now, &["schedule", "tick", "--format", "json"]);
+    let request = || project.json(&["run", "show", "1"]);
+    tick("2015-07-02T12:00:00Z").ok();
+    // It dies while it asks.
+    vendor.allow(Some(0));
+    let dies = project.start_at("2015-07-03T07:30:20Z", &["schedule", "tick"]);
+    wait_until("it asks", || vendor.calls() > 0);
+    // Who comes meanwhile leaves the work to it.
+    let other = tick("2015-07-03T07:31:00Z").ok();
+    assert_eq!(other.json(), json!([]));
+    other.says(&["the daemon of this store is", "it does the work"]);
+    dies.kill();
+    vendor.allow(None);
+    vendor.fails_on(&[date("2015-07-02")]);
+    // The tick is not decided again; its request is tried again, and fails until the vendor is well.
+    let failed = tick("2015-07-03T07:32:00Z");
+    assert_eq!((failed.code, failed.json()), (Some(5), json!([])));
+    let row = request();
+    assert_eq!((&row["status"], &row["deaths"], &row["failures"]), (&"queued".into(), &1.into(), &1.into()));
+    assert_eq!(row["not_before"], "2015-07-03T07:42:00Z");
+    vendor.fails_on(&[]);
+    tick("2015-07-03T07:41:00Z").ok();
+    assert_eq!(request()["status"], "queued");
+    tick("2015-07-03T07:42:00Z").ok();
+    assert_eq!((&request()["status"], &request()["attempt"]), (&"succeeded".into(), &3.into()));
+    let there = project.rows("select distinct session from asked order by 1");
+    assert_eq!(there.len(), sessions("2015-07-01", "2015-07-03").len());
 }
 
 #[test]

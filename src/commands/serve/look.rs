@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use assetctl_config::{Sensor, SensorWhen};
 use assetctl_daemon::{Declared, Look};
+use assetctl_plan::{AssetPlan, Ledger as _, StaleRange, StaleReason};
 use assetctl_schedule::Seen;
-use assetctl_store::{RequestStatus, Store, newest_warehouse};
-use chrono::{DateTime, Utc};
+use assetctl_store::{Snapshot, Store, newest_warehouse};
+use chrono::{DateTime, TimeDelta, Utc};
 use duckdb::{AccessMode, Config, Connection};
 
 use crate::args::{Dates, Selecting};
-use crate::context::{Context, Wish};
+use crate::context::{Context, Loaded, Planned, Wish};
 use crate::error::CliError;
 use crate::report::diagnostics;
 
@@ -34,7 +35,7 @@ impl Look for Eyes {
     fn look(&self, declared: &Declared, store: &Store, sensor: &Sensor, now: DateTime<Utc>) -> Seen {
         let when = &sensor.spec.when;
         let seen = match when {
-            SensorWhen { stale: Some(asset), .. } => stale(&self.context, store, sensor, asset, now),
+            SensorWhen { stale: Some(asset), .. } => stale(&self.context, store, asset, now),
             SensorWhen { late: Some(asset), .. } => late(&self.context, declared, store, asset, now),
             SensorWhen { file: Some(paths), .. } => newest_file(sensor, paths.as_slice()),
             SensorWhen { sql: Some(query), .. } => holds(&declared.project.data_dir, query),
@@ -50,26 +51,61 @@ fn words(error: &CliError) -> String {
     diagnostics::in_words(error)
 }
 
-/// What of an asset, and of what it needs, is stale. What became stale anew after a run that succeeded is told from what was so before.
-fn stale(context: &Context, store: &Store, sensor: &Sensor, asset: &str, now: DateTime<Utc>) -> Result<Seen, String> {
+/// What of an asset, and of what it needs, is stale.
+fn stale(context: &Context, store: &Store, asset: &str, now: DateTime<Utc>) -> Result<Seen, String> {
     let loaded = context.load().map_err(|error| words(&error))?;
     let selecting = Selecting { select: vec![asset.to_owned()], exclude: Vec::new() };
     let dates = Dates { from: None, to: None };
     let wish = Wish { selecting: &selecting, dates, only: false, force: false, again: false };
     let snapshot = store.snapshot().map_err(|error| error.to_string())?;
     let planned = loaded.plan(Some(store), Some(&snapshot), &wish, now).map_err(|error| words(&error))?;
-    if planned.plan.is_empty() {
-        return Ok(Seen::So(None));
-    }
+    Ok(Seen::So(way(&loaded, &planned, &snapshot, now).map(|way| format!("{way:016x}"))))
+}
+
+/// What was asked for in vain is asked for again after so long.
+const PACE: TimeDelta = TimeDelta::hours(1);
+
+/// Tells one way of being stale from another; `None` where nothing is to be done. A run that has been at it and could mend nothing leaves it
+/// as it was; what is edited, revised or committed meanwhile does not. What was asked for in vain of late is waited for, and so is what is
+/// made from it.
+fn way(loaded: &Loaded, planned: &Planned, snapshot: &Snapshot, now: DateTime<Utc>) -> Option<u64> {
+    let stale: Vec<&AssetPlan> = planned.plan.assets.iter().filter(|asset| !asset.is_empty()).collect();
+    let in_vain = |range: &StaleRange| matches!(range.reason, StaleReason::AskedInVain { at, .. } if now - at < PACE);
+    let awaited = |asset: &AssetPlan, range: &StaleRange| {
+        let above = loaded.graph.above(asset.node, None);
+        let of_inputs = stale.iter().filter(|input| above.contains(&input.node)).flat_map(|input| &input.stale);
+        let mut vain = of_inputs.filter(|range| in_vain(range));
+        in_vain(range) || is_absent(range) && vain.any(|vain| vain.first <= range.first && range.last <= vain.last)
+    };
     let mut hasher = DefaultHasher::new();
-    for asset in &planned.plan.assets {
-        asset.asset.hash(&mut hasher);
-        for range in &asset.stale {
-            serde_json::to_string(range).unwrap_or_default().hash(&mut hasher);
+    let mut is_nothing = true;
+    for asset in &stale {
+        let ranges: Vec<&StaleRange> =
+            asset.stale.iter().filter(|range| range.certain && !awaited(asset, range)).collect();
+        if ranges.is_empty() && asset.obsolete.is_empty() {
+            continue;
+        }
+        is_nothing = false;
+        (&asset.asset, asset.spec.to_string(), asset.obsolete.len()).hash(&mut hasher);
+        let digests = planned.observations.get(&asset.node).and_then(|observed| observed.digests.as_ref());
+        for range in ranges {
+            (range.first, range.last, is_absent(range)).hash(&mut hasher);
+            for (session, digest) in digests.iter().flat_map(|digests| digests.range(range.first..=range.last)) {
+                (session, digest.to_string()).hash(&mut hasher);
+            }
+        }
+        for input in loaded.graph.inputs(asset.node) {
+            let input = &loaded.graph.node(input).name;
+            if !stale.iter().any(|asset| asset.asset == *input) {
+                snapshot.head(input).map(|head| head.tip_rev).hash(&mut hasher);
+            }
         }
     }
-    let done = store.newest_ended(&sensor.spec.job, &[RequestStatus::Succeeded]).map_err(|error| error.to_string())?;
-    Ok(Seen::So(Some(format!("{:016x} after {}", hasher.finish(), done.unwrap_or_default()))))
+    (!is_nothing).then(|| hasher.finish())
+}
+
+fn is_absent(range: &StaleRange) -> bool {
+    matches!(range.reason, StaleReason::NeverMaterialized | StaleReason::AskedInVain { .. })
 }
 
 /// Whether an asset breaks its `freshness` check.

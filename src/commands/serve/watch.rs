@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
 
 use assetctl_config::{Secret, Telemetry, TracesEnvironment, TracesSpec};
-use assetctl_daemon::{Daemon, Declared, Declares, Look, Pulse, Runner};
+use assetctl_daemon::{Daemon, Declared, Declares, Event, Look, Pulse, Runner};
 use assetctl_graph::{AssetNode, Axis};
 use assetctl_plan::{Ledger as _, ix_of};
 use assetctl_store::{RequestStatus, Snapshot, Store};
@@ -15,6 +16,9 @@ use assetctl_telemetry::traces::{Traces, TracesTo};
 use assetctl_telemetry::{Tell, trace_id};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::task::JoinHandle;
 
 use super::datasets::datasets;
 use super::project::Files;
@@ -25,6 +29,8 @@ use crate::error::CliError;
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// What the program is called where nobody says otherwise.
 const NAME: &str = "assetctl";
+/// How long the last words may take.
+const LAST_WORDS: Duration = Duration::from_secs(3);
 
 /// Everything that watches over one daemon.
 pub struct Watch {
@@ -84,12 +90,22 @@ impl Watch {
     ///
     /// # Errors
     /// The address for metrics cannot be had.
-    pub async fn over<R: Runner, L: Look>(&self, daemon: &mut Daemon<R, L, Clock>) -> Result<(), CliError> {
+    pub async fn over<R: Runner, L: Look>(
+        self: Arc<Self>,
+        daemon: &mut Daemon<R, L, Clock>,
+    ) -> Result<Watching, CliError> {
         let _ = self.seen.pulse.set(daemon.pulse());
         if self.traces.is_some() {
             daemon.name_traces(trace_id);
         }
-        let Some(address) = self.listen else { return Ok(()) };
+        if let Some(address) = self.listen {
+            self.answer(address).await?;
+        }
+        Ok(Watching(tokio::spawn(self.follow(daemon.listen()))))
+    }
+
+    /// Answers who asks for metrics, at an address of its own.
+    async fn answer(&self, address: SocketAddr) -> Result<(), CliError> {
         let seen = self.seen.clone();
         let look: metrics::Look = Arc::new(move || seen.state());
         let bound = metrics::listen(address, self.metrics.clone(), look).await;
@@ -100,23 +116,15 @@ impl Watch {
         Ok(())
     }
 
-    pub fn observe(&self, event: &Value) {
-        self.metrics.observe(event);
-        if let Some(traces) = &self.traces {
-            traces.observe(event);
+    /// Takes what happens, until the daemon is dropped.
+    async fn follow(self: Arc<Self>, mut events: Receiver<Event>) {
+        loop {
+            match events.recv().await {
+                Ok(event) => self.observe(&event.json()),
+                Err(RecvError::Lagged(missed)) => self.metrics.missed(missed),
+                Err(RecvError::Closed) => break,
+            }
         }
-        if let Some(lineage) = &self.lineage {
-            lineage.observe(event);
-        }
-    }
-
-    /// Events that came too fast to be seen.
-    pub fn missed(&self, events: u64) {
-        self.metrics.missed(events);
-    }
-
-    /// The last words.
-    pub async fn end(&self) {
         let traces = self.traces.clone();
         // It waits for a thread, and that for this runtime.
         let sent = tokio::task::spawn_blocking(move || traces.iter().for_each(|traces| traces.end()));
@@ -124,6 +132,16 @@ impl Watch {
             lineage.end().await;
         }
         let _ = sent.await;
+    }
+
+    fn observe(&self, event: &Value) {
+        self.metrics.observe(event);
+        if let Some(traces) = &self.traces {
+            traces.observe(event);
+        }
+        if let Some(lineage) = &self.lineage {
+            lineage.observe(event);
+        }
     }
 
     fn know(&self, declared: &Declared) {
@@ -137,6 +155,16 @@ impl Watch {
         if let Some(lineage) = &self.lineage {
             lineage.know(datasets(declared));
         }
+    }
+}
+
+/// Who watches over a daemon.
+pub struct Watching(JoinHandle<()>);
+
+impl Watching {
+    /// Waits for the last words, once the daemon is dropped; not for long.
+    pub async fn end(self) {
+        let _ = tokio::time::timeout(LAST_WORDS, self.0).await;
     }
 }
 

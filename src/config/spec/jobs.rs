@@ -19,16 +19,16 @@ pub struct SchedulesSpec {
     pub telemetry: TelemetrySpec,
 }
 
-/// How many runs go on at once; what is not said is not limited.
+/// How many runs go on at once. Two of one job never do, unless it says so by its own `concurrency`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Concurrency {
-    /// Of all jobs.
+    /// Of all jobs (default: 10).
     #[schemars(range(min = 1))]
     pub total: Option<u32>,
-    /// Of jobs with a tag.
+    /// Of jobs with a tag (default: any number).
     pub by_tag: Ordered<u32>,
-    /// That fetch from a source: the name of an asset of kind `source`.
+    /// That fetch from a source: the name of an asset of kind `source` (default: any number).
     pub by_source: Ordered<u32>,
 }
 

@@ -7,8 +7,9 @@ use super::{OneOrMany, Secret};
 use crate::duration::Span;
 use crate::ordered::Ordered;
 
-/// Every kind of event that can be told, each with what has happened then.
-pub const EVENT_KINDS: [(&str, &str); 22] = [
+/// Every kind of event that can be told, each with what has happened then. The daemon has these and some that are told to nobody: what
+/// happens many times a second.
+pub const EVENT_KINDS: [(&str, &str); 23] = [
     ("run_queued", "a run was asked for"),
     ("run_started", "a run began"),
     ("run_succeeded", "a run ended well"),
@@ -16,21 +17,22 @@ pub const EVENT_KINDS: [(&str, &str); 22] = [
     ("run_retried", "a run failed and is tried again"),
     ("run_cancelled", "somebody cancelled a run"),
     ("run_paused", "somebody paused a run"),
-    ("run_resumed", "a paused run goes on"),
+    ("run_requeued", "a run was stopped, or its daemon died, and it is in its place in the queue again"),
     ("asset_started", "work on an asset began"),
     ("asset_finished", "an asset is up to date, or waits"),
     ("asset_failed", "an asset could not be made"),
     ("check_failed", "a check kept sessions from being committed"),
     ("check_warned", "a check with severity `warn` does not hold"),
     ("freshness_violated", "an asset is older than its `freshness` check allows"),
-    ("freshness_restored", "it no longer is"),
+    ("noted", "a run has something to say of an asset"),
     ("tick_decided", "it was decided what becomes of a tick of a schedule"),
     ("sensor_fired", "a sensor starts its job"),
     ("sensor_failed", "a sensor could not look"),
-    ("publish_failed", "partitions could not be published"),
-    ("configuration_broken", "the files of the project cannot be used as they are now"),
+    ("project_loaded", "the files of the project have changed, and are as they should be"),
+    ("project_broken", "the files of the project have mistakes: schedules go on as they were"),
     ("daemon_started", "`assetctl serve` began"),
     ("daemon_stopped", "`assetctl serve` ended"),
+    ("daemon_failed", "the store, or something else that the daemon itself needs, failed: it goes on"),
 ];
 
 /// Tells somebody of events. A run never fails because of it.

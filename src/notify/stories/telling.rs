@@ -87,7 +87,7 @@ async fn what_comes_together_is_one_message() {
 async fn a_group_is_not_waited_for_once_it_is_large_enough() {
     let server = Fake::new([Reply::new(200, "")]).await;
     let (notifier, _hand) = notifier(good(&observer(&server.url, "    on: '*'\n    group: 5m\n"), &[]));
-    (0..501).for_each(|run| notifier.observe(&failed(run)));
+    (0..501).for_each(|run| assert!(notifier.observe(&failed(run))));
     assert_eq!(notifier.step().await, Some(at(300)));
     let runs = runs(&server);
     assert_eq!((runs.len(), runs[0].len()), (1, 500));
@@ -97,7 +97,7 @@ async fn a_group_is_not_waited_for_once_it_is_large_enough() {
 async fn no_minute_has_more_messages_than_the_rate() {
     let server = Fake::new([Reply::new(200, "")]).await;
     let (notifier, hand) = notifier(good(&observer(&server.url, "    on: '*'\n    rate: { per_minute: 2 }\n"), &[]));
-    (1..=5).for_each(|run| notifier.observe(&failed(run)));
+    (1..=5).for_each(|run| assert!(notifier.observe(&failed(run))));
     for (second, next, sent) in [(0, Some(60), 2), (59, Some(60), 2), (60, Some(120), 4), (120, None, 5)] {
         hand.set(second);
         assert_eq!((notifier.step().await, server.count()), (next.map(at), sent), "at {second}");
@@ -110,7 +110,7 @@ async fn who_is_down_delays_nobody_else_and_is_not_asked_for_each_message() {
     let (down, up) = (Fake::new([Reply::new(503, "")]).await, Fake::new([Reply::new(200, "")]).await);
     let yaml = observer(&down.url, "    on: '*'\n") + &observer(&up.url, "    on: '*'\n").replace("desk", "other");
     let (notifier, _hand) = notifier(good(&yaml, &[]));
-    (1..=5).for_each(|run| notifier.observe(&failed(run)));
+    (1..=5).for_each(|run| assert!(notifier.observe(&failed(run))));
     assert_eq!(notifier.step().await, Some(at(10)));
     assert_eq!((down.count(), up.count()), (1, 5));
 }
@@ -119,7 +119,7 @@ async fn who_is_down_delays_nobody_else_and_is_not_asked_for_each_message() {
 fn what_waits_is_bounded() {
     let outbox = Arc::new(MemoryOutbox::default());
     let (notifier, _hand) = notifier_with(good(&observer("http://127.0.0.1:1", "    on: '*'\n"), &[]), outbox.clone());
-    (0..MOST_WAITING as i64 + 10).for_each(|run| notifier.observe(&failed(run)));
+    (0..MOST_WAITING as i64 + 10).for_each(|run| assert!(notifier.observe(&failed(run))));
     assert_eq!(outbox.open("desk").unwrap().unwrap().count, MOST_WAITING);
     let event = failed(0);
     let notice = Notice { observer: "desk", key: "k", at: at(0), event: &event };

@@ -35,14 +35,14 @@ fn what_was_there_at_the_first_look_does_not_count_and_what_comes_counts_once() 
     let keys = "when: { run: succeeded, of: k }";
     assert_eq!(
         story(keys, &[(0, newest("7")), (30, newest("7")), (60, newest("9")), (90, newest("9")), (120, newest("10"))]),
-        ["-", "-", "run 9 of job `k` succeeded", "-", "run 10 of job `k` succeeded"]
+        ["-", "-", "request 9, of job `k`, succeeded", "-", "request 10, of job `k`, succeeded"]
     );
     assert_eq!(
         story(
             keys,
             &[(0, Seen::Newest(None)), (30, newest("1")), (60, Seen::Failed("locked".into())), (90, newest("1"))]
         ),
-        ["-", "run 1 of job `k` succeeded", "failed: locked", "-"]
+        ["-", "request 1, of job `k`, succeeded", "failed: locked", "-"]
     );
 }
 
@@ -101,10 +101,10 @@ fn between_two_runs_there_is_the_least_interval_and_nothing_is_forgotten() {
         story(keys, &looks),
         [
             "-",
-            "run 1 of job `k` finished",
+            "request 1, of job `k`, finished",
             "waits: `min_interval` until 2024-03-04T00:11:00Z",
             "waits: `min_interval` until 2024-03-04T00:11:00Z",
-            "run 3 of job `k` finished",
+            "request 3, of job `k`, finished",
             "-"
         ]
     );
@@ -130,6 +130,6 @@ fn what_happens_during_a_pause_does_not_count() {
     ];
     assert_eq!(
         story_with(keys, &switches, &looks),
-        ["-", "-", "run 3 of job `k` failed", "-", "-", "run 5 of job `k` failed"]
+        ["-", "-", "request 3, of job `k`, failed", "-", "-", "request 5, of job `k`, failed"]
     );
 }

@@ -234,13 +234,13 @@ impl Counted {
                 self.fetch.committed(event);
             }
             "asset_finished" | "asset_failed" => self.asset(event),
-            "check_failed" | "freshness_violated" => {
+            "check_failed" | "check_warned" | "freshness_violated" => {
                 let severity = event.text("severity");
                 self.checks.of([asset, severity]).inc();
                 if kind == "freshness_violated" {
                     self.late.of([asset]).inc();
                 }
-                // A check that only warns comes while the asset is made, without what became of it.
+                // What only warns, and what was checked by itself, is told without what became of the asset.
                 if event.maybe("status").is_some() {
                     self.asset(event);
                 }

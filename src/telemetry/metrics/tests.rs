@@ -24,7 +24,7 @@ pub(crate) fn morning() -> Vec<Value> {
         json!({ "kind": "batch_committed", "at": at(6), "request": 1, "job": "sync", "asset": "bars", "sessions": 2, "rows": 7, "bytes": 10 }),
         json!({ "kind": "asset_finished", "at": at(7), "request": 1, "job": "sync", "asset": "bars", "status": "ok", "sessions": 22, "changed": 3,
             "rows": 37, "computed": 12, "bytes": 1010, "seconds": 2.5, "cpu_seconds": 1.25, "peak_memory": 1000 }),
-        json!({ "kind": "check_failed", "at": at(7), "request": 1, "job": "sync", "asset": "scores", "severity": "warn", "check": "range" }),
+        json!({ "kind": "check_warned", "at": at(7), "request": 1, "job": "sync", "asset": "scores", "severity": "warn", "check": "range" }),
         json!({ "kind": "check_failed", "at": at(8), "request": 1, "job": "sync", "asset": "scores", "severity": "error", "status": "failed", "seconds": 1.0 }),
         json!({ "kind": "freshness_violated", "at": at(8), "request": 1, "job": "sync", "asset": "bars", "severity": "warn", "check": "freshness" }),
         json!({ "kind": "run_succeeded", "at": at(9), "request": 1, "job": "sync", "seconds": 4.0, "attempt": 2 }),

@@ -106,7 +106,7 @@ impl Spans {
                 self.note(request, at, event);
                 self.end_asset(request, at, event).into_iter().collect()
             }
-            "check_failed" | "freshness_violated" | "noted" => {
+            "check_failed" | "check_warned" | "freshness_violated" | "noted" => {
                 self.note(request, at, event);
                 Vec::new()
             }
@@ -282,7 +282,7 @@ mod tests {
             json!({ "kind": "asset_finished", "at": at(6), "request": 7, "asset": "bars", "status": "ok", "rows": 17, "cpu_seconds": 0.5 }),
             json!({ "kind": "asset_finished", "at": at(6), "request": 7, "asset": "idle", "status": "unchanged" }),
             json!({ "kind": "asset_started", "at": at(6), "request": 7, "job": "sync", "asset": "scores" }),
-            json!({ "kind": "check_failed", "at": at(7), "request": 7, "asset": "scores", "severity": "warn", "check": "range", "message": "odd" }),
+            json!({ "kind": "check_warned", "at": at(7), "request": 7, "asset": "scores", "severity": "warn", "check": "range", "message": "odd" }),
             json!({ "kind": "check_failed", "at": at(8), "request": 7, "asset": "scores", "severity": "error", "status": "failed", "message": "bad" }),
             json!({ "kind": "run_failed", "at": at(9), "request": 7, "job": "sync", "error_kind": "check", "message": "`sync` failed" }),
         ]);

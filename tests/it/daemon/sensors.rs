@@ -1,7 +1,9 @@
 //! What sensors wait for, and what the daemon makes of it.
 
-use super::{project, requests, simulate};
-use crate::support::{Project, assert_same, wait_until};
+use super::{FIRST, INSTRUMENTS, LAST, project, requests, simulate};
+use crate::support::bars::Bars;
+use crate::support::vendor::Vendor;
+use crate::support::{Project, assert_same, date, wait_until};
 
 fn jobs(project: &Project, job: &str) -> Vec<String> {
     let text = |row: &serde_json::Value| row["why"].as_str().unwrap().to_owned();
@@ -28,7 +30,11 @@ sensors:
     );
     simulate(&project, "2015-07-01..2015-07-03");
     assert_eq!(jobs(&project, "scoring").len(), 3);
-    assert!(jobs(&project, "scoring")[0].contains("run 1 of job `sync` succeeded"), "{:?}", jobs(&project, "scoring"));
+    assert!(
+        jobs(&project, "scoring")[0].contains("request 1, of job `sync`, succeeded"),
+        "{:?}",
+        jobs(&project, "scoring")
+    );
     let updated = jobs(&project, "a");
     assert!(updated.iter().all(|why| why.contains("`completed_bars` has changed: revision")), "{updated:?}");
     assert_eq!(updated.len(), 3);
@@ -130,4 +136,65 @@ fn an_asset_that_is_late() {
     assert_eq!(requests(&project, "load")[0]["status"], "succeeded");
     simulate(&project, "2015-07-03T13:00:00Z..2015-07-03T13:00:01Z");
     assert_eq!(jobs(&project, "load").len(), 1);
+}
+
+/// The vendor has nothing for the newest session yet: it is asked once an hour, and not all the time.
+#[test]
+fn what_is_not_there_yet_is_asked_for_at_a_pace() {
+    let vendor = Vendor::new(&Bars::slice(&INSTRUMENTS, "2015-07-01", "2015-07-02"));
+    let project = Project::of(
+        &INSTRUMENTS,
+        FIRST,
+        LAST,
+        &format!(
+            "calendar: XSHG
+start: 2015-07-01
+assets:
+  asked:
+    kind: source
+{}
+  above:
+    kind: indicators
+    input: asked
+    auto: on_change
+    columns: {{ double: close * 2 }}
+",
+            vendor.yaml()
+        ),
+    );
+    let vain = date("2015-07-03");
+    let look = |time: &str| {
+        simulate(&project, &format!("2015-07-03T{time}:00Z..2015-07-03T{time}:02Z"));
+        (jobs(&project, "auto:above").len(), vendor.asked().iter().filter(|asked| **asked == vain).count())
+    };
+    assert_eq!(look("08:10"), (1, 1));
+    assert_eq!(look("09:05"), (1, 0));
+    assert_eq!(look("09:15"), (2, 1));
+    vendor.edit(|bars| *bars = Bars::slice(&INSTRUMENTS, "2015-07-01", "2015-07-03"));
+    assert_eq!(look("10:20"), (3, 1));
+    // It is there now.
+    assert_eq!(look("12:00"), (3, 0));
+}
+
+/// A job that does not mend what its sensor waits for runs once for it.
+#[test]
+fn a_job_that_mends_nothing_does_not_run_for_ever() {
+    let mut project = project();
+    project.write(
+        "schedules.yaml",
+        "jobs: { tidy: { work: gc } }\nsensors: { stale: { job: tidy, when: { stale: completed_bars } } }\n",
+    );
+    let look = |project: &Project, hour: u32| {
+        simulate(project, &format!("2015-07-01T{hour}:00:00Z..2015-07-01T{hour}:00:02Z"));
+        jobs(project, "tidy").len()
+    };
+    assert_eq!(look(&project, 12), 1);
+    assert_eq!(look(&project, 13), 1);
+    project.run_at("2015-07-01T13:30:00Z", &["materialize"]).ok();
+    assert_eq!(look(&project, 14), 1);
+    project.edit_close("sh.600036", "2015-06-30", 21.0);
+    assert_eq!(look(&project, 15), 2);
+    // Edited once more, and still not mended: another thing to mend.
+    project.edit_close("sh.600036", "2015-06-30", 22.0);
+    assert_eq!(look(&project, 16), 3);
 }

@@ -10,6 +10,7 @@ pub mod disk;
 pub mod output;
 pub mod project;
 pub mod ran;
+pub mod receiver;
 pub mod running;
 mod servers;
 pub mod vendor;

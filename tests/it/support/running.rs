@@ -78,8 +78,19 @@ impl Running {
     /// Ctrl-C.
     #[cfg(unix)]
     pub fn interrupt(&self) {
+        self.signal("-INT");
+    }
+
+    /// What a service manager sends.
+    #[cfg(unix)]
+    pub fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    #[cfg(unix)]
+    fn signal(&self, name: &str) {
         let pid = self.child.as_ref().unwrap().id().to_string();
-        let sent = std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap();
+        let sent = std::process::Command::new("kill").args([name, &pid]).status().unwrap();
         assert!(sent.success());
     }
 }

@@ -1,5 +1,7 @@
 //! The daemon with a runner that does as it is told, on a clock that is put forward.
 
+mod hardship;
+
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -31,6 +33,10 @@ struct Script {
     lingers: Option<Duration>,
     /// How many have come to their end.
     over: Arc<AtomicUsize>,
+    /// Each takes so long.
+    takes: Duration,
+    /// How many run at once, and how many have at most.
+    at_once: Arc<[AtomicUsize; 2]>,
 }
 
 impl Runner for Script {
@@ -44,6 +50,10 @@ impl Runner for Script {
             self.over.fetch_add(1, Ordering::SeqCst);
             return Outcome::Stopped;
         }
+        let [now, most] = &*self.at_once;
+        most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        std::thread::sleep(self.takes);
+        now.fetch_sub(1, Ordering::SeqCst);
         self.outcomes.lock().unwrap().pop_front().unwrap_or(Outcome::Succeeded)
     }
 }
