@@ -1,5 +1,6 @@
 //! The command line as types. What stands here is what `--help` prints.
 
+mod backup;
 mod notify;
 mod schedule;
 mod serve;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use backup::{Backup, Restore};
 pub use notify::{Notify, NotifyHistory, NotifyTest};
 pub use schedule::{
     Job, JobRun, JobShow, Schedule, ScheduleHistory, ScheduleNext, SchedulePause, SchedulePreview, ScheduleTick,
@@ -83,7 +85,7 @@ pub enum Command {
     Functions(Functions),
     /// List the vendors that bars can be asked for, or tell all about one
     Sources(Sources),
-    /// Print the JSON Schema of assets.yaml, or of schedules.yaml, for editors
+    /// Print the JSON Schema of assets.yaml, or of schedules.yaml, for editors; or the OpenAPI document
     Schema(Schema),
     /// Show what is stale, and why; write nothing
     Plan(Plan),
@@ -123,6 +125,10 @@ pub enum Command {
     Notify(Notify),
     /// Remove files that no kept snapshot needs
     Gc(Gc),
+    /// Back up the store, and what the project reads, while it is in use
+    Backup(Backup),
+    /// Make a store, and its project, of a backup
+    Restore(Restore),
     /// Print a completion script for a shell
     Completions { shell: clap_complete::Shell },
 }
@@ -178,6 +184,8 @@ pub enum SchemaOf {
     #[default]
     Assets,
     Schedules,
+    /// The OpenAPI document of the HTTP API
+    Api,
 }
 
 #[derive(Debug, Args)]
@@ -428,6 +436,9 @@ pub enum SqlOutput {
 /// What `gc` keeps unless told otherwise: of the newest runs, and of the last days.
 pub const GC_DEFAULTS: (u32, u32) = (10, 7);
 
+/// The same of what happened: days.
+pub const KEEP_HISTORY: u32 = 90;
+
 #[derive(Debug, Args)]
 pub struct Gc {
     /// Keep what the newest runs saw
@@ -436,6 +447,9 @@ pub struct Gc {
     /// Keep whatever was current in the last so many days
     #[arg(long, default_value_t = GC_DEFAULTS.1, value_name = "DAYS")]
     pub keep_days: u32,
+    /// Keep logs, requests, ticks, and runs that changed nothing, of the last so many days
+    #[arg(long, default_value_t = KEEP_HISTORY, value_name = "DAYS")]
+    pub keep_history: u32,
     /// Let earlier revisions of sources and tables go like everything else: what was known then is lost for good
     #[arg(long)]
     pub forget_revisions: bool,

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use assetctl_config::{ConfigErrors, Diagnostic, Project};
-use assetctl_execute::{Cancel, FileSchemas, ObserveError, RunEvent, Sources, observe};
-use assetctl_graph::{Graph, Selection};
-use assetctl_plan::{Observation, Plan, Request};
+use assetctl_execute::{Cancel, FileSchemas, RunEvent};
+use assetctl_graph::Graph;
+use assetctl_plan::Plan;
+use assetctl_serve::{Planned, View};
 use assetctl_store::{Snapshot, Store};
 use chrono::{DateTime, Utc};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use crate::args::{Dates, Format, Global, Selecting};
 use crate::clock::Clock;
@@ -16,7 +17,7 @@ use crate::error::CliError;
 use crate::report;
 
 /// The name of the project file.
-const PROJECT_FILE: &str = "assets.yaml";
+pub const PROJECT_FILE: &str = "assets.yaml";
 
 /// Everything that is said once on the command line.
 #[derive(Debug, Clone)]
@@ -92,12 +93,29 @@ impl Context {
 
     /// The store, also of a project that has mistakes: what runs there must be found and stopped all the same.
     pub fn existing_store(&self) -> Result<Option<Store>, CliError> {
-        let data = match assetctl_config::load(&self.project_file()?) {
-            Ok(project) => project.data_dir,
-            Err(ConfigErrors { partial: Some(project), .. }) => project.data_dir,
+        Ok(self.existing_store_of()?.map(|(store, _)| store))
+    }
+
+    /// The same with its folder, as the project names it.
+    pub fn existing_store_of(&self) -> Result<Option<(Store, PathBuf)>, CliError> {
+        let project = match assetctl_config::load(&self.project_file()?) {
+            Ok(project) => project,
+            Err(ConfigErrors { partial: Some(project), .. }) => *project,
             Err(errors) => return Err(all_mistakes(errors)),
         };
-        Ok(Store::open_existing(&data)?)
+        let named = named_data(&project);
+        Ok(Store::open_existing(&project.data_dir)?.map(|store| (store, named)))
+    }
+
+    /// The folder of the project here or above, if there is one.
+    pub fn project_folder(&self) -> Option<PathBuf> {
+        let file = self.project_file().ok()?;
+        Some(file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf())
+    }
+
+    /// Whether somebody reads along.
+    pub fn is_watched(&self) -> bool {
+        self.format == Format::Human && !self.quiet
     }
 
     /// `--project`, or the nearest `assets.yaml` here or above.
@@ -116,6 +134,11 @@ impl Context {
             Some("`assetctl init` writes one; `--project PATH` names one elsewhere"),
         ))
     }
+}
+
+/// The data folder as the project names it, so that it can be found from another root.
+pub fn named_data(project: &Project) -> PathBuf {
+    project.data_dir.strip_prefix(&project.root).unwrap_or(&project.data_dir).to_path_buf()
 }
 
 /// What is wrong in the files, and what is wrong besides in the graph of those assets that have no mistake of their own, or in what
@@ -141,13 +164,6 @@ pub struct Loaded {
     pub warnings: Vec<assetctl_config::Diagnostic>,
 }
 
-/// A plan and what it was made from.
-pub struct Planned {
-    pub plan: Plan,
-    pub sources: Sources,
-    pub observations: HashMap<usize, Observation>,
-}
-
 /// What to plan, as the command line says it.
 pub struct Wish<'a> {
     pub selecting: &'a Selecting,
@@ -162,6 +178,18 @@ impl<'a> Wish<'a> {
     /// All that is stale of what is selected, and of what that needs.
     pub fn of_stale(selecting: &'a Selecting) -> Self {
         Self { selecting, dates: Dates { from: None, to: None }, only: false, force: false, again: false }
+    }
+
+    fn to_plan(&self) -> assetctl_serve::Wish<'a> {
+        assetctl_serve::Wish {
+            select: &self.selecting.select,
+            exclude: &self.selecting.exclude,
+            from: self.dates.from,
+            to: self.dates.to,
+            only: self.only,
+            force: self.force,
+            again: self.again,
+        }
     }
 }
 
@@ -188,38 +216,20 @@ impl Loaded {
         Ok(Store::open_existing(self.data())?)
     }
 
+    /// To be read.
+    pub fn view(&self) -> View<'_> {
+        View { project: &self.project, graph: &self.graph }
+    }
+
     /// The selected assets, all if nothing is selected.
     pub fn select(&self, selecting: &Selecting, plan: Option<&Plan>) -> Result<BTreeSet<usize>, CliError> {
-        let selection = self.selection(&selecting.select)?;
-        let exclude = self.selection(&selecting.exclude)?;
-        let state = |ix: usize| plan.map_or_else(Vec::new, |plan| states(plan, &self.graph.node(ix).name));
-        let resolve = |selection: &Selection| {
-            selection
-                .resolve(&self.graph, &state)
-                .map_err(|error| CliError::Usage { message: error.message, help: error.help })
-        };
-        let mut selected = resolve(&selection)?;
-        if !selecting.exclude.is_empty() {
-            let excluded = resolve(&exclude)?;
-            selected.retain(|ix| !excluded.contains(ix));
-        }
-        Ok(selected)
+        Ok(self.view().select(&selecting.select, &selecting.exclude, plan)?)
     }
 
     /// The selected assets, also by `state:`, for which everything is planned first.
     pub fn select_by_state(&self, selecting: &Selecting, now: DateTime<Utc>) -> Result<BTreeSet<usize>, CliError> {
-        if !self.selection(&selecting.select)?.needs_state() && !self.selection(&selecting.exclude)?.needs_state() {
-            return self.select(selecting, None);
-        }
         let store = self.existing_store()?;
-        let snapshot = store.as_ref().map(Store::snapshot).transpose()?;
-        let everything = Selecting { select: Vec::new(), exclude: Vec::new() };
-        let planned = self.plan(store.as_ref(), snapshot.as_ref(), &Wish::of_stale(&everything), now)?;
-        self.select(selecting, Some(&planned.plan))
-    }
-
-    fn selection(&self, words: &[String]) -> Result<Selection, CliError> {
-        Selection::parse(&words.join(" ")).map_err(|error| CliError::Usage { message: error.message, help: error.help })
+        Ok(self.view().select_by_state(&selecting.select, &selecting.exclude, store.as_ref(), now)?)
     }
 
     /// Publishes the warehouse if it is behind the ledger (a run was killed between a commit and its publication) or shows
@@ -241,23 +251,7 @@ impl Loaded {
         wish: &Wish<'_>,
         now: DateTime<Utc>,
     ) -> Result<Planned, CliError> {
-        let needs_state = self.selection(&wish.selecting.select)?.needs_state()
-            || self.selection(&wish.selecting.exclude)?.needs_state();
-        let (selected, seen) = if needs_state {
-            let everything = self.request(wish, (0..self.graph.nodes().len()).collect(), now);
-            let seen = self.observe(store, &everything)?;
-            let all = self.plan_request(snapshot, &seen.1, &everything)?;
-            (self.select(wish.selecting, Some(&all))?, Some(seen))
-        } else {
-            (self.select(wish.selecting, None)?, None)
-        };
-        let request = self.request(wish, selected, now);
-        let (sources, observations) = match seen {
-            Some(seen) => seen,
-            None => self.observe(store, &request)?,
-        };
-        let plan = self.plan_request(snapshot, &observations, &request)?;
-        Ok(Planned { plan, sources, observations })
+        Ok(self.view().plan(store, snapshot, &wish.to_plan(), now)?)
     }
 
     /// A plan on a store that has the assets `given` already: nothing outside is looked at.
@@ -269,107 +263,6 @@ impl Loaded {
         given: BTreeSet<usize>,
         now: DateTime<Utc>,
     ) -> Result<Plan, CliError> {
-        let request = Request { given, ..self.request(wish, selected, now) };
-        self.plan_request(Some(snapshot), &HashMap::new(), &request)
-    }
-
-    fn request(&self, wish: &Wish<'_>, selected: BTreeSet<usize>, now: DateTime<Utc>) -> Request {
-        let mut selection = wish.selecting.select.join(" ");
-        if !wish.selecting.exclude.is_empty() {
-            selection.push_str(&format!(" --exclude {}", wish.selecting.exclude.join(" ")));
-        }
-        Request {
-            selection,
-            selected,
-            only: wish.only,
-            given: BTreeSet::new(),
-            from: wish.dates.from,
-            to: wish.dates.to,
-            force: wish.force,
-            again: wish.again,
-            now,
-        }
-    }
-
-    fn observe(
-        &self,
-        store: Option<&Store>,
-        request: &Request,
-    ) -> Result<(Sources, HashMap<usize, Observation>), CliError> {
-        let needed: BTreeSet<usize> = if request.only {
-            request.selected.clone()
-        } else {
-            request.selected.iter().flat_map(|ix| self.graph.above(*ix, None)).collect()
-        };
-        observe(&self.project, &self.graph, &needed, store, request.now).map_err(|error| match error {
-            ObserveError::Sources(refused) => CliError::Sources(refused),
-            ObserveError::Store(error) => CliError::Store(error),
-        })
-    }
-
-    fn plan_request(
-        &self,
-        snapshot: Option<&Snapshot>,
-        observations: &HashMap<usize, Observation>,
-        request: &Request,
-    ) -> Result<Plan, CliError> {
-        match snapshot {
-            Some(snapshot) => {
-                snapshot.check_files();
-                assetctl_plan::plan(&self.graph, snapshot, snapshot.rev(), observations, request).map_err(planning)
-            }
-            None => assetctl_plan::plan(&self.graph, &NothingYet, 0, observations, request).map_err(planning),
-        }
-    }
-}
-
-fn planning<E: std::error::Error + Send + Sync + 'static>(error: assetctl_plan::PlanError<E>) -> CliError {
-    match error {
-        assetctl_plan::PlanError::Ledger(error) => CliError::other("reading the ledger")(error),
-        other => CliError::usage(other.to_string(), None),
-    }
-}
-
-/// How an asset is: the words for `state:`, and `possibly stale`, which is for people.
-pub fn states(plan: &Plan, asset: &str) -> Vec<&'static str> {
-    let Some(asset) = plan.asset(asset) else { return Vec::new() };
-    let mut states = Vec::new();
-    if asset.certain() > 0 {
-        states.push("stale");
-    }
-    if asset.certain() == 0 && asset.possible() > 0 {
-        states.push("possibly stale");
-    }
-    if asset.is_empty() && asset.blocked.is_empty() {
-        states.push("clean");
-    }
-    if asset.stale.iter().any(|range| {
-        range.reason == assetctl_plan::StaleReason::NeverMaterialized && range.sessions == asset.partitions
-    }) {
-        states.push("never");
-    }
-    if !asset.blocked.is_empty() {
-        states.push("blocked");
-    }
-    states
-}
-
-/// The ledger of a project that was never materialized.
-struct NothingYet;
-
-impl assetctl_plan::Ledger for NothingYet {
-    type Error = std::convert::Infallible;
-
-    fn head(&self, _: &str) -> Option<&assetctl_plan::AssetHead> {
-        None
-    }
-
-    fn segments(
-        &self,
-        _: &str,
-        _: chrono::NaiveDate,
-        _: chrono::NaiveDate,
-    ) -> Result<Vec<assetctl_plan::SegmentRecord>, Self::Error> {
-        Ok(Vec::new())
+        Ok(self.view().plan_given(snapshot, &wish.to_plan(), selected, given, now)?)
     }
 }

@@ -2,6 +2,9 @@
 
 use assetctl_config::{Diagnostic, SourceMap};
 use assetctl_connect::ConnectError;
+use assetctl_execute::ObserveError;
+use assetctl_serve::ReadError;
+use assetctl_store::BackupError;
 
 /// What went wrong, in the classes that the exit codes tell apart.
 #[derive(Debug, thiserror::Error)]
@@ -31,9 +34,25 @@ pub enum CliError {
     Cancelled,
     #[error(transparent)]
     Store(#[from] assetctl_store::Error),
+    /// A backup could not be made or restored.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     /// Everything else: `doing` says what was being done.
     #[error("{doing}")]
     Other { doing: String, source: Box<dyn std::error::Error + Send + Sync> },
+}
+
+impl From<ReadError> for CliError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Unknown { message, help }
+            | ReadError::Wrong { message, help }
+            | ReadError::Conflict { message, help } => Self::Usage { message, help },
+            ReadError::Observe(ObserveError::Sources(refused)) => Self::Sources(refused),
+            ReadError::Observe(ObserveError::Store(error)) | ReadError::Store(error) => Self::Store(error),
+            ReadError::Other { doing, source } => Self::Other { doing, source },
+        }
+    }
 }
 
 impl CliError {
@@ -50,12 +69,12 @@ impl CliError {
 
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Other { .. } | Self::Store(_) => 1,
-            Self::Usage { .. } => 2,
+            Self::Other { .. } | Self::Store(_) | Self::Backup(BackupError::Store(_)) => 1,
+            Self::CheckFailed | Self::Backup(BackupError::Damaged { .. }) => 6,
+            Self::Usage { .. } | Self::Backup(_) => 2,
             Self::Config { .. } => 3,
             Self::Stale => 4,
             Self::RunFailed | Self::Run(_) | Self::Sources(_) => 5,
-            Self::CheckFailed => 6,
             Self::Cancelled => 130,
         }
     }

@@ -1,5 +1,6 @@
 //! `assetctl serve`, `assetctl queue` and `assetctl run`.
 
+use assetctl_config::Listen;
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 
@@ -13,6 +14,9 @@ pub struct Serve {
     /// Go through a stretch of the past, as fast as it can be worked: `2024-03-01..2024-03-31`; go on where an earlier one stopped
     #[arg(long, value_name = "FROM..TO", value_parser = stretch)]
     pub simulate: Option<Stretch>,
+    /// Where the HTTP API listens, in place of `api: { listen: … }`: `127.0.0.1:8123`, or `off`
+    #[arg(long, value_name = "ADDRESS", value_parser = listen, conflicts_with = "simulate")]
+    pub listen: Option<Listen>,
     #[command(flatten)]
     pub running: Running,
 }
@@ -60,6 +64,11 @@ pub struct RunLogs {
     /// Go on until it has ended
     #[arg(long, short)]
     pub follow: bool,
+}
+
+/// `off`, or an address with a port.
+fn listen(text: &str) -> Result<Listen, String> {
+    Listen::parse(text).ok_or_else(|| "say `127.0.0.1:8123`, `[::1]:8123`, or `off`".to_owned())
 }
 
 /// `2024-03-01..2024-03-31`: from the first instant of a date, or an instant, to the last instant of a date, or an instant.

@@ -3,62 +3,22 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use serde::Serialize;
+use assetctl_serve::Lineage;
 
 use crate::args::{Graph, GraphForm};
 use crate::context::{Context, Loaded};
 use crate::error::CliError;
 use crate::report;
 
-/// `--format json`.
-#[derive(Serialize)]
-struct Drawing {
-    assets: Vec<Node>,
-    /// From input to reader.
-    edges: Vec<Edge>,
-}
-
-#[derive(Serialize)]
-struct Node {
-    asset: String,
-    kind: &'static str,
-}
-
-#[derive(Serialize)]
-struct Edge {
-    from: String,
-    to: String,
-    /// Sessions before its own that a partition of `to` reads.
-    back: u32,
-}
-
 pub fn run(context: &Context, args: &Graph) -> Result<(), CliError> {
     let loaded = context.load()?;
     let selected = loaded.select_by_state(&args.selecting, context.clock.now())?;
-    let drawing = drawing(&loaded, &selected);
-    report::result(context.format, &drawing, |drawing| match args.form {
+    let lineage = loaded.view().lineage(&selected);
+    report::result(context.format, &lineage, |lineage| match args.form {
         GraphForm::Text => text(&loaded, &selected),
-        GraphForm::Dot => dot(drawing),
-        GraphForm::Mermaid => mermaid(drawing),
+        GraphForm::Dot => dot(lineage),
+        GraphForm::Mermaid => mermaid(lineage),
     })
-}
-
-fn drawing(loaded: &Loaded, selected: &BTreeSet<usize>) -> Drawing {
-    let graph = &loaded.graph;
-    let ordered: Vec<usize> = graph.order().iter().copied().filter(|ix| selected.contains(ix)).collect();
-    let assets =
-        ordered.iter().map(|ix| Node { asset: graph.node(*ix).name.clone(), kind: graph.node(*ix).kind }).collect();
-    let edges = ordered
-        .iter()
-        .flat_map(|ix| graph.node(*ix).edges.iter().map(move |edge| (*ix, edge)))
-        .filter(|(_, edge)| selected.contains(&edge.input))
-        .map(|(ix, edge)| Edge {
-            from: graph.node(edge.input).name.clone(),
-            to: graph.node(ix).name.clone(),
-            back: edge.back,
-        })
-        .collect();
-    Drawing { assets, edges }
 }
 
 /// A tree from the assets that read nothing selected; an asset with several inputs stands below its last one.
@@ -116,12 +76,12 @@ fn branch(
     }
 }
 
-fn dot(drawing: &Drawing) -> String {
+fn dot(lineage: &Lineage) -> String {
     let mut out = String::from("digraph assets {\n  rankdir=LR;\n  node [shape=box];\n");
-    for node in &drawing.assets {
+    for node in &lineage.assets {
         let _ = writeln!(out, "  \"{}\" [label=\"{}\\n{}\"];", node.asset, node.asset, node.kind);
     }
-    for edge in &drawing.edges {
+    for edge in &lineage.edges {
         let label = if edge.back > 0 { format!(" [label=\"{}\"]", edge.back + 1) } else { String::new() };
         let _ = writeln!(out, "  \"{}\" -> \"{}\"{label};", edge.from, edge.to);
     }
@@ -129,12 +89,12 @@ fn dot(drawing: &Drawing) -> String {
     out
 }
 
-fn mermaid(drawing: &Drawing) -> String {
+fn mermaid(lineage: &Lineage) -> String {
     let mut out = String::from("graph LR\n");
-    for node in &drawing.assets {
+    for node in &lineage.assets {
         let _ = writeln!(out, "  {0}[\"{0}<br/>{1}\"]", node.asset, node.kind);
     }
-    for edge in &drawing.edges {
+    for edge in &lineage.edges {
         let label = if edge.back > 0 { format!("|{}|", edge.back + 1) } else { String::new() };
         let _ = writeln!(out, "  {} -->{label} {}", edge.from, edge.to);
     }

@@ -1,11 +1,11 @@
 //! `assetctl job`.
 
-use assetctl_config::{Job, JobBackoff, JobWork, did_you_mean};
-use assetctl_daemon::{Asked, Declared, ask};
-use assetctl_schedule::{JobError, ResolvedJob};
+use assetctl_config::{JobBackoff, JobWork};
+use assetctl_daemon::Declared;
+use assetctl_schedule::ResolvedJob;
+use assetctl_serve::Asker;
 use assetctl_store::Origin;
 use chrono::{DateTime, Utc};
-use serde::Serialize;
 
 use super::materialize::Ended;
 use super::{check, gc, materialize};
@@ -29,73 +29,21 @@ pub fn run(context: &Context, command: &args::Job) -> Result<(), CliError> {
     }
 }
 
-/// `--format json`: what was queued.
-#[derive(Serialize)]
-struct Queued {
-    request: u64,
-    job: String,
-    /// Whether somebody works the queue.
-    daemon: bool,
-}
-
 fn queue(context: &Context, args: &JobShow) -> Result<(), CliError> {
     let loaded = context.load()?;
-    let given = assetctl_schedule::given(find(&loaded, &args.job)?, &args.vars).map_err(wrong)?;
     let store = loaded.store()?;
     let declared = Declared { project: loaded.project, graph: loaded.graph };
     let who = assetctl_config::who();
-    let asked = Asked {
-        origin: Origin::Manual,
-        of: who.as_deref(),
-        why: format!("asked for by {}", who.as_deref().unwrap_or("somebody")),
-        due: None,
-        vars: &given,
-        window: None,
-        now: context.clock.now(),
-    };
-    let Some(request) = ask(&declared, &args.job, asked) else { return Ok(()) };
-    let request = store.enqueue(&request.map_err(wrong)?)?;
-    let queued = Queued { request, job: args.job.clone(), daemon: store.daemon()?.is_some() };
+    let asker = Asker { origin: Origin::Manual, who: who.as_deref(), now: context.clock.now() };
+    let queued = assetctl_serve::queue_job(&declared, &store, &args.job, &args.vars, asker)?;
     report::result(context.format, &queued, |queued| {
         let waits = if queued.daemon { "" } else { "; nothing runs until `assetctl serve`" };
         format!("request {} runs job `{}`{waits}\n", queued.request, queued.job)
     })
 }
 
-/// `--format json`: a job as it is declared.
-#[derive(Serialize)]
-struct Listed<'a> {
-    job: &'a str,
-    work: JobWork,
-    description: Option<&'a str>,
-    select: Vec<String>,
-    exclude: Vec<String>,
-    vars: &'a [assetctl_config::JobVar],
-    tags: &'a [String],
-    /// Schedules and sensors that run it.
-    by: Vec<&'a str>,
-}
-
 fn list(context: &Context) -> Result<(), CliError> {
-    let loaded = context.load()?;
-    let schedules = &loaded.project.schedules;
-    let texts = |written: &Option<assetctl_config::OneOrMany>| {
-        written.iter().flat_map(|texts| texts.as_slice()).cloned().collect::<Vec<String>>()
-    };
-    let listed: Vec<Listed<'_>> = schedules
-        .jobs
-        .iter()
-        .map(|job| Listed {
-            job: &job.name,
-            work: job.spec.work,
-            description: job.spec.description.as_deref(),
-            select: texts(&job.spec.select),
-            exclude: texts(&job.spec.exclude),
-            vars: &job.vars,
-            tags: &job.spec.tags,
-            by: started_by(&loaded, job),
-        })
-        .collect();
+    let listed = context.load()?.view().jobs();
     report::result(context.format, &listed, |listed| {
         if listed.is_empty() {
             return "no job is declared; docs/schedules.md says how\n".to_owned();
@@ -104,23 +52,16 @@ fn list(context: &Context) -> Result<(), CliError> {
         for job in listed {
             let vars: Vec<String> = job.vars.iter().map(|var| format!("{}={}", var.name, var.default)).collect();
             shown.add_row([
-                job.job.to_owned(),
+                job.job.clone(),
                 job.work.name().to_owned(),
                 selection(job.work, &job.select, &job.exclude),
                 vars.join(" "),
                 job.by.join(", "),
-                job.description.unwrap_or_default().to_owned(),
+                job.description.clone().unwrap_or_default(),
             ]);
         }
         table::render(&shown)
     })
-}
-
-fn started_by<'a>(loaded: &'a Loaded, job: &Job) -> Vec<&'a str> {
-    let schedules = &loaded.project.schedules;
-    let by_schedules = schedules.schedules.iter().filter(|one| one.spec.job == job.name).map(|one| one.name.as_str());
-    let by_sensors = schedules.sensors.iter().filter(|one| one.spec.job == job.name).map(|one| one.name.as_str());
-    by_schedules.chain(by_sensors).collect()
 }
 
 fn selection(work: JobWork, select: &[String], exclude: &[String]) -> String {
@@ -131,28 +72,10 @@ fn selection(work: JobWork, select: &[String], exclude: &[String]) -> String {
     if exclude.is_empty() { selected } else { format!("{selected} but not {}", exclude.join(" ")) }
 }
 
-/// The job of that name.
-fn find<'a>(loaded: &'a Loaded, name: &str) -> Result<&'a Job, CliError> {
-    let schedules = &loaded.project.schedules;
-    schedules.job(name).ok_or_else(|| {
-        let known: Vec<&str> = schedules.jobs.iter().map(|job| job.name.as_str()).collect();
-        let help = match did_you_mean(name, known.iter().copied()) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None if known.is_empty() => "jobs are declared in `schedules.yaml`, beside `assets.yaml`".to_owned(),
-            None => format!("there are `{}`", known.join("`, `")),
-        };
-        CliError::usage(format!("there is no job `{name}`"), Some(&help))
-    })
-}
-
 fn resolved(loaded: &Loaded, args: &JobShow, now: DateTime<Utc>) -> Result<ResolvedJob, CliError> {
-    let job = find(loaded, &args.job)?;
-    let given = assetctl_schedule::given(job, &args.vars).map_err(wrong)?;
-    assetctl_schedule::resolve(&loaded.project, &loaded.graph, job, &given, None, now).map_err(wrong)
-}
-
-fn wrong(error: JobError) -> CliError {
-    CliError::usage(error.to_string(), error.help().as_deref())
+    let job = loaded.view().job(&args.job)?;
+    let given = assetctl_serve::given(job, &args.vars)?;
+    Ok(loaded.view().resolved(job, &given, None, now)?)
 }
 
 fn show(job: &ResolvedJob) -> String {
@@ -219,6 +142,7 @@ pub fn start(context: &Context, job: &ResolvedJob, running: &Running, dry_run: b
             let args = Gc {
                 keep_runs: job.keep_runs.unwrap_or(default.0),
                 keep_days: job.keep_days.unwrap_or(default.1),
+                keep_history: args::KEEP_HISTORY,
                 forget_revisions: false,
                 dry_run,
             };

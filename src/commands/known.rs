@@ -1,5 +1,6 @@
 //! `--as-known-at`: the sources as they were known at an instant, and what is made from them.
 
+use assetctl_serve::Planned;
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -9,7 +10,7 @@ use chrono::{DateTime, Timelike, Utc};
 use super::materialize::{execute, show_plan};
 use crate::args::Materialize;
 use crate::clock::Clock;
-use crate::context::{Context, Loaded, Planned, Wish};
+use crate::context::{Context, Loaded, Wish};
 use crate::error::CliError;
 
 /// `assetctl materialize --as-known-at`: what would have been made from what was known then, in a store of its own. The sources are taken

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use assetctl_config::Severity;
 use assetctl_execute::{AssetStatus, Options, RunEvent, RunReport, Work};
+use assetctl_serve::Planned;
 use serde::Serialize;
 
 use crate::args::{Backfill, Dates, Format, Materialize, Running};
 use crate::clock::Clock;
-use crate::context::{Context, Loaded, Planned, Wish};
+use crate::context::{Context, Loaded, Wish};
 use crate::error::CliError;
 use crate::report::{self, progress::Progress};
 

@@ -1,5 +1,6 @@
 //! One file per command, each thin: load, ask, show.
 
+mod backup;
 mod check;
 mod checks;
 mod completions;
@@ -16,6 +17,7 @@ mod materialize;
 mod notify;
 mod plan;
 mod queue;
+mod restore;
 mod run;
 mod runs;
 mod schedule;
@@ -26,6 +28,8 @@ mod sources;
 mod sql;
 mod status;
 mod validate;
+
+pub use restore::help as help_with_backup;
 
 use crate::args::{Cli, Command};
 use crate::context::Context;
@@ -58,6 +62,8 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
         Command::Run(command) => run::run(&context, &command),
         Command::Notify(command) => notify::run(&context, &command),
         Command::Gc(args) => gc::run(&context, &args),
+        Command::Backup(args) => backup::run(&context, &args),
+        Command::Restore(args) => restore::run(&context, &args),
         Command::Completions { shell } => completions::run(shell),
     }
 }

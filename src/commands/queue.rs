@@ -1,34 +1,23 @@
 //! `assetctl queue`: what waits, runs, and has ended.
 
-use assetctl_store::{DaemonRow, RequestRow, RequestStatus};
+use assetctl_serve::Queue;
+use assetctl_store::{RequestRow, RequestStatus};
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde::Serialize;
 
-use crate::args::Queue;
+use crate::args;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::report::{self, table};
 
-/// `--format json`.
-#[derive(Serialize)]
-struct Queued {
-    /// Who works the queue; `null` if nobody does.
-    daemon: Option<DaemonRow>,
-    /// Those that wait, run or are paused, by age; then those that have ended, newest first.
-    requests: Vec<RequestRow>,
+pub fn run(context: &Context, args: &args::Queue) -> Result<(), CliError> {
+    let queue = match context.existing_store()? {
+        Some(store) => assetctl_serve::queue(&store, args.limit as usize)?,
+        None => Queue::default(),
+    };
+    report::result(context.format, &queue, human)
 }
 
-pub fn run(context: &Context, args: &Queue) -> Result<(), CliError> {
-    let mut queued = Queued { daemon: None, requests: Vec::new() };
-    if let Some(store) = context.existing_store()? {
-        queued.daemon = store.daemon()?;
-        queued.requests = store.open_requests()?;
-        queued.requests.extend(store.ended_requests(args.limit as usize)?);
-    }
-    report::result(context.format, &queued, human)
-}
-
-fn human(queued: &Queued) -> String {
+fn human(queued: &Queue) -> String {
     let mut text = match &queued.daemon {
         Some(daemon) => format!("the daemon is {} since {}\n", daemon.who, instant(daemon.since)),
         None => "no daemon is there: nothing runs until `assetctl serve`\n".to_owned(),

@@ -4,10 +4,12 @@
 //! - [`project`]: the project's files, read again when they change
 //! - [`look`]: what sensors wait for
 //! - [`stop`]: being told to end
-//! - [`telling`]: what happens, told: printed, and handed to observers
+//! - [`telling`]: what happens, told: printed, and handed to observers and listeners
+//! - [`api`]: the HTTP API beside it
 //! - [`watch`]: what watches over the daemon: metrics, traces, lineage; [`datasets`]: the assets as they are told then
 //! - [`idle`]: the same work, but only until nothing is left to do: `assetctl schedule tick`
 
+mod api;
 mod datasets;
 mod idle;
 mod look;
@@ -24,6 +26,7 @@ use assetctl_daemon::{Daemon, Declared, StepClock};
 use assetctl_store::{DaemonLock, DaemonRow, Store};
 use chrono::{DateTime, SecondsFormat, Utc};
 
+use self::api::Answering;
 pub use self::idle::{Worked, until_idle};
 use self::look::Eyes;
 use self::project::Files;
@@ -91,20 +94,29 @@ async fn serve(
     let runner = InProcess::new(context.clone(), args.running.clone());
     let eyes = Eyes::new(context.clone());
     let telling = Telling::printing(context, &loaded.project)?;
-    // Nobody is woken by a rehearsal.
-    let telling = match args.simulate {
-        None => telling.with_observers(context, &loaded.project)?,
-        Some(_) => telling,
+    // Nobody is woken by a rehearsal, and nobody asks one.
+    let (telling, answering) = match args.simulate {
+        None => {
+            let answering = Answering::bind(context, args.listen, &loaded.project).await?;
+            let telling = telling.with_observers(context, &loaded.project)?;
+            (telling.with_listeners(answering.as_ref().map(Answering::events)), answering)
+        }
+        Some(_) => (telling, None),
     };
     let declared = Arc::new(Declared { project: loaded.project, graph: loaded.graph });
-    let (served, told, watching) = match args.simulate {
+    let (served, told, beside) = match args.simulate {
         None => {
             let watch = Watch::new(context, &declared)?;
             let files = Watched::new(files, watch.clone());
-            let mut daemon = Daemon::new(store, declared, Box::new(files), runner, eyes, context.clock);
+            let mut daemon = Daemon::new(store, declared.clone(), Box::new(files), runner, eyes, context.clock);
+            let routes = watch.routes();
             let watching = watch.over(&mut daemon).await?;
             let told = telling.start(&mut daemon);
-            (daemon.serve(stop.told()).await, told, Some(watching))
+            if let Some(answering) = &answering {
+                daemon.begin_with("api", answering.url());
+            }
+            let serving = answering.map(|answering| answering.serve(declared, daemon.pulse(), routes));
+            (daemon.serve(stop.told()).await, told, Some((watching, serving)))
         }
         Some(Stretch { from, to }) => {
             let clock = Arc::new(StepClock::new(from));
@@ -114,7 +126,10 @@ async fn serve(
         }
     };
     told.end().await;
-    if let Some(watching) = watching {
+    if let Some((watching, serving)) = beside {
+        if let Some(serving) = serving {
+            serving.end().await;
+        }
         watching.end().await;
     }
     served.map_err(CliError::other("serving"))

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use assetctl_serve::Rows;
 use duckdb::Connection;
 use rustyline::completion::{Completer, Pair};
 use rustyline::error::ReadlineError;
@@ -12,7 +13,7 @@ use rustyline::validate::Validator;
 use rustyline::{Config, Context, Editor, Helper};
 
 use crate::error::CliError;
-use crate::report::{self, rows::Rows};
+use crate::report;
 
 const HELP: &str = "\
 end a query with `;`
@@ -117,9 +118,9 @@ pub fn run(connection: &Connection, history: &Path, most_rows: usize) -> Result<
 /// A query that fails says so, and the shell goes on.
 fn query(connection: &Connection, query: &str, most_rows: usize) -> Result<(), CliError> {
     match Rows::of(connection, query) {
-        Ok(rows) => report::text(&rows.human(most_rows)),
+        Ok(rows) => report::text(&report::rows::human(&rows, most_rows)),
         Err(error) => {
-            report::diagnostics::show(&error);
+            report::diagnostics::show(&error.into());
             Ok(())
         }
     }

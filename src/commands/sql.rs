@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Read};
 use std::path::Path;
 
+use assetctl_serve::Rows;
 use assetctl_store::{AsOf, connect_known, connect_snapshot, newest_warehouse};
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use duckdb::{AccessMode, Config, Connection};
@@ -11,7 +12,7 @@ use super::shell;
 use crate::args::{Format, Sql, SqlOutput};
 use crate::context::{Context, Loaded};
 use crate::error::CliError;
-use crate::report::{self, rows, rows::Rows};
+use crate::report;
 
 /// Tables of the user's own, with `--write`.
 const SCRATCH: &str = "scratch.duckdb";
@@ -136,13 +137,13 @@ fn show(connection: &Connection, query: &str, output: SqlOutput, args: &Sql) -> 
         let path = to.display().to_string().replace('\'', "''");
         return connection
             .execute_batch(&format!("COPY (\n{query}\n) TO '{path}' (FORMAT parquet)"))
-            .map_err(rows::failed);
+            .map_err(|error| assetctl_serve::query_failed(error).into());
     }
     let result = Rows::of(connection, query)?;
     let text = match output {
         SqlOutput::Csv => result.csv()?,
         SqlOutput::Json => result.json()?,
-        SqlOutput::Table | SqlOutput::Parquet => result.human(args.rows),
+        SqlOutput::Table | SqlOutput::Parquet => report::rows::human(&result, args.rows),
     };
     match &args.to {
         Some(to) => Ok(assetctl_store::write_whole(to, text.as_bytes())?),

@@ -4,10 +4,12 @@
 //! - [`vars`]: the variables of jobs: their types, and values from the command line
 //! - [`read`]: the file → typed jobs, schedules and sensors
 //! - [`rules`]: what a schema cannot state: what excludes what, names that must be there
+//! - [`api`]: where HTTP is answered, and what can be wrong with that
 //! - [`observers`]: who is told of what, and what can be wrong with that
 //! - [`telemetry`]: where what the daemon does is told
 //! - [`automatic`]: what `auto:` of assets comes to
 
+mod api;
 mod automatic;
 mod cron;
 mod observers;
@@ -35,7 +37,7 @@ use crate::diagnostic::{Diagnostic, Loc};
 use crate::interpolate::{Scope, process_environment};
 use crate::node::Node;
 use crate::project::Places;
-use crate::spec::{CatchUp, Concurrency, JobSpec, ScheduleSpec, SensorSpec, SessionInstant};
+use crate::spec::{ApiSpec, CatchUp, Concurrency, JobSpec, ScheduleSpec, SensorSpec, SessionInstant};
 
 /// What runs when. Empty where there is no `schedules.yaml` and no asset says `auto:`.
 #[derive(Debug, Clone, Default)]
@@ -49,6 +51,7 @@ pub struct Schedules {
     pub observers: Vec<Observer>,
     pub concurrency: Concurrency,
     pub telemetry: Telemetry,
+    pub api: ApiSpec,
     /// The project's variables, which jobs may use beside their own.
     pub(crate) values: BTreeMap<String, Node>,
 }

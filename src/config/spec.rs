@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::duration::Span;
 use crate::ordered::Ordered;
 
+mod api;
 mod as_of;
 mod checks;
 mod columns;
@@ -34,6 +35,7 @@ mod time;
 mod timing;
 mod universe;
 
+pub use api::{ApiSpec, Listen, SqlLimits};
 pub use as_of::{AsOfSpec, Periods, Reports, Validity};
 pub use checks::{
     AcceptedCheck, Check, ExpectedRows, FreshnessCheck, JumpCheck, MonotonicCheck, OhlcCheck, RangeCheck,

@@ -136,6 +136,14 @@ pub(crate) fn find(source: &FileSource) -> Result<Vec<SourceFile>, ConnectError>
     Ok(files)
 }
 
+/// The files of a source that lie on this machine, as far as its patterns match any.
+pub fn local_files(source: &FileSource) -> Vec<PathBuf> {
+    let Files { csv, jsonl, parquet, .. } = source.files;
+    let patterns = [csv, jsonl, parquet].into_iter().flatten().flat_map(|patterns| patterns.as_slice());
+    let local = patterns.filter(|pattern| !is_object(pattern));
+    local.flat_map(|pattern| matches(source.base, pattern).unwrap_or_default()).collect()
+}
+
 fn matches(base: &Path, pattern: &str) -> Result<Vec<PathBuf>, Problem> {
     let literal = base.join(pattern);
     if literal.is_file() {

@@ -52,6 +52,7 @@ mod testing;
 pub use error::{ConnectError, Excerpt, Field, Place, Problem};
 pub use fetch::{Delivery, Fetch, FetchError, Progress, Request};
 pub use fetcher::fetcher;
+pub use files::local_files;
 pub use http::poll;
 pub use objects::{Refreshed, newest_object, refresh};
 pub use places::problem_of_rows;

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use assetctl_schedule::next;
 use assetctl_store::{Error, Origin, RequestRow, RequestStatus, Store};
 use chrono::{DateTime, Utc};
-use tokio::sync::{Semaphore, broadcast, mpsc};
+use serde_json::{Map, Value};
+use tokio::sync::{Semaphore, broadcast, mpsc, watch};
 
 use crate::event::{Event, EventKind, Severity};
 use crate::outside::{Clock, Declared, Declares, Look, Runner, StepClock};
-use crate::pulse::Pulse;
 use crate::sensing::{Eye, switches};
 use crate::work::{Attempt, Begun, Ending, Message};
 
@@ -73,8 +73,11 @@ pub struct Daemon<R, L, C> {
     stopping: bool,
     /// The newest request that was told of.
     pub(crate) newest: u64,
-    pulse: Arc<Pulse>,
     pub(crate) trace_id: Option<TraceId>,
+    /// When the queue was last looked at.
+    pulse: watch::Sender<Instant>,
+    /// What `daemon_started` says besides.
+    beginning: Map<String, Value>,
 }
 
 /// Something that goes wrong again and again.
@@ -116,19 +119,25 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
             troubles: HashMap::new(),
             stopping: false,
             newest: 0,
-            pulse: Arc::new(Pulse::new()),
             trace_id: None,
+            pulse: watch::channel(Instant::now()).0,
+            beginning: Map::new(),
         }
+    }
+
+    /// When the queue was last looked at.
+    pub fn pulse(&self) -> watch::Receiver<Instant> {
+        self.pulse.subscribe()
+    }
+
+    /// What `daemon_started` is to say besides: where it can be asked, say.
+    pub fn begin_with(&mut self, name: &str, value: impl Into<Value>) {
+        self.beginning.insert(name.to_owned(), value.into());
     }
 
     /// Where everything that happens can be heard, from now on; who is too slow misses some of it.
     pub fn listen(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
-    }
-
-    /// When the queue was last looked at.
-    pub fn pulse(&self) -> Arc<Pulse> {
-        self.pulse.clone()
     }
 
     /// Lets the event that begins an attempt, and so the log of its run, name its trace.
@@ -309,10 +318,12 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
     }
 
     fn say(&mut self, kind: EventKind, message: &str) {
-        self.emit(Event::new(self.clock.now(), kind, Severity::Info, message));
+        let more = if kind == EventKind::DaemonStarted { std::mem::take(&mut self.beginning) } else { Map::new() };
+        self.emit(Event { more, ..Event::new(self.clock.now(), kind, Severity::Info, message) });
     }
 
     fn step(&mut self) {
+        self.pulse.send_replace(Instant::now());
         let now = self.clock.now();
         if self.ticked != Some(now.timestamp()) {
             self.ticked = Some(now.timestamp());
@@ -345,9 +356,6 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
 
     fn work(&mut self) {
         let worked = self.work_queue(self.clock.now(), self.stopping);
-        if worked.is_ok() {
-            self.pulse.beat();
-        }
         self.tell_trouble("working the queue", worked);
     }
 

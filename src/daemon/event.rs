@@ -4,9 +4,10 @@ use assetctl_execute::{AssetReport, AssetStatus, RunEvent};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 
 /// What kind of thing happens. [`assetctl_config::EVENT_KINDS`] has those that observers are told of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EventKind {
     DaemonStarted,
@@ -52,7 +53,7 @@ impl EventKind {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     Info,
@@ -61,7 +62,7 @@ pub enum Severity {
 }
 
 /// One thing that happened. What does not apply is left out of the JSON.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Event {
     pub at: DateTime<Utc>,
     pub kind: EventKind,
@@ -86,6 +87,7 @@ pub struct Event {
     pub message: String,
     /// What only this kind has: counts, seconds, the reason's code.
     #[serde(flatten)]
+    #[schema(value_type = std::collections::HashMap<String, Value>)]
     pub more: Map<String, Value>,
 }
 

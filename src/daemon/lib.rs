@@ -6,7 +6,6 @@
 //! - [`work`]: requests → attempts, and what becomes of each: its end, another try, its place in the queue
 //! - [`backoff`]: whether, and when, what failed is tried again
 //! - [`event`]: what happens, as one JSON object each; [`log`]: the events of a run in a file
-//! - [`pulse`]: whether the loop goes on
 //! - [`outside`]: what the daemon is given: project, runner, eyes, clock
 
 mod ask;
@@ -15,7 +14,6 @@ mod daemon;
 mod event;
 mod log;
 mod outside;
-mod pulse;
 mod sensing;
 #[cfg(test)]
 mod stories;
@@ -26,6 +24,5 @@ pub use ask::{Asked, ask, claims};
 pub use daemon::{Daemon, DaemonError, TraceId};
 pub use event::{Event, EventKind, Severity};
 pub use outside::{Clock, Declared, Declares, Failure, FailureKind, Look, Outcome, Runner, StepClock};
-pub use pulse::Pulse;
 pub use sensing::switches;
 pub use ticks::tick_row;

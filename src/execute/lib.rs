@@ -33,4 +33,4 @@ pub use dispatch::{Options, RunError, Work, materialize, note_clean};
 pub use event::{AssetReport, AssetStatus, RunEvent, RunReport};
 pub use fresh::{Late, judge_freshness};
 pub use known::take_over;
-pub use observe::{FileSchemas, ObserveError, Sources, copied, observe};
+pub use observe::{FileSchemas, ObserveError, Sources, copied, file_source, observe};

@@ -4,12 +4,13 @@ use std::fmt;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::hash::Hash128;
 use crate::ledger::STATIC_SESSION;
 
 /// Everything that a materialization will do at most, inputs first.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Plan {
     /// The instant that decided which sessions are final.
     pub now: DateTime<Utc>,
@@ -20,7 +21,7 @@ pub struct Plan {
 }
 
 /// What is to be done for one asset.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct AssetPlan {
     pub asset: String,
     pub kind: &'static str,
@@ -29,6 +30,7 @@ pub struct AssetPlan {
     /// Position in the graph.
     #[serde(skip)]
     pub node: usize,
+    #[schema(value_type = String)]
     pub spec: Hash128,
     /// See [`wiring`](crate::wiring).
     #[serde(skip)]
@@ -48,7 +50,7 @@ pub struct AssetPlan {
 }
 
 /// Consecutive sessions that are stale for one reason.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct StaleRange {
     pub first: NaiveDate,
     pub last: NaiveDate,
@@ -59,7 +61,7 @@ pub struct StaleRange {
 }
 
 /// Consecutive sessions that cannot be made yet.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct BlockedRange {
     pub first: NaiveDate,
     pub last: NaiveDate,
@@ -68,7 +70,7 @@ pub struct BlockedRange {
 }
 
 /// Dates of an input, from the first to the last.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Dates {
     pub first: NaiveDate,
     pub last: NaiveDate,
@@ -76,14 +78,16 @@ pub struct Dates {
 }
 
 /// Why a partition is stale.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum StaleReason {
     NeverMaterialized,
     /// The segment file is gone, or is not as it was written.
     OutputMissing,
     SpecChanged {
+        #[schema(value_type = String)]
         old: Hash128,
+        #[schema(value_type = String)]
         new: Hash128,
     },
     /// Rows of these sessions differ in the source's files.
@@ -117,7 +121,7 @@ pub enum StaleReason {
 }
 
 /// What a partition waits for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum BlockReason {
     /// The session has not closed, or its settlement delay has not passed.

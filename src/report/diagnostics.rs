@@ -31,6 +31,7 @@ fn render(error: &CliError) -> String {
             each.join("\n")
         }
         CliError::Usage { message, help } => plain(message, help.as_deref()),
+        CliError::Backup(error) => plain(&chain(error), crate::commands::help_with_backup(error)),
         other => plain(&chain(other), None),
     }
 }

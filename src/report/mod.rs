@@ -7,6 +7,7 @@ pub mod plan;
 pub mod progress;
 pub mod rows;
 pub mod run;
+pub mod steps;
 pub mod table;
 
 use serde::Serialize;

@@ -1,6 +1,6 @@
 //! A plan for people.
 
-use assetctl_plan::{AssetPlan, Plan, STATIC_SESSION, StaleRange};
+use assetctl_plan::{Plan, STATIC_SESSION, StaleRange};
 use chrono::NaiveDate;
 
 use super::table::{count, render, table, thousands};
@@ -90,14 +90,5 @@ pub fn span(dates: &[NaiveDate]) -> String {
         [] => String::new(),
         [one] => one.to_string(),
         [first, .., last] => format!("{first}…{last}"),
-    }
-}
-
-/// `977 sessions 2014-01-02…2017-12-29`, for a listing.
-pub fn extent(asset: &AssetPlan) -> String {
-    match (asset.first, asset.last) {
-        (Some(first), Some(last)) => format!("{} {first}…{last}", count(asset.partitions, "session")),
-        _ if asset.partitions == 1 => "table".into(),
-        _ => "nothing yet".into(),
     }
 }

@@ -12,14 +12,16 @@ use assetctl_graph::{Axis, Graph, SelectError, Selection};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+use utoipa::ToSchema;
 
 use crate::occurrences::zone_of;
 
 /// A job as it would run at an instant: nothing in it stands for anything else any more.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ResolvedJob {
     pub job: String,
     pub description: Option<String>,
+    #[schema(value_type = String)]
     pub work: JobWork,
     /// In the language of `--select`; empty for all.
     pub select: Vec<String>,
@@ -27,6 +29,7 @@ pub struct ResolvedJob {
     /// What they select, in the order written; `None` where it takes a plan to say (`state:`).
     pub assets: Option<Vec<String>>,
     /// Every variable with its value.
+    #[schema(value_type = Object)]
     pub vars: BTreeMap<String, VarValue>,
     /// Of sources that are asked again, who is asked for; empty for all.
     pub instruments: Vec<String>,
@@ -38,8 +41,11 @@ pub struct ResolvedJob {
     pub keep_runs: Option<u32>,
     pub keep_days: Option<u32>,
     pub tags: Vec<String>,
+    #[schema(value_type = Option<Object>)]
     pub retries: Option<JobBackoff>,
+    #[schema(value_type = Option<String>)]
     pub timeout: Option<Span>,
+    #[schema(value_type = Option<Object>)]
     pub concurrency: Option<JobGroup>,
     pub priority: u32,
 }

@@ -6,9 +6,10 @@ use assetctl_config::{CatchUp, Schedule};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, SecondsFormat, TimeDelta, Utc};
 use chrono_tz::Tz;
 use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
 
 /// What becomes of a tick.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
     /// The job runs.
@@ -127,7 +128,7 @@ impl Why {
 }
 
 /// One time at which a schedule is due, decided.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Tick {
     pub schedule: String,
     /// With the schedule, what tells ticks apart.
@@ -137,6 +138,7 @@ pub struct Tick {
     pub decided_at: DateTime<Utc>,
     /// The decision's reason as one word.
     #[serde(rename = "code", serialize_with = "code")]
+    #[schema(value_type = String)]
     pub why: Why,
     /// The reason in words.
     pub reason: String,

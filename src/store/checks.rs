@@ -3,6 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::canonical::{date, days};
 use crate::database::{instant, micros};
@@ -11,7 +12,7 @@ use crate::runs::{CheckRow, RunId};
 use crate::store::Store;
 
 /// What came of a check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckOutcome {
     Passed,
@@ -39,7 +40,7 @@ impl CheckOutcome {
 }
 
 /// A row at fault.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CheckSample {
     /// The instrument, or else the row's number.
     pub row: String,
@@ -47,7 +48,7 @@ pub struct CheckSample {
 }
 
 /// One check of one asset, held against one session that failed it, or against consecutive ones that passed.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct CheckResult {
     pub asset: String,
     /// `not_null`, `range`, …
@@ -70,7 +71,7 @@ pub struct CheckResult {
 }
 
 /// A result, and when it came about.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct StoredCheck {
     /// `None` where checks were run by themselves.
     pub run: Option<RunId>,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::database::{instant, micros};
 use crate::error::Result;
@@ -25,7 +26,7 @@ pub struct DaemonLock {
 }
 
 /// Who is the daemon of a store.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct DaemonRow {
     pub who: String,
     pub since: DateTime<Utc>,

@@ -12,6 +12,7 @@ use rusqlite::{Connection, params};
 use crate::error::{Error, Result};
 use crate::head;
 use crate::layout::{self, TEMPORARY, folder_name, remove};
+use crate::locks;
 use crate::runs::RunId;
 use crate::snapshot::rev_before;
 use crate::state_row::StateKind;
@@ -48,6 +49,8 @@ pub struct GcReport {
     pub kept: u32,
     /// Folders of assets that a run was writing: left for the next time.
     pub busy: Vec<String>,
+    /// A backup is being made, or somebody else collects: nothing was done.
+    pub held_off: bool,
 }
 
 /// A folder of the lake, and the assets whose segments it holds.
@@ -84,6 +87,9 @@ impl Store {
     /// superseded months those files go that hold nothing which another file does not hold too.
     pub fn gc_except(&self, policy: GcPolicy, histories: &[String]) -> Result<GcReport> {
         let mut report = GcReport::default();
+        let Some(_alone) = self.try_lock_upkeep()? else {
+            return Ok(GcReport { held_off: true, ..report });
+        };
         let kept = self.kept(policy)?;
         for (name, folder) in self.folders()? {
             let Some(_lock) = self.lock_for_gc(&name)? else {
@@ -254,10 +260,8 @@ impl Store {
     /// Removes the locks of runs whose processes are gone.
     fn forget_dead_runs(&self) -> Result<()> {
         for path in files_in(&self.layout.locks())? {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let run = name.strip_prefix("run-").and_then(|name| name.strip_suffix(".lock")?.parse().ok());
-            if let Some(run) = run
-                && !self.is_live(RunId(run))?
+            if let Some(run) = locks::run_of(&path)
+                && !self.is_live(run)?
             {
                 remove(&path)?;
             }

@@ -83,13 +83,22 @@ impl Layout {
         self.locks().join("publish.lock")
     }
 
+    /// Held by `gc` alone, and by backups together.
+    pub(crate) fn upkeep_lock(&self) -> PathBuf {
+        self.locks().join("upkeep.lock")
+    }
+
     pub(crate) fn daemon_lock(&self) -> PathBuf {
         self.locks().join("daemon.lock")
     }
 
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.root.join("logs")
+    }
+
     /// The events of a run, one JSON object a line.
     pub fn run_log(&self, run: u64) -> PathBuf {
-        self.root.join("logs").join(format!("{run}.jsonl"))
+        self.logs().join(format!("{run}.jsonl"))
     }
 
     pub(crate) fn run_lock(&self, run: u64) -> PathBuf {

@@ -11,6 +11,7 @@
 //! transaction moves the snapshot. A crash before it leaves files nobody knows, which `gc` removes.
 
 mod audit;
+mod backup;
 mod cache;
 mod canonical;
 mod carried;
@@ -25,6 +26,7 @@ mod error;
 mod fetches;
 mod gc;
 mod head;
+mod history;
 mod lanes;
 mod layout;
 mod leftovers;
@@ -32,6 +34,7 @@ mod locks;
 mod manifest;
 mod month;
 mod outbox;
+mod pages;
 mod parallel;
 mod queue;
 mod recall;
@@ -73,6 +76,10 @@ mod thinned_tests;
 mod warehouse_tests;
 
 pub use audit::Difference;
+pub use backup::{
+    Backed, Backup, BackupError, BackupFile, Damage, LeftOut, LeftOutWhy, NewBackup, ProjectFile, Restored, Restoring,
+    restore,
+};
 pub use carried::Carried;
 pub use checks::{CheckOutcome, CheckResult, CheckSample, StoredCheck};
 pub use commit::{Commit, CommitReceipt, NewPartition};
@@ -80,12 +87,14 @@ pub use daemon::{DaemonLock, DaemonRow};
 pub use error::{Error, Result};
 pub use fetches::{FetchRow, Fetched, Fetches, MadeOf};
 pub use gc::{GcPolicy, GcReport};
+pub use history::{Forget, Forgotten};
 pub use lanes::Lanes;
 pub use layout::{Layout, write_whole};
 pub use leftovers::{Discarded, Leftovers};
 pub use locks::{AssetLocks, LockError};
 pub use manifest::SourceFileRow;
 pub use outbox::{MessageEnd, MessageRow, NewNotice, NoticeKept};
+pub use pages::RequestsOf;
 pub use queue::{NewRequest, Origin, RequestEnd, RequestRow, RequestStatus, Wanted};
 pub use revisions::{Change, Revision};
 pub use runs::{AssetOutcome, AssetStatus, CheckRow, NewRun, RunDetail, RunId, RunRow, RunStatus};

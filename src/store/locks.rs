@@ -102,6 +102,21 @@ impl Store {
         try_exclusive(&self.layout.publish_lock())
     }
 
+    /// Keeps `gc` from removing anything; waits until one that is at work has ended.
+    pub(crate) fn hold_off_gc(&self) -> Result<File> {
+        create_folder(&self.layout.locks())?;
+        let path = self.layout.upkeep_lock();
+        let file = open_lock(&path)?;
+        file.lock_shared().map_err(Error::io("lock", &path))?;
+        Ok(file)
+    }
+
+    /// For `gc`; `None` while a backup is being made.
+    pub(crate) fn try_lock_upkeep(&self) -> Result<Option<File>> {
+        create_folder(&self.layout.locks())?;
+        try_exclusive(&self.layout.upkeep_lock())
+    }
+
     fn note_holder(&self, assets: &[String], run: RunId) -> Result<()> {
         self.write("note a lock in", |transaction| {
             let mut insert =
@@ -134,6 +149,12 @@ impl Store {
     pub(crate) fn live_runs(&self) -> MutexGuard<'_, HashMap<u64, File>> {
         self.live_runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The run whose lock a file is.
+pub(crate) fn run_of(path: &Path) -> Option<RunId> {
+    let name = path.file_name()?.to_str()?;
+    name.strip_prefix("run-")?.strip_suffix(".lock")?.parse().ok().map(RunId)
 }
 
 /// Makes the file and locks it; the file is new, so that nobody can have it.

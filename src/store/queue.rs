@@ -2,9 +2,10 @@
 //! of the store takes from it.
 
 use chrono::{DateTime, Utc};
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use rusqlite::{OptionalExtension, Params, Row, Transaction, params};
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::database::{instant, micros};
 use crate::error::{Error, Result};
@@ -64,7 +65,7 @@ pub struct NewRequest {
 }
 
 /// A request.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct RequestRow {
     /// 1, 2, 3, … within a store; the place in the queue among those of one priority.
     pub id: u64,
@@ -140,23 +141,23 @@ impl Store {
     }
 
     pub fn request(&self, id: u64) -> Result<Option<RequestRow>> {
-        Ok(self.read_requests("WHERE id = ?1 LIMIT ?2", id as i64, 1)?.pop())
+        Ok(self.read_requests("WHERE id = ?1", params![id as i64])?.pop())
     }
 
     /// Those that wait, run or are paused, by age.
     pub fn open_requests(&self) -> Result<Vec<RequestRow>> {
-        self.read_requests(OPEN, 0, i64::MAX)
+        self.read_requests(OPEN, params![0, i64::MAX])
     }
 
     /// The newest `limit` requests that have ended, newest first.
     pub fn ended_requests(&self, limit: usize) -> Result<Vec<RequestRow>> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.read_requests(ENDED, 0, limit)
+        self.read_requests(ENDED, params![0, limit])
     }
 
     /// Those that have ended and of whose end nobody was told yet, in the order of their ends.
     pub fn untold_requests(&self) -> Result<Vec<RequestRow>> {
-        self.read_requests(UNTOLD, 0, i64::MAX)
+        self.read_requests(UNTOLD, params![0, i64::MAX])
     }
 
     /// Who listens has been told how a request has ended.
@@ -361,11 +362,11 @@ impl Store {
             .transpose()
     }
 
-    fn read_requests(&self, filter: &str, bound: i64, limit: i64) -> Result<Vec<RequestRow>> {
+    pub(crate) fn read_requests(&self, filter: &str, bounds: impl Params) -> Result<Vec<RequestRow>> {
         let failed = self.ledger.failed("read");
         let connection = self.connection();
         let mut statement = connection.prepare_cached(&format!("{COLUMNS} {filter}")).map_err(&failed)?;
-        let mut rows = statement.query(params![bound, limit]).map_err(&failed)?;
+        let mut rows = statement.query(bounds).map_err(&failed)?;
         let mut found = Vec::new();
         while let Some(row) = rows.next().map_err(&failed)? {
             found.push(self.request_row(row)?);

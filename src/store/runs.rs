@@ -5,6 +5,7 @@ use std::fmt;
 use chrono::{DateTime, NaiveDate, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::codec;
 use crate::database::{instant, micros};
@@ -14,7 +15,7 @@ use crate::month::blob;
 use crate::store::{Store, newest_rev};
 
 /// 1, 2, 3, … within a store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 pub struct RunId(pub u64);
 
 impl fmt::Display for RunId {
@@ -37,7 +38,7 @@ pub struct NewRun {
 macro_rules! named {
     ($(#[$doc:meta])* $type:ident { $($(#[$variant_doc:meta])* $variant:ident = $name:literal,)+ }) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
         #[serde(rename_all = "snake_case")]
         pub enum $type { $($(#[$variant_doc])* $variant,)+ }
 
@@ -84,7 +85,7 @@ named! {
 }
 
 /// One asset's part in a run.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct AssetOutcome {
     pub asset: String,
     pub status: AssetStatus,
@@ -101,7 +102,7 @@ pub struct AssetOutcome {
 }
 
 /// A run in a list.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct RunRow {
     pub id: RunId,
     pub command: String,
@@ -120,7 +121,7 @@ pub struct RunRow {
 }
 
 /// Everything about a run.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct RunDetail {
     #[serde(flatten)]
     pub run: RunRow,
@@ -130,7 +131,7 @@ pub struct RunDetail {
 }
 
 /// A check that did not hold.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct CheckRow {
     pub asset: String,
     pub session: NaiveDate,
@@ -228,12 +229,15 @@ impl Store {
 
     /// The newest `limit` runs, newest first.
     pub fn runs(&self, limit: usize) -> Result<Vec<RunRow>> {
+        self.read_runs("WHERE r.id <= ?1 ORDER BY r.id DESC LIMIT ?2", i64::MAX, limit)
+    }
+
+    pub(crate) fn read_runs(&self, filter: &str, bound: i64, limit: usize) -> Result<Vec<RunRow>> {
         let failed = self.ledger.failed("read");
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let connection = self.connection();
-        let mut statement =
-            connection.prepare_cached(&format!("{RUN_COLUMNS} ORDER BY r.id DESC LIMIT ?1")).map_err(&failed)?;
-        let mut rows = statement.query(params![limit]).map_err(&failed)?;
+        let mut statement = connection.prepare_cached(&format!("{RUN_COLUMNS} {filter}")).map_err(&failed)?;
+        let mut rows = statement.query(params![bound, limit]).map_err(&failed)?;
         let mut runs = Vec::new();
         while let Some(row) = rows.next().map_err(&failed)? {
             runs.push(self.run_row(row)?);
@@ -243,17 +247,22 @@ impl Store {
 
     /// Whether any process is in the middle of a run now.
     pub fn has_live_run(&self) -> Result<bool> {
-        let unfinished: Vec<i64> = self
-            .connection()
-            .prepare_cached("SELECT id FROM runs WHERE finished_at IS NULL ORDER BY id DESC")
-            .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
-            .map_err(self.ledger.failed("read"))?;
-        for run in unfinished {
-            if self.is_live(RunId(run as u64))? {
+        // By the locks, which are few, and not by the runs, which are many.
+        for path in crate::gc::files_in(&self.layout.locks())? {
+            let Some(run) = locks::run_of(&path) else { continue };
+            if self.is_live(run)? && self.is_unfinished(run)? {
                 return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    fn is_unfinished(&self, run: RunId) -> Result<bool> {
+        let query = "SELECT EXISTS (SELECT 1 FROM runs WHERE id = ?1 AND finished_at IS NULL)";
+        self.connection()
+            .prepare_cached(query)
+            .and_then(|mut statement| statement.query_row([run.0 as i64], |row| row.get(0)))
+            .map_err(self.ledger.failed("read"))
     }
 
     /// One run with its plan, assets and checks.

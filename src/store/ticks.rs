@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use rusqlite::{OptionalExtension, Row, params};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::database::{instant, micros};
 use crate::error::Result;
@@ -13,7 +14,7 @@ use crate::runs::RunId;
 use crate::store::Store;
 
 /// A tick with what became of it. `due`, with the schedule's name, tells it from any other.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct TickRow {
     pub schedule: String,
     pub due: DateTime<Utc>,
@@ -45,7 +46,7 @@ pub struct SwitchRow {
     pub why: Option<String>,
 }
 
-const COLUMNS: &str = "SELECT schedule, due, decided_at, decision, code, reason, run FROM ticks";
+pub(crate) const COLUMNS: &str = "SELECT schedule, due, decided_at, decision, code, reason, run FROM ticks";
 
 /// Those of a schedule that are not decided yet. Without the hint SQLite reads all ticks of the schedule.
 pub(crate) const HELD: &str = "SELECT due FROM ticks INDEXED BY ticks_held WHERE schedule = ?1 AND decision = 'held'";
@@ -182,7 +183,7 @@ impl Store {
     }
 }
 
-fn tick(row: &Row<'_>) -> rusqlite::Result<TickRow> {
+pub(crate) fn tick(row: &Row<'_>) -> rusqlite::Result<TickRow> {
     Ok(TickRow {
         schedule: row.get(0)?,
         due: instant(row.get(1)?),

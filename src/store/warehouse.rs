@@ -153,28 +153,50 @@ impl Store {
         }
         runs.flush().map_err(failed)?;
         run_assets.flush().map_err(failed)?;
+        self.fill_checks(connection, path)
+    }
+
+    /// Row by row as the ledger has them: there may be thousands, and they are published with every run.
+    fn fill_checks(&self, connection: &Connection, path: &Path) -> Result<()> {
+        let failed = |source| Error::Warehouse { action: "write", path: path.to_path_buf(), source };
+        let unread = self.ledger.failed("read");
         let mut checks = connection.appender_to_db("checks", "assetctl").map_err(failed)?;
-        for crate::checks::StoredCheck { run, at: when, result } in self.check_results()? {
-            let row = [
-                run.map_or(Value::Null, |run| Value::UBigInt(run.0)),
-                at(when),
-                Value::Text(result.asset),
-                Value::Text(result.check),
-                Value::Text(result.subject),
-                Value::Text(result.severity),
-                Value::Text(result.outcome.name().to_owned()),
-                Value::Date32(days(result.first)),
-                Value::Date32(days(result.last)),
-                Value::UBigInt(result.sessions.into()),
-                Value::UBigInt(result.rows),
-                Value::UBigInt(result.violations),
-                result.message.map_or(Value::Null, Value::Text),
-                Value::Text(serde_json::to_string(&result.sample).unwrap_or_default()),
-            ];
+        let ledger = self.connection();
+        let mut statement = ledger
+            .prepare_cached(
+                "SELECT run, at, asset, name, subject, severity, outcome, first, last, sessions, rows, violations, message, sample
+                 FROM check_results ORDER BY id",
+            )
+            .map_err(&unread)?;
+        let mut rows = statement.query([]).map_err(&unread)?;
+        while let Some(row) = rows.next().map_err(&unread)? {
+            let row = check_row(row).map_err(&unread)?;
             checks.append_row(appender_params_from_iter(row)).map_err(failed)?;
         }
         checks.flush().map_err(failed)
     }
+}
+
+fn check_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<[Value; 14]> {
+    let text = |at: usize| row.get(at).map(Value::Text);
+    let count = |at: usize| row.get::<_, i64>(at).map(|count| Value::UBigInt(count as u64));
+    let day = |at: usize| row.get(at).map(Value::Date32);
+    Ok([
+        row.get::<_, Option<i64>>(0)?.map_or(Value::Null, |run| Value::UBigInt(run as u64)),
+        Value::Timestamp(TimeUnit::Microsecond, row.get(1)?),
+        text(2)?,
+        text(3)?,
+        text(4)?,
+        text(5)?,
+        text(6)?,
+        day(7)?,
+        day(8)?,
+        count(9)?,
+        count(10)?,
+        count(11)?,
+        row.get::<_, Option<String>>(12)?.map_or(Value::Null, Value::Text),
+        text(13)?,
+    ])
 }
 
 /// The assets that a warehouse shows, as the ledger notes them: the order in which they are named shows nothing.

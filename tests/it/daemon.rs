@@ -47,7 +47,7 @@ pub fn simulate(project: &Project, stretch: &str) {
 
 /// A daemon on a clock that stands still.
 pub fn serve(project: &Project) -> Running {
-    let daemon = project.start(&["serve", "-q"]);
+    let daemon = project.start(&["serve", "-q", "--listen", "off"]);
     wait_until("the daemon is there", || !project.json(&["queue"])["daemon"].is_null());
     daemon
 }

@@ -10,7 +10,9 @@
 mod support;
 
 mod actions;
+mod api;
 mod audit;
+mod backup;
 mod bad_input;
 mod checks;
 mod commands;
@@ -43,6 +45,8 @@ mod recursive;
 mod revisions;
 mod schedules;
 mod selection;
+#[cfg(target_os = "linux")]
+mod soak;
 mod sources;
 mod sql;
 mod suspensions;

@@ -319,7 +319,7 @@ fn what_a_killed_daemon_began_is_ended_by_the_next() {
 fn the_environment_says_where_traces_go() {
     let collector = Taker::new();
     let project = project("  traces: { service_name: equities }\n");
-    let mut command = project.command(&["serve", "-q", "--now", NOW]);
+    let mut command = project.command(&["serve", "-q", "--listen", "off", "--now", NOW]);
     command.env("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url).stdout(Stdio::piped()).stderr(Stdio::piped());
     let daemon = Running::new(command, "serve");
     wait_until("the daemon is there", || !project.json(&["queue"])["daemon"].is_null());

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use assetctl_config::Project;
 use assetctl_daemon::{Declared, tick_row};
 use assetctl_schedule::{ScheduleState, due};
+use assetctl_serve::local;
 use assetctl_store::{RequestStatus, Store, TickRow};
 use serde::Serialize;
 
-use super::{local, switches, warn_of_unknown};
+use super::{switches, warn_of_unknown};
 use crate::args::ScheduleTick;
 use crate::commands::serve::{self, Worked};
 use crate::context::{Context, Loaded};

@@ -9,12 +9,13 @@ use assetctl_config::{Sensor, SensorWhen};
 use assetctl_daemon::{Declared, Look};
 use assetctl_plan::{AssetPlan, Ledger as _, StaleRange, StaleReason};
 use assetctl_schedule::Seen;
+use assetctl_serve::Planned;
 use assetctl_store::{Snapshot, Store, newest_warehouse};
 use chrono::{DateTime, TimeDelta, Utc};
 use duckdb::{AccessMode, Config, Connection};
 
 use crate::args::{Dates, Selecting};
-use crate::context::{Context, Loaded, Planned, Wish};
+use crate::context::{Context, Loaded, Wish};
 use crate::error::CliError;
 use crate::report::diagnostics;
 

@@ -53,6 +53,7 @@ fn failure(error: &CliError, failures: String) -> Failure {
         | CliError::RunFailed
         | CliError::Run(_)
         | CliError::Store(_)
+        | CliError::Backup(_)
         | CliError::Other { .. }
         | CliError::Cancelled
         | CliError::Stale => FailureKind::Transient,

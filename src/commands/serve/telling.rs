@@ -1,4 +1,4 @@
-//! What happens, told: printed, and handed to observers.
+//! What happens, told: printed, and handed to observers and to who listens over HTTP.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,6 +6,7 @@ use std::time::Duration;
 use assetctl_config::Project;
 use assetctl_daemon::{Clock, Daemon, Event, EventKind, Look, Runner, Severity};
 use assetctl_notify::{Notifier, observers};
+use assetctl_serve::Events;
 use assetctl_store::Store;
 use chrono::SecondsFormat;
 use tokio::sync::broadcast::Receiver;
@@ -29,13 +30,14 @@ pub struct Telling {
     quiet: bool,
     store: Store,
     notifier: Option<Arc<Notifier>>,
+    listeners: Option<Arc<Events>>,
 }
 
 impl Telling {
     /// Who reads along.
     pub fn printing(context: &Context, project: &Project) -> Result<Self, CliError> {
         let store = Store::open(&project.data_dir)?;
-        Ok(Self { format: context.format, quiet: context.quiet, store, notifier: None })
+        Ok(Self { format: context.format, quiet: context.quiet, store, notifier: None, listeners: None })
     }
 
     /// The project's observers besides. One that cannot tell anything is said once, and keeps nobody else from being told.
@@ -50,6 +52,11 @@ impl Telling {
         Ok(Self { notifier: Some(Arc::new(notifier.map_err(CliError::other("preparing to tell observers"))?)), ..self })
     }
 
+    /// Who listens over HTTP besides.
+    pub fn with_listeners(self, listeners: Option<Arc<Events>>) -> Self {
+        Self { listeners, ..self }
+    }
+
     /// Tells of everything from now on, until the daemon is dropped.
     pub fn start<R: Runner, L: Look, C: Clock>(self, daemon: &mut Daemon<R, L, C>) -> Told {
         let printing = Printing { format: self.format, quiet: self.quiet };
@@ -60,12 +67,14 @@ impl Telling {
             printing.print(events);
             let _ = done.send(());
         });
-        Told { printed, observed: tokio::spawn(observe(self.store, self.notifier, daemon.hear())) }
+        let listened = self.listeners.map(|listeners| tokio::spawn(keep(listeners, daemon.listen())));
+        Told { listened, printed, observed: tokio::spawn(observe(self.store, self.notifier, daemon.hear())) }
     }
 }
 
 /// What is being told.
 pub struct Told {
+    listened: Option<JoinHandle<()>>,
     printed: oneshot::Receiver<()>,
     observed: JoinHandle<()>,
 }
@@ -75,6 +84,9 @@ impl Told {
     pub async fn end(self) {
         let _ = tokio::time::timeout(2 * LAST_WORDS, self.observed).await;
         let _ = tokio::time::timeout(LAST_WORDS, self.printed).await;
+        if let Some(listened) = self.listened {
+            let _ = tokio::time::timeout(LAST_WORDS, listened).await;
+        }
     }
 }
 
@@ -97,6 +109,17 @@ async fn observe(store: Store, notifier: Option<Arc<Notifier>>, mut events: Unbo
     if let (Some(sending), Some(notifier)) = (sending, notifier) {
         sending.abort();
         let _ = tokio::time::timeout(LAST_WORDS, notifier.step()).await;
+    }
+}
+
+/// Keeps events for who listens over HTTP.
+async fn keep(listeners: Arc<Events>, mut events: Receiver<Event>) {
+    loop {
+        match events.recv().await {
+            Ok(event) => listeners.push(&event.json()),
+            Err(RecvError::Lagged(missed)) => listeners.skip(missed),
+            Err(RecvError::Closed) => return,
+        }
     }
 }
 

@@ -3,21 +3,22 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use assetctl_config::{Secret, Telemetry, TracesEnvironment, TracesSpec};
-use assetctl_daemon::{Daemon, Declared, Declares, Event, Look, Pulse, Runner};
+use assetctl_daemon::{Daemon, Declared, Declares, Event, Look, Runner};
 use assetctl_graph::{AssetNode, Axis};
 use assetctl_plan::{Ledger as _, ix_of};
 use assetctl_store::{RequestStatus, Snapshot, Store};
 use assetctl_telemetry::lineage::{Lineage, LineageTo};
-use assetctl_telemetry::metrics::{self, AssetState, Messages, Metrics, State};
+use assetctl_telemetry::metrics::{self, AssetState, Messages, Metrics, Router, State};
 use assetctl_telemetry::traces::{Traces, TracesTo};
 use assetctl_telemetry::{Tell, trace_id};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::datasets::datasets;
@@ -47,7 +48,7 @@ struct Seen {
     /// Its own: the daemon never waits for who asks.
     store: Store,
     clock: Clock,
-    pulse: OnceLock<Arc<Pulse>>,
+    pulse: OnceLock<watch::Receiver<Instant>>,
     /// The project as it was when it last held together, and whether it still does.
     project: RwLock<(Arc<Declared>, bool)>,
 }
@@ -104,11 +105,19 @@ impl Watch {
         Ok(Watching(tokio::spawn(self.follow(daemon.listen()))))
     }
 
+    /// What the API answers besides.
+    pub fn routes(&self) -> Router {
+        metrics::routes(self.metrics.clone(), self.look())
+    }
+
+    fn look(&self) -> metrics::Look {
+        let seen = self.seen.clone();
+        Arc::new(move || seen.state())
+    }
+
     /// Answers who asks for metrics, at an address of its own.
     async fn answer(&self, address: SocketAddr) -> Result<(), CliError> {
-        let seen = self.seen.clone();
-        let look: metrics::Look = Arc::new(move || seen.state());
-        let bound = metrics::listen(address, self.metrics.clone(), look).await;
+        let bound = metrics::listen(address, self.metrics.clone(), self.look()).await;
         let bound = bound.map_err(CliError::other(format!("listening for metrics on `{address}`")))?;
         if !self.quiet {
             anstream::eprintln!("metrics: http://{bound}/metrics");
@@ -217,7 +226,7 @@ impl Seen {
                 .collect(),
             publishing: Vec::new(),
             daemon: self.store.daemon().ok()?.is_some(),
-            look_age: self.pulse.get().map(|pulse| pulse.age().as_secs_f64()),
+            look_age: self.pulse.get().map(|pulse| pulse.borrow().elapsed().as_secs_f64()),
             project_valid,
         })
     }

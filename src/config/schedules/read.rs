@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{
-    Job, JobVar, Schedule, Schedules, Sensor, Telemetry, Timing, VarValue, observers, parse_cron, rules, telemetry,
-    zone,
+    Job, JobVar, Schedule, Schedules, Sensor, Telemetry, Timing, VarValue, api, observers, parse_cron, rules,
+    telemetry, zone,
 };
 use crate::calendars::Calendars;
 use crate::diagnostic::{Diagnostic, Loc};
@@ -57,6 +57,8 @@ pub(crate) fn read(root: &Node, around: &Around<'_>, problems: &mut Vec<Diagnost
         schedules.concurrency = spec.concurrency;
         telemetry::rules(&spec.telemetry, &places, problems);
         schedules.telemetry = Telemetry { spec: spec.telemetry, base: around.base.to_path_buf() };
+        api::check(&spec.api, &places, problems);
+        schedules.api = spec.api;
     }
     let mut broken = BTreeSet::new();
     for block in blocks(root, "jobs", "job", problems) {

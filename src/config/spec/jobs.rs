@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::OneOrMany;
 use super::telemetry::TelemetrySpec;
 use super::timing::{Blackout, CatchUp, SessionWindow, Skip};
+use super::{ApiSpec, OneOrMany};
 use crate::duration::Span;
 use crate::ordered::Ordered;
 
@@ -17,6 +17,8 @@ pub struct SchedulesSpec {
     pub concurrency: Concurrency,
     /// Where what the daemon does is told: traces and lineage.
     pub telemetry: TelemetrySpec,
+    /// Where the daemon answers HTTP, and to whom.
+    pub api: ApiSpec,
 }
 
 /// How many runs go on at once. Two of one job never do, unless it says so by its own `concurrency`.

@@ -42,7 +42,7 @@ const MIDNIGHT: &str = "2024-03-15T00:00:00Z";
 #[tokio::test]
 async fn a_run_that_is_late_and_does_not_listen_is_left_behind() {
     let mut world = World::new("jobs:\n  slow: { timeout: 1s }\n");
-    world.script.lingers = Some(Duration::from_secs(20));
+    world.script.lingers = Some(Duration::from_secs(4));
     let id = world.queue("slow");
     let serving = Serving::new(&world, clock(MIDNIGHT));
     world.until("it has failed", || world.status(id) == RequestStatus::Failed).await;

@@ -24,7 +24,7 @@ pub use self::counted::Declared;
 pub use self::families::Described;
 use self::families::Families;
 use self::process::ProcessGauges;
-pub use self::serving::{Look, listen, routes};
+pub use self::serving::{Look, Router, listen, routes};
 use self::state::StateGauges;
 pub use self::state::{AssetState, Messages, Publishing, State};
 pub use self::text::Format;

@@ -119,7 +119,7 @@ fn there_is_one_daemon_and_another_stands_by() {
     let project = project();
     let first = serve(&project);
     project.run(&["serve"]).exits(2).says(&["the daemon of this store is", "since", "--standby"]);
-    let second = project.start(&["serve", "-q", "--standby"]);
+    let second = project.start(&["serve", "-q", "--standby", "--listen", "off"]);
     let holder = |project: &Project| project.json(&["queue"])["daemon"]["who"].clone();
     let was = holder(&project);
     first.kill();

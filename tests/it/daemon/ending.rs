@@ -11,7 +11,7 @@ use crate::support::wait_until;
 fn who_takes_over_has_read_the_files_as_they_are_then() {
     let project = project();
     let first = serve(&project);
-    let second = project.start(&["serve", "-q", "--standby"]);
+    let second = project.start(&["serve", "-q", "--standby", "--listen", "off"]);
     // It has read the files as they were, and waits.
     std::thread::sleep(std::time::Duration::from_millis(500));
     project.write(
@@ -27,7 +27,7 @@ fn who_takes_over_has_read_the_files_as_they_are_then() {
 #[test]
 fn a_reader_that_stands_still_keeps_nobody() {
     let project = project();
-    let daemon = project.start(&["serve", "--format", "json"]);
+    let daemon = project.start(&["serve", "--format", "json", "--listen", "off"]);
     wait_until("the daemon is there", || !project.json(&["queue"])["daemon"].is_null());
     let first = queue(&project, "scoring");
     until(&project, first, "succeeded");

@@ -68,7 +68,7 @@ fn a_file_that_comes_is_loaded_once() {
     );
     project.write("incoming/old.csv", "a");
     // On the real clock, for a clock that stands still looks once.
-    let daemon = crate::support::running::Running::new(project.command(&["serve", "-q"]), "serve");
+    let daemon = crate::support::running::Running::new(project.command(&["serve", "-q", "--listen", "off"]), "serve");
     wait_until("the daemon is there", || !project.json(&["queue"])["daemon"].is_null());
     wait_until("it has looked", || {
         let ledger = rusqlite::Connection::open(project.path("data/state.db")).unwrap();
@@ -136,6 +136,25 @@ fn an_asset_that_is_late() {
     assert_eq!(requests(&project, "load")[0]["status"], "succeeded");
     simulate(&project, "2015-07-03T13:00:00Z..2015-07-03T13:00:01Z");
     assert_eq!(jobs(&project, "load").len(), 1);
+}
+
+#[test]
+fn what_gc_forgets_makes_no_tick_and_no_sensor_come_again() {
+    let project = project();
+    simulate(&project, "2015-07-01..2015-07-03");
+    let all = |project: &Project| ["sync", "scoring"].map(|job| requests(project, job).len());
+    assert_eq!(all(&project), [3, 3]);
+    let would = project.json(&["gc", "--keep-history", "0", "--dry-run"]);
+    assert_eq!(all(&project), [3, 3]);
+    let went = project.json(&["gc", "--keep-history", "0"]);
+    for (what, number) in [("requests", 4), ("ticks", 2), ("logs", 6)] {
+        assert_eq!((&would[what], &went[what]), (&number.into(), &number.into()), "{what}");
+    }
+    assert_eq!(all(&project), [1, 1], "the newest of each stay");
+    assert_eq!(project.json(&["runs"]).as_array().unwrap().len(), 6, "they made what is there");
+    simulate(&project, "2015-07-01..2015-07-06");
+    assert_eq!(all(&project), [2, 2]);
+    assert_same(&project.contents(), &project.rebuilt_at("2015-07-06T23:59:59Z", &[]));
 }
 
 /// The vendor has nothing for the newest session yet: it is asked once an hour, and not all the time.
