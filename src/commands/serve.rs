@@ -7,9 +7,11 @@
 //! - [`stop`]: being told to end
 //! - [`telling`]: what happens, told: printed, and handed to observers and listeners
 //! - [`api`]: the HTTP API beside it
+//! - [`watch`]: what watches over the daemon: metrics, traces, lineage; [`datasets`]: the assets as they are told then
 //! - [`idle`]: the same work, but only until nothing is left to do: `assetctl schedule tick`
 
 mod api;
+mod datasets;
 mod idle;
 mod look;
 mod project;
@@ -17,6 +19,7 @@ mod publishing;
 mod runner;
 mod stop;
 mod telling;
+mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +36,7 @@ use self::publishing::Publishing;
 use self::runner::InProcess;
 use self::stop::Stop;
 use self::telling::Telling;
+use self::watch::{Watch, Watched};
 use crate::args::{Serve, Stretch};
 use crate::clock::Clock;
 use crate::context::{Context, Loaded};
@@ -103,19 +107,23 @@ async fn serve(
         Some(_) => (telling, None),
     };
     let declared = Arc::new(Declared { project: loaded.project, graph: loaded.graph });
-    let (served, told, serving) = match args.simulate {
+    let (served, told, beside) = match args.simulate {
         None => {
+            let watch = Watch::new(context, &declared)?;
+            let files = Watched::new(files, watch.clone());
             let mut daemon =
                 Daemon::new(store.clone(), declared.clone(), Box::new(files), runner, eyes, context.clock);
+            let routes = watch.routes();
+            let watching = watch.over(&mut daemon).await?;
             let told = telling.start(&mut daemon);
             if let Some(answering) = &answering {
                 daemon.begin_with("api", answering.url());
             }
             let publishing = Publishing::start(context, store, declared.clone(), &mut daemon);
-            let serving = answering.map(|answering| answering.serve(declared, daemon.pulse()));
+            let serving = answering.map(|answering| answering.serve(declared, daemon.pulse(), routes));
             let served = daemon.serve(stop.told()).await;
             publishing.stop().await;
-            (served, told, serving)
+            (served, told, Some((watching, serving)))
         }
         Some(Stretch { from, to }) => {
             let clock = Arc::new(StepClock::new(from));
@@ -125,8 +133,11 @@ async fn serve(
         }
     };
     told.end().await;
-    if let Some(serving) = serving {
-        serving.end().await;
+    if let Some((watching, serving)) = beside {
+        if let Some(serving) = serving {
+            serving.end().await;
+        }
+        watching.end().await;
     }
     served.map_err(CliError::other("serving"))
 }

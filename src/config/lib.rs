@@ -51,7 +51,7 @@ pub use ordered::Ordered;
 pub use presets::{PRESETS, Preset};
 pub use project::{Asset, Project};
 pub use schedules::{
-    CronError, Job, JobVar, Observer, Schedule, Schedules, Sensor, Timing, VarError, VarValue, parse_cron,
+    CronError, Job, JobVar, Observer, Schedule, Schedules, Sensor, Telemetry, Timing, VarError, VarValue, parse_cron,
 };
 pub use schema::{json_schema, schedules_schema};
 pub use sinks::DeclaredSink;

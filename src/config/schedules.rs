@@ -6,6 +6,7 @@
 //! - [`rules`]: what a schema cannot state: what excludes what, names that must be there
 //! - [`api`]: where HTTP is answered, and what can be wrong with that
 //! - [`observers`]: who is told of what, and what can be wrong with that
+//! - [`telemetry`]: where what the daemon does is told
 //! - [`automatic`]: what `auto:` of assets comes to
 
 mod api;
@@ -14,6 +15,7 @@ mod cron;
 mod observers;
 mod read;
 mod rules;
+mod telemetry;
 mod vars;
 
 use std::collections::BTreeMap;
@@ -28,6 +30,7 @@ pub use cron::{CronError, parse_cron};
 pub use observers::Observer;
 pub(crate) use read::{Around, read};
 pub(crate) use rules::session_instant;
+pub use telemetry::Telemetry;
 pub use vars::{JobVar, VarError, VarValue};
 
 use crate::diagnostic::{Diagnostic, Loc};
@@ -47,6 +50,7 @@ pub struct Schedules {
     pub sensors: Vec<Sensor>,
     pub observers: Vec<Observer>,
     pub concurrency: Concurrency,
+    pub telemetry: Telemetry,
     pub api: ApiSpec,
     /// The project's variables, which jobs may use beside their own.
     pub(crate) values: BTreeMap<String, Node>,

@@ -31,6 +31,7 @@ mod sensors;
 mod session;
 mod sinks;
 mod storage;
+mod telemetry;
 mod time;
 mod timing;
 mod universe;
@@ -69,6 +70,7 @@ pub use sinks::{
     SinkKind, SinkRetries,
 };
 pub use storage::Storage;
+pub use telemetry::{MetricsSpec, OpenlineageSpec, TelemetrySpec, TracesEnvironment, TracesSpec};
 pub use time::{BarStamp, BarTimes};
 pub use timing::{
     Auto, AutoDeadline, AutoWhen, Blackout, CatchUp, LONGEST as LONGEST_FROM_SESSION, SessionEdge, SessionInstant,

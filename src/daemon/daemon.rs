@@ -32,6 +32,9 @@ const LOOKS: usize = 4;
 /// A request that has seen so many daemons die is what kills them.
 const DEATHS: u32 = 10;
 
+/// What the trace of an attempt is called, by the number of its request, its own, and when it was started.
+pub type TraceId = fn(u64, u32, DateTime<Utc>) -> String;
+
 /// Why the daemon cannot begin. What goes wrong later is told as an event, and tried again.
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
@@ -71,6 +74,7 @@ pub struct Daemon<R, L, C> {
     stopping: bool,
     /// The newest request that was told of.
     pub(crate) newest: u64,
+    pub(crate) trace_id: Option<TraceId>,
     /// When the queue was last looked at.
     pulse: watch::Sender<Instant>,
     /// What `daemon_started` says besides.
@@ -116,6 +120,7 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
             troubles: HashMap::new(),
             stopping: false,
             newest: 0,
+            trace_id: None,
             pulse: watch::channel(Instant::now()).0,
             beginning: Map::new(),
         }
@@ -134,6 +139,11 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
     /// Where everything that happens can be heard, from now on; who is too slow misses some of it.
     pub fn listen(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
+    }
+
+    /// Lets the event that begins an attempt, and so the log of its run, name its trace.
+    pub fn name_traces(&mut self, trace_id: TraceId) {
+        self.trace_id = Some(trace_id);
     }
 
     /// Where everything but what happens many times a second can be heard, from now on, and nothing is missed.
@@ -289,7 +299,7 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
                 // Of those that have ended nobody was told yet: they are soon.
                 _ => continue,
             };
-            self.emit(of_request(&row, now, kind, severity, message));
+            self.emit(of_attempt(&row, of_request(&row, now, kind, severity, message)));
         }
         self.newest = self.store.open_requests()?.last().map_or(0, |row| row.id);
         Ok(())
@@ -439,6 +449,13 @@ pub(crate) fn of_request(
     message: impl Into<String>,
 ) -> Event {
     of_run(row, Event::new(at, kind, severity, message))
+}
+
+/// An event of an attempt that began under a daemon which is gone: whoever was told that it began knows it by these.
+pub(crate) fn of_attempt(row: &RequestRow, event: Event) -> Event {
+    let Some(started) = row.started_at else { return event };
+    let started = started.to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+    event.with("attempt", row.attempt).with("started_at", started)
 }
 
 /// What happens in a run of a request, with what the request says of it.

@@ -23,7 +23,7 @@ mod ticks;
 mod work;
 
 pub use ask::{Asked, ask, claims};
-pub use daemon::{Daemon, DaemonError};
+pub use daemon::{Daemon, DaemonError, TraceId};
 pub use event::{Event, EventKind, Severity};
 pub use outside::{Clock, Declared, Declares, Failure, FailureKind, Look, Outcome, Runner, StepClock};
 pub use sensing::switches;

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 
 use crate::backoff::again;
-use crate::daemon::{Daemon, of_request, of_run};
+use crate::daemon::{Daemon, of_attempt, of_request, of_run};
 use crate::event::{Event, EventKind, Severity};
 use crate::log::RunLog;
 use crate::outside::{Clock, Failure, FailureKind, Look, Outcome, Runner};
@@ -139,7 +139,8 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
         self.announced.retain(|id| untold.iter().any(|row| row.id == *id));
         for row in untold {
             if self.announced.insert(row.id) {
-                self.emit(of_end(&row, row.status, row.error.as_deref(), row.error_kind.as_deref(), now));
+                let event = of_end(&row, row.status, row.error.as_deref(), row.error_kind.as_deref(), now);
+                self.emit(of_attempt(&row, event));
             }
         }
         Ok(())
@@ -166,6 +167,10 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
         let job = serde_json::from_value::<ResolvedJob>(row.resolved.clone());
         let event = of_request(&row, now, EventKind::RunStarted, Severity::Info, format!("`{}`: {}", row.job, row.why))
             .with("attempt", row.attempt);
+        let event = match self.trace_id {
+            Some(name) => event.with("trace_id", name(row.id, row.attempt, now)),
+            None => event,
+        };
         // Which run this attempt comes to is not known yet.
         let event = Event { run: None, ..event };
         let (job, failed) = match job {

@@ -208,6 +208,20 @@ impl Store {
         })
     }
 
+    /// How many messages of each observer wait, were sent or given up: observer, state, number.
+    pub fn message_counts(&self) -> Result<Vec<(String, String, u64)>> {
+        self.connection()
+            .prepare_cached(
+                "SELECT observer, state, COUNT(*) FROM messages GROUP BY observer, state ORDER BY observer, state",
+            )
+            .and_then(|mut statement| {
+                let rows =
+                    statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)? as u64)))?;
+                rows.collect::<rusqlite::Result<Vec<_>>>()
+            })
+            .map_err(self.ledger.failed("read"))
+    }
+
     /// The newest messages, the newest first.
     pub fn messages(&self, limit: usize) -> Result<Vec<MessageRow>> {
         let query = format!("{MESSAGE} ORDER BY id DESC LIMIT ?1");
@@ -282,6 +296,8 @@ mod tests {
         assert_eq!(store.next_message("desk").unwrap(), None);
         let states: Vec<String> = store.messages(9).unwrap().into_iter().map(|row| row.state).collect();
         assert_eq!(states, ["sent", "given_up"]);
+        let count = |state: &str| ("desk".to_owned(), state.to_owned(), 1);
+        assert_eq!(store.message_counts().unwrap(), [count("given_up"), count("sent")]);
         assert_eq!(store.tidy_messages(at(6)).unwrap(), 0, "both are over");
         assert_eq!(store.messages(9).unwrap().len(), 1);
     }

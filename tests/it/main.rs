@@ -52,6 +52,9 @@ mod sources;
 mod sql;
 mod suspensions;
 mod tables;
+// Ends daemons as service managers do.
+#[cfg(unix)]
+mod telemetry;
 mod traded;
 mod units;
 mod vendors;

@@ -8,6 +8,7 @@ use assetctl_config::{Listen, Project};
 use assetctl_daemon::{Declared, Declares};
 use assetctl_serve::{Api, Bound, Desk, Events, Serving, Settings};
 use assetctl_store::Store;
+use assetctl_telemetry::metrics::Router;
 use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
@@ -65,10 +66,10 @@ impl Answering {
     }
 
     /// Answers from now on.
-    pub fn serve(self, declared: Arc<Declared>, pulse: watch::Receiver<Instant>) -> Serving {
+    pub fn serve(self, declared: Arc<Declared>, pulse: watch::Receiver<Instant>, more: Router) -> Serving {
         let read = Mutex::new(Read { files: self.files, declared, problem: None });
         let desk = Front { read, clock: self.context.clock, pulse };
-        let api = Api::new(desk, self.store, self.bound.settings.clone(), self.events);
+        let api = Api::new(desk, self.store, self.bound.settings.clone(), self.events).with_routes(more);
         self.bound.serve(api)
     }
 }

@@ -9,7 +9,10 @@ use chrono_tz::Tz;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Job, JobVar, Schedule, Schedules, Sensor, Timing, VarValue, api, observers, parse_cron, rules, zone};
+use super::{
+    Job, JobVar, Schedule, Schedules, Sensor, Telemetry, Timing, VarValue, api, observers, parse_cron, rules,
+    telemetry, zone,
+};
 use crate::calendars::Calendars;
 use crate::diagnostic::{Diagnostic, Loc};
 use crate::interpolate::Scope;
@@ -52,6 +55,8 @@ pub(crate) fn read(root: &Node, around: &Around<'_>, problems: &mut Vec<Diagnost
         let places = Places { node: rest.clone(), name_loc: root.head(), sources: around.scope.sources.clone() };
         rules::concurrency(&spec.concurrency, &places, around, problems);
         schedules.concurrency = spec.concurrency;
+        telemetry::rules(&spec.telemetry, &places, problems);
+        schedules.telemetry = Telemetry { spec: spec.telemetry, base: around.base.to_path_buf() };
         api::check(&spec.api, &places, problems);
         schedules.api = spec.api;
     }

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::telemetry::TelemetrySpec;
 use super::timing::{Blackout, CatchUp, SessionWindow, Skip};
 use super::{ApiSpec, OneOrMany};
 use crate::duration::Span;
@@ -14,6 +15,8 @@ use crate::ordered::Ordered;
 pub struct SchedulesSpec {
     /// How many runs go on at once.
     pub concurrency: Concurrency,
+    /// Where what the daemon does is told: traces and lineage.
+    pub telemetry: TelemetrySpec,
     /// Where the daemon answers HTTP, and to whom.
     pub api: ApiSpec,
 }
