@@ -11,6 +11,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 
 use crate::context::Context;
+use crate::error::CliError;
 use crate::report::diagnostics;
 
 /// When nothing else makes it look: what another process has committed is found so late.
@@ -27,14 +28,15 @@ impl Publishing {
     /// Begins with what an earlier daemon has left; then publishes whenever a run has committed.
     pub fn start<R: Runner, L: Look, C: Clock>(
         context: &Context,
-        store: Arc<Store>,
         declared: Arc<Declared>,
         daemon: &mut Daemon<R, L, C>,
-    ) -> Self {
+    ) -> Result<Self, CliError> {
+        // A handle of its own: the daemon's does not wait for who has the ledger.
+        let store = Arc::new(Store::open(&declared.project.data_dir)?);
         let context = context.silent();
         let clock = context.clock;
         let publisher = Publisher::new(store, Arc::new(move || clock.wall()));
-        Self { task: tokio::spawn(publish(context, publisher, declared, daemon.hear(), daemon.teller())) }
+        Ok(Self { task: tokio::spawn(publish(context, publisher, declared, daemon.hear(), daemon.teller())) })
     }
 
     /// What is under way is left as it is: it will be written again.

@@ -1,17 +1,19 @@
 //! What watches over the daemon: metrics, traces, lineage. Nothing that goes wrong with them reaches a run.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use assetctl_config::{Secret, Telemetry, TracesEnvironment, TracesSpec};
+use assetctl_config::{Project, Secret, Telemetry, TracesEnvironment, TracesSpec};
 use assetctl_daemon::{Daemon, Declared, Declares, Event, Look, Runner};
 use assetctl_graph::{AssetNode, Axis};
 use assetctl_plan::{Ledger as _, ix_of};
+use assetctl_publish::{due, routes};
 use assetctl_store::{RequestStatus, Snapshot, Store};
 use assetctl_telemetry::lineage::{Lineage, LineageTo};
-use assetctl_telemetry::metrics::{self, AssetState, Messages, Metrics, Router, State};
+use assetctl_telemetry::metrics::{self, AssetState, Messages, Metrics, Publishing, Router, State};
 use assetctl_telemetry::traces::{Traces, TracesTo};
 use assetctl_telemetry::{Tell, trace_id};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -224,12 +226,31 @@ impl Seen {
                 .into_iter()
                 .map(|(observer, state, count)| Messages { observer, state, count })
                 .collect(),
-            publishing: Vec::new(),
+            publishing: lag(&self.store, &declared.project, &snapshot, now).ok()?,
             daemon: self.store.daemon().ok()?.is_some(),
             look_age: self.pulse.get().map(|pulse| pulse.borrow().elapsed().as_secs_f64()),
             project_valid,
         })
     }
+}
+
+/// How far what is published is behind, by sink and asset.
+fn lag(
+    store: &Store,
+    project: &Project,
+    snapshot: &Snapshot,
+    now: DateTime<Utc>,
+) -> assetctl_store::Result<Vec<Publishing>> {
+    let mut lags: BTreeMap<(String, String), (u64, f64)> = BTreeMap::new();
+    for route in routes(project) {
+        let due = due(store, snapshot, &route, false)?;
+        let trouble = store.publish_trouble(route.key())?;
+        let (partitions, seconds_of) = lags.entry((route.sink, route.asset)).or_default();
+        *partitions += due.sessions() + due.gone.len() as u64;
+        *seconds_of = seconds_of.max(trouble.map_or(0.0, |trouble| seconds(now - trouble.since)));
+    }
+    let lag = |((publisher, asset), (partitions, seconds))| Publishing { publisher, asset, partitions, seconds };
+    Ok(lags.into_iter().map(lag).collect())
 }
 
 fn of_asset(node: &AssetNode, snapshot: &Snapshot, now: DateTime<Utc>) -> AssetState {

@@ -49,7 +49,7 @@ pub struct Publishing {
     pub asset: String,
     /// Partitions that are committed and not published yet.
     pub partitions: u64,
-    /// Seconds since the oldest of them was committed.
+    /// Seconds for which publishing has failed; 0 where it goes on.
     pub seconds: f64,
 }
 
@@ -120,7 +120,7 @@ impl StateGauges {
             lag_seconds: families.levels(
                 "assetctl_publish_lag_seconds",
                 ["publisher", "asset"],
-                "Time since the oldest partition was committed that is not published yet",
+                "Time for which publishing has failed; 0 where it goes on",
             ),
         }
     }
