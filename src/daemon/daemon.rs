@@ -371,6 +371,7 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
     }
 
     fn on(&mut self, message: Message) {
+        let leaves_a_place = matches!(message, Message::Ended(..));
         let handled = match message {
             Message::Told(id, serial, event) => self.on_told(id, serial, &event),
             Message::Ended(id, serial, outcome) => self.on_ended(id, serial, outcome),
@@ -381,6 +382,9 @@ impl<R: Runner, L: Look, C: Clock> Daemon<R, L, C> {
             }
         };
         self.tell_trouble("recording what has happened", handled);
+        if leaves_a_place {
+            self.work();
+        }
     }
 
     /// What goes wrong in the daemon itself is told once, and does not end it: it is tried again.

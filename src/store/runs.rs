@@ -314,9 +314,9 @@ impl Store {
         Ok(of_run.into_iter().map(|(_, outcome)| outcome).collect())
     }
 
-    /// The outcomes of all runs, oldest first.
-    pub(crate) fn all_outcomes(&self) -> Result<Vec<(RunId, AssetOutcome)>> {
-        self.read_outcomes(&self.connection(), "WHERE run >= ?1", 0)
+    /// The outcomes of a run and of those after it, oldest first.
+    pub(crate) fn outcomes_since(&self, first: RunId) -> Result<Vec<(RunId, AssetOutcome)>> {
+        self.read_outcomes(&self.connection(), "WHERE run >= ?1", first.0 as i64)
     }
 
     fn read_outcomes(&self, connection: &Connection, filter: &str, bound: i64) -> Result<Vec<(RunId, AssetOutcome)>> {

@@ -12,6 +12,7 @@ use duckdb::types::{TimeUnit, Value};
 use duckdb::{Connection, appender_params_from_iter};
 use rusqlite::{OptionalExtension, params};
 
+use crate::RunId;
 use crate::canonical::days;
 use crate::database::micros;
 use crate::error::{Error, Result};
@@ -41,6 +42,10 @@ const RUN_TABLES: &str = "
 
 /// What every warehouse has beside the views of its assets.
 const FRONT_ADJUSTED: &str = include_str!("front_adjusted.sql");
+
+/// How much of the history is published: a run must not take longer the more have gone before. The ledger has all of it.
+const RUNS: usize = 2_000;
+const CHECKS: i64 = 50_000;
 
 impl Store {
     /// Publishes the newest snapshot as `warehouse.duckdb`: all assets, or those of `only`. Gives the path that it has, which on
@@ -124,7 +129,9 @@ impl Store {
         let mut runs = connection.appender_to_db("runs", "assetctl").map_err(failed)?;
         let mut run_assets = connection.appender_to_db("run_assets", "assetctl").map_err(failed)?;
         let at = |instant| Value::Timestamp(TimeUnit::Microsecond, micros(instant));
-        for run in self.runs(usize::MAX)? {
+        let newest = self.runs(RUNS)?;
+        let first = newest.iter().map(|run| run.id).min().unwrap_or(RunId(0));
+        for run in newest {
             let row = [
                 Value::UBigInt(run.id.0),
                 Value::Text(run.command),
@@ -136,7 +143,7 @@ impl Store {
             ];
             runs.append_row(appender_params_from_iter(row)).map_err(failed)?;
         }
-        for (run, outcome) in self.all_outcomes()? {
+        for (run, outcome) in self.outcomes_since(first)? {
             let row = [
                 Value::UBigInt(run.0),
                 Value::Text(outcome.asset),
@@ -165,10 +172,10 @@ impl Store {
         let mut statement = ledger
             .prepare_cached(
                 "SELECT run, at, asset, name, subject, severity, outcome, first, last, sessions, rows, violations, message, sample
-                 FROM check_results ORDER BY id",
+                 FROM (SELECT * FROM check_results ORDER BY id DESC LIMIT ?1) ORDER BY id",
             )
             .map_err(&unread)?;
-        let mut rows = statement.query([]).map_err(&unread)?;
+        let mut rows = statement.query([CHECKS]).map_err(&unread)?;
         while let Some(row) = rows.next().map_err(&unread)? {
             let row = check_row(row).map_err(&unread)?;
             checks.append_row(appender_params_from_iter(row)).map_err(failed)?;

@@ -264,7 +264,8 @@ fn what_is_there_is_not_overwritten() {
     project.run(&["restore", source]).exits(2).says(&["other content already in `data/source/bars/bars.csv`"]);
     assert!(!project.path("data/state.db").exists());
     let done = project.json(&["restore", source, "--force"]);
-    let aside = PathBuf::from(done["aside"][0].as_str().unwrap());
+    // What was left of the store first, then the project's files.
+    let aside = PathBuf::from(done["aside"].as_array().unwrap().last().unwrap().as_str().unwrap());
     let kept = std::fs::read_to_string(project.root().join(aside).join("data/source/bars/bars.csv")).unwrap();
     assert_eq!(kept, edited);
     assert_same(&project.contents(), &old);

@@ -35,14 +35,14 @@ fn a_reader_that_stands_still_keeps_nobody() {
     let store = Store::open(&project.path("data")).unwrap();
     let row = store.request(first).unwrap().unwrap();
     let mut last = first;
-    for _ in 0..200 {
+    for _ in 0..50 {
         let again = NewRequest {
             job: row.job.clone(),
             resolved: row.resolved.clone(),
             origin: Origin::Manual,
             of: None,
             due: None,
-            why: "again ".repeat(30),
+            why: "again ".repeat(400),
             priority: 0,
             claims: row.claims.clone(),
             retry_of: None,
