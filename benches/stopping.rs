@@ -6,20 +6,18 @@
     reason = "a benchmark writes its own input and is told by cargo where things are"
 )]
 
-#[path = "support/measure.rs"]
-mod measure;
-
 use std::fs;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use measure::{Failure, scratch};
 use rusqlite::Connection;
 use rusqlite::types::FromSql;
+
+type Failure = Box<dyn std::error::Error>;
 
 const ROUNDS: usize = 10;
 const NOW: &str = "2015-07-03T12:00:00Z";
@@ -66,7 +64,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Result<Self, Failure> {
-        let folder = scratch("stopping");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench-data/stopping");
         if folder.exists() {
             fs::remove_dir_all(&folder)?;
         }
@@ -153,7 +151,7 @@ concurrency: { by_tag: { one: 1 } }
         until(state, || match state {
             "queued" => Ok(self.status(id)? == "queued"),
             "fetching" => Ok(self.asked.load(Ordering::SeqCst) > asked),
-            "backing off" => Ok(self.one::<Option<String>>("not_before", id)?.is_some()),
+            "backing off" => Ok(self.one::<Option<i64>>("not_before", id)?.is_some()),
             _ => self.has_run(id),
         })?;
         let then = if what == "cancel" { "cancelled" } else { "paused" };
