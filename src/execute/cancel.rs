@@ -32,6 +32,11 @@ impl Cancel {
         {
             self.set();
         }
+        self.is_wanted()
+    }
+
+    /// The same for who looks again and again while others work: it counts as no asking.
+    pub fn is_wanted(&self) -> bool {
         self.flag.load(Ordering::Relaxed) || self.is_late()
     }
 

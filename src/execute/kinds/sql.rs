@@ -9,6 +9,8 @@
 
 use std::fmt::Write;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use assetctl_calendar::SessionIx;
 use assetctl_config::ColumnType;
@@ -28,6 +30,8 @@ pub struct Sql {
 
 /// Sessions that a thread of its own is worth.
 const SESSIONS_PER_WORKER: usize = 16;
+/// How often it is looked whether queries are to stop.
+const WATCH: Duration = Duration::from_millis(20);
 
 impl Materializer for Sql {
     fn make(&self, batch: &Batch<'_>) -> Result<Made, MakeError> {
@@ -47,14 +51,31 @@ impl Materializer for Sql {
             .map(|part| Ok((shared.another()?, part)))
             .collect::<Result<_, MakeError>>()?;
         // Each query runs on the thread that asks, so the number of threads changes no bit.
+        let interrupts: Vec<_> = parts.iter().map(|(query, _)| query.connection.interrupt_handle()).collect();
+        let is_over = AtomicBool::new(false);
         let made: Vec<Result<(DataFrame, Vec<String>), MakeError>> = std::thread::scope(|scope| {
             let running: Vec<_> = parts
                 .into_iter()
                 .map(|(query, part)| scope.spawn(move || query.make(part, self.key.as_deref())))
                 .collect();
+            let watch = scope.spawn(|| {
+                while !is_over.load(Ordering::Acquire) {
+                    if batch.cancel.is_wanted() {
+                        interrupts.iter().for_each(|query| query.interrupt());
+                    }
+                    std::thread::park_timeout(WATCH);
+                }
+            });
             let gone = || Err(MakeError::Io(std::io::Error::other("a query's thread stopped unexpectedly")));
-            running.into_iter().map(|worker| worker.join().unwrap_or_else(|_| gone())).collect()
+            let made = running.into_iter().map(|worker| worker.join().unwrap_or_else(|_| gone())).collect();
+            is_over.store(true, Ordering::Release);
+            watch.thread().unpark();
+            made
         });
+        if batch.cancel.is_wanted() {
+            // Whatever a query says that was interrupted.
+            return Err(MakeError::Cancelled);
+        }
         let mut made = made.into_iter();
         let (mut frame, key) = made.next().transpose()?.unwrap_or_default();
         for more in made {

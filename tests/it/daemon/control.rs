@@ -81,6 +81,8 @@ fn cancel_and_pause_in_every_state() {
         want(&project, locked, what, "waiting for a lock");
         assert_eq!(status(&project, computing), "running");
         want(&project, computing, what, "computing");
+        // It is not only said to have stopped: nobody holds the asset any more.
+        wait_until("nobody computes", || project.json(&["gc", "--dry-run"])["busy"] == serde_json::json!([]));
         // Fetching: the vendor has been asked, and does not answer.
         let calls = vendor.calls();
         let fetching = queue(&project, &format!("asked_{what}"));
