@@ -8,6 +8,7 @@ struct Serving {
     stop: tokio::sync::oneshot::Sender<()>,
     task: tokio::task::JoinHandle<()>,
     events: tokio::sync::mpsc::UnboundedReceiver<Event>,
+    told: Vec<Event>,
 }
 
 impl Serving {
@@ -18,18 +19,27 @@ impl Serving {
         let task = tokio::spawn(async move {
             daemon.serve(async { stopped.await.unwrap_or(()) }).await.unwrap();
         });
-        Self { stop, task, events }
+        Self { stop, task, events, told: Vec::new() }
+    }
+
+    /// Waits until it has told of something of a kind.
+    async fn until_told(&mut self, kind: EventKind) {
+        let told = async {
+            while self.told.last().is_none_or(|event| event.kind != kind) {
+                self.told.push(self.events.recv().await.unwrap());
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), told).await.unwrap();
     }
 
     /// What it has told.
     async fn end(mut self) -> Vec<Event> {
         self.stop.send(()).unwrap();
         self.task.await.unwrap();
-        let mut events = Vec::new();
         while let Ok(event) = self.events.try_recv() {
-            events.push(event);
+            self.told.push(event);
         }
-        events
+        self.told
     }
 }
 
@@ -103,7 +113,8 @@ async fn a_clock_that_goes_back_decides_nothing_twice_and_sees_what_ends_meanwhi
 async fn a_clock_that_was_years_ahead_is_not_passed_over_in_silence() {
     let world = World::new(DAILY);
     world.rehearse("2030-01-01T00:00:00Z", "2030-01-01T00:00:01Z").await;
-    let serving = Serving::new(&world, clock(MIDNIGHT));
+    let mut serving = Serving::new(&world, clock(MIDNIGHT));
+    serving.until_told(EventKind::DaemonFailed).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
     let told = serving.end().await;
     let wrong: Vec<&Event> = told.iter().filter(|event| event.kind == EventKind::DaemonFailed).collect();
@@ -142,8 +153,8 @@ async fn of_each_end_somebody_is_told_also_after_a_kill() {
     assert_eq!(first, [(waits, EventKind::RunCancelled), (runs, EventKind::RunSucceeded)]);
     // Whoever listened kept one of the two, and died.
     world.store.mark_told(waits).unwrap();
-    let serving = Serving::new(&world, clock(MIDNIGHT));
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    let mut serving = Serving::new(&world, clock(MIDNIGHT));
+    serving.until_told(EventKind::RunSucceeded).await;
     assert_eq!(ends(&serving.end().await), [(runs, EventKind::RunSucceeded)]);
     world.store.mark_told(runs).unwrap();
     let serving = Serving::new(&world, clock(MIDNIGHT));
