@@ -35,23 +35,7 @@ pub(crate) fn address(sink: &DeclaredSink, url: &Secret, password: Option<&Secre
 
 /// The text of a part of an address, as it was before it was made fit for one.
 pub(crate) fn decoded(part: &str) -> String {
-    let bytes = part.as_bytes();
-    let mut text = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let code = part.get(at + 1..at + 3).filter(|_| bytes[at] == b'%');
-        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
-            Some(byte) => {
-                text.push(byte);
-                at += 3;
-            }
-            None => {
-                text.push(bytes[at]);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&text).into_owned()
+    percent_encoding::percent_decode_str(part).decode_utf8_lossy().into_owned()
 }
 
 /// The secrets of a sink.
