@@ -5,7 +5,7 @@ use std::sync::Arc;
 use assetctl_config::{Observer as Declared, did_you_mean};
 use assetctl_notify::{Notifier, Observer, observers, try_out};
 use assetctl_store::MessageRow;
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tokio::runtime::Runtime;
 
@@ -13,7 +13,7 @@ use crate::args::{Notify, NotifyHistory, NotifyTest};
 use crate::context::Context;
 use crate::error::CliError;
 use crate::outbox::LedgerOutbox;
-use crate::report::{self, table};
+use crate::report::{self, instant, table};
 
 pub fn run(context: &Context, command: &Notify) -> Result<(), CliError> {
     match command {
@@ -158,8 +158,4 @@ fn send(context: &Context) -> Result<(), CliError> {
 
 fn runtime() -> Result<Runtime, CliError> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::other("starting the runtime"))
-}
-
-fn instant(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

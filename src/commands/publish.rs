@@ -7,13 +7,13 @@ use assetctl_config::{Project, did_you_mean};
 use assetctl_plan::STATIC_SESSION;
 use assetctl_publish::{Published, Publisher, Route, Wanted, due, routes};
 use assetctl_store::Store;
-use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
 use crate::args::{Format, Publish, PublishCommand, PublishStatus, Selecting};
 use crate::context::{Context, Loaded};
 use crate::error::CliError;
-use crate::report::{self, table};
+use crate::report::{self, instant, table};
 
 pub fn run(context: &Context, args: &Publish) -> Result<(), CliError> {
     match &args.command {
@@ -228,8 +228,4 @@ fn selected(context: &Context, loaded: &Loaded, selecting: &Selecting) -> Result
     }
     let selected = loaded.select_by_state(selecting, context.clock.now())?;
     Ok(Some(selected.into_iter().map(|ix| loaded.graph.node(ix).name.clone()).collect()))
-}
-
-fn instant(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

@@ -2,12 +2,11 @@
 
 use assetctl_serve::Queue;
 use assetctl_store::{RequestRow, RequestStatus};
-use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::args;
 use crate::context::Context;
 use crate::error::CliError;
-use crate::report::{self, table};
+use crate::report::{self, instant, table};
 
 pub fn run(context: &Context, args: &args::Queue) -> Result<(), CliError> {
     let queue = match context.existing_store()? {
@@ -53,9 +52,4 @@ fn when(row: &RequestRow) -> String {
         (_, _, Some(at)) => instant(at),
         _ => instant(row.created_at),
     }
-}
-
-/// `2015-07-03T07:30:00Z`.
-pub fn instant(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

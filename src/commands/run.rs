@@ -7,11 +7,10 @@ use assetctl_serve::{Asker, more_lines, request};
 use assetctl_store::{Origin, RequestRow, Store, Wanted};
 use serde_json::Value;
 
-use super::queue::instant;
 use crate::args::{Format, Run, RunLogs};
 use crate::context::Context;
 use crate::error::CliError;
-use crate::report;
+use crate::report::{self, instant};
 
 /// Between two looks of who follows.
 const FOLLOW: Duration = Duration::from_millis(100);

@@ -7,7 +7,6 @@ mod tick;
 use assetctl_schedule::{Decision, Switch};
 use assetctl_serve::{TickAhead, local};
 use assetctl_store::{Store, TickRow};
-use chrono::{DateTime, SecondsFormat, Utc};
 use chrono_tz::Tz;
 
 use crate::args::{self, ScheduleHistory, ScheduleNext, SchedulePreview};
@@ -110,9 +109,4 @@ fn switches(store: Option<&Store>, name: &str) -> Result<Vec<Switch>, CliError> 
         Some(store) => assetctl_daemon::switches(store, name)?,
         None => Vec::new(),
     })
-}
-
-/// `2015-07-03T07:30:00Z`.
-fn instant(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

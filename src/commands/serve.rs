@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use assetctl_daemon::{Daemon, Declared, StepClock};
 use assetctl_store::{DaemonLock, DaemonRow, Store};
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 
 use self::api::Answering;
 pub use self::idle::{Worked, until_idle};
@@ -41,6 +41,7 @@ use crate::args::{Serve, Stretch};
 use crate::clock::Clock;
 use crate::context::{Context, Loaded};
 use crate::error::CliError;
+use crate::report;
 
 /// How often somebody who waits for the end of another daemon looks.
 const STANDBY: Duration = Duration::from_millis(250);
@@ -175,6 +176,5 @@ fn become_daemon(context: &Context, store: &Store) -> Result<Result<DaemonLock, 
 }
 
 fn in_words(holder: &DaemonRow) -> String {
-    let since = holder.since.to_rfc3339_opts(SecondsFormat::Secs, true);
-    format!("the daemon of this store is {} since {since}", holder.who)
+    format!("the daemon of this store is {} since {}", holder.who, report::instant(holder.since))
 }

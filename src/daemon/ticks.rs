@@ -128,6 +128,6 @@ pub fn tick_row(tick: &Tick) -> TickRow {
     }
 }
 
-fn text(at: DateTime<Utc>) -> String {
+pub(crate) fn text(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
 }

@@ -14,6 +14,7 @@ use crate::daemon::{Daemon, of_attempt, of_request, of_run};
 use crate::event::{Event, EventKind, Severity};
 use crate::log::RunLog;
 use crate::outside::{Clock, Failure, FailureKind, Look, Outcome, Runner};
+use crate::ticks::text;
 
 /// A run that was told to stop and has not after so long is left behind: it commits nothing any more that it should not, for commits are
 /// whole, and ends by itself.
@@ -297,7 +298,7 @@ fn told(row: &RequestRow, end: &RequestEnd, status: RequestStatus, now: DateTime
             of_end(row, status, None, None, now)
         }
         (RequestStatus::Queued, RequestEnd::Again { kind, error, not_before }) => {
-            let at = not_before.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+            let at = text(*not_before);
             of(EventKind::RunRetried, Severity::Warn, format!("`{job}` failed and is tried again at {at}: {error}"))
                 .with("error_kind", kind.as_str())
                 .with("not_before", at)

@@ -10,6 +10,7 @@ pub mod run;
 pub mod steps;
 pub mod table;
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
 use crate::args::Format;
@@ -41,4 +42,9 @@ pub fn text(text: &str) -> Result<(), CliError> {
 /// Prints one line.
 pub fn line(content: &str) -> Result<(), CliError> {
     text(&format!("{content}\n"))
+}
+
+/// `2015-07-03T07:30:00Z`.
+pub fn instant(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

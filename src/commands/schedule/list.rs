@@ -3,10 +3,9 @@
 use assetctl_serve::{ListedSchedule, SchedulePaused, local};
 use chrono_tz::Tz;
 
-use super::instant;
 use crate::context::Context;
 use crate::error::CliError;
-use crate::report::{self, table};
+use crate::report::{self, instant, table};
 
 pub fn run(context: &Context) -> Result<(), CliError> {
     let loaded = context.load()?;

@@ -8,7 +8,6 @@ use assetctl_daemon::{Clock, Daemon, Event, EventKind, Look, Runner, Severity};
 use assetctl_notify::{Notifier, observers};
 use assetctl_serve::Events;
 use assetctl_store::Store;
-use chrono::SecondsFormat;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -158,6 +157,6 @@ fn line(event: &Event) -> String {
     let kind = json["kind"].as_str().unwrap_or_default();
     let request = event.request.map(|id| format!("#{id} ")).unwrap_or_default();
     let asset = event.asset.as_ref().map(|asset| format!("{asset}: ")).unwrap_or_default();
-    let at = event.at.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let at = report::instant(event.at);
     format!("{at}  {kind:<18} {request}{asset}{}", event.message)
 }
