@@ -114,12 +114,12 @@ async fn serve(
             let files = Watched::new(files, watch.clone());
             let mut daemon = Daemon::new(store, declared.clone(), Box::new(files), runner, eyes, context.clock);
             let routes = watch.routes();
-            let watching = watch.over(&mut daemon).await?;
+            let watching = watch.clone().over(&mut daemon).await?;
             let told = telling.start(&mut daemon);
             if let Some(answering) = &answering {
                 daemon.begin_with("api", answering.url());
             }
-            let publishing = Publishing::start(context, declared.clone(), &mut daemon)?;
+            let publishing = Publishing::start(context.clock, watch.clone(), &mut daemon)?;
             let serving = answering.map(|answering| answering.serve(declared, daemon.pulse(), routes));
             let served = daemon.serve(stop.told()).await;
             publishing.stop().await;

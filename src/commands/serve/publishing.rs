@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use assetctl_daemon::{Clock, Daemon, Declared, Event, EventKind, Look, Runner, Severity, Teller};
+use assetctl_daemon::{Clock, Daemon, Event, EventKind, Look, Runner, Severity, Teller};
 use assetctl_publish::{Published, Publisher, Wanted};
 use assetctl_store::Store;
 use chrono::{DateTime, Utc};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 
-use crate::context::Context;
+use super::watch::Watch;
+use crate::clock::Clock as WallClock;
 use crate::error::CliError;
 use crate::report::diagnostics;
 
@@ -27,16 +28,14 @@ pub struct Publishing {
 impl Publishing {
     /// Begins with what an earlier daemon has left; then publishes whenever a run has committed.
     pub fn start<R: Runner, L: Look, C: Clock>(
-        context: &Context,
-        declared: Arc<Declared>,
+        clock: WallClock,
+        watch: Arc<Watch>,
         daemon: &mut Daemon<R, L, C>,
     ) -> Result<Self, CliError> {
         // A handle of its own: the daemon's does not wait for who has the ledger.
-        let store = Arc::new(Store::open(&declared.project.data_dir)?);
-        let context = context.silent();
-        let clock = context.clock;
+        let store = Arc::new(Store::open(&watch.project().project.data_dir)?);
         let publisher = Publisher::new(store, Arc::new(move || clock.wall()));
-        Ok(Self { task: tokio::spawn(publish(context, publisher, declared, daemon.hear(), daemon.teller())) })
+        Ok(Self { task: tokio::spawn(publish(clock, publisher, watch, daemon.hear(), daemon.teller())) })
     }
 
     /// What is under way is left as it is: it will be written again.
@@ -47,29 +46,29 @@ impl Publishing {
 }
 
 async fn publish(
-    context: Context,
+    clock: WallClock,
     publisher: Publisher,
-    mut declared: Arc<Declared>,
+    watch: Arc<Watch>,
     mut heard: UnboundedReceiver<Event>,
     teller: Teller,
 ) {
     let wanted = Wanted { patient: true, ..Wanted::default() };
     let mut trouble = None;
     loop {
-        let next = match publisher.publish(&declared.project, &wanted).await {
+        let next = match publisher.publish(&watch.project().project, &wanted).await {
             Ok(published) => {
                 trouble = None;
-                for event in published.iter().filter_map(|one| told(one, context.clock.now())) {
+                for event in published.iter().filter_map(|one| told(one, clock.now())) {
                     teller.tell(event);
                 }
-                let now = context.clock.wall();
+                let now = clock.wall();
                 let next = published.iter().filter_map(|one| one.next_at).min();
                 next.map_or(LOOK, |next| (next - now).to_std().unwrap_or_default().min(LOOK))
             }
             Err(error) => {
                 let text = diagnostics::chain(&error);
                 if trouble.replace(text.clone()).as_ref() != Some(&text) {
-                    teller.tell(Event::new(context.clock.now(), EventKind::DaemonFailed, Severity::Error, text));
+                    teller.tell(Event::new(clock.now(), EventKind::DaemonFailed, Severity::Error, text));
                 }
                 AGAIN
             }
@@ -80,13 +79,8 @@ async fn publish(
             tokio::select! {
                 () = &mut look => break,
                 event = heard.recv() => match event {
-                    Some(Event { kind: EventKind::ProjectLoaded, .. }) => {
-                        // As long as it has mistakes, what was declared before them counts.
-                        if let Ok(loaded) = tokio::task::block_in_place(|| context.load()) {
-                            declared = Arc::new(Declared { project: loaded.project, graph: loaded.graph });
-                        }
-                        break;
-                    }
+                    // What is published may be declared otherwise.
+                    Some(Event { kind: EventKind::ProjectLoaded, .. }) => break,
                     Some(event) if ends_a_run(event.kind) => break,
                     Some(_) => {}
                     None => return,

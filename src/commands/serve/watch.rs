@@ -107,6 +107,11 @@ impl Watch {
         Ok(Watching(tokio::spawn(self.follow(daemon.listen()))))
     }
 
+    /// The project as it was when it last held together.
+    pub fn project(&self) -> Arc<Declared> {
+        self.seen.project.read().unwrap_or_else(PoisonError::into_inner).0.clone()
+    }
+
     /// What the API answers besides.
     pub fn routes(&self) -> Router {
         metrics::routes(self.metrics.clone(), self.look())
